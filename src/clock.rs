@@ -1,0 +1,77 @@
+//! Time as a value: the wall, or a clock that only moves when told to.
+//!
+//! Nothing below the async half asks the operating system for the time; it is handed a [`Clock`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// A source of timestamps. Clones share one time line.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The operating system's clock.
+    Wall,
+    /// A virtual clock: nanoseconds since the Unix epoch, moved by [`Clock::advance`] only.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A virtual clock that stands at `start`.
+    pub fn manual(start: Timestamp) -> Self {
+        let nanos = i64::try_from(start.as_nanosecond()).unwrap_or(i64::MAX);
+        Self::Manual(Arc::new(AtomicI64::new(nanos)))
+    }
+
+    /// The instant it shows now.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Wall => Timestamp::now(),
+            Self::Manual(nanos) => {
+                Timestamp::from_nanosecond(i128::from(nanos.load(Ordering::Acquire))).unwrap_or(Timestamp::MAX)
+            }
+        }
+    }
+
+    /// Moves a virtual clock forward; the wall is not ours to move.
+    pub fn advance(&self, by: Duration) {
+        if let Self::Manual(nanos) = self {
+            let step = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
+            nanos.fetch_add(step, Ordering::AcqRel);
+        }
+    }
+}
+
+/// `2026-01-02T03:04:05.0000000Z`: the seven fraction digits MPSD writes (mpsd-wire §1.6).
+pub fn mpsd_timestamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.").to_string() + &format!("{:07}Z", fraction(at))
+}
+
+/// An HTTP `Date` value (RFC 9110 §5.6.7).
+pub fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// The moment every virtual clock starts at unless told otherwise.
+pub fn virtual_start() -> Timestamp {
+    Timestamp::from_second(1_767_323_045).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn fraction(at: Timestamp) -> i32 {
+    at.subsec_nanosecond() / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_advanced() {
+        let clock = Clock::manual(virtual_start());
+        assert_eq!(mpsd_timestamp(clock.now()), "2026-01-02T03:04:05.0000000Z");
+        clock.advance(Duration::from_micros(1_500_000));
+        assert_eq!(mpsd_timestamp(clock.now()), "2026-01-02T03:04:06.5000000Z");
+        assert_eq!(http_date(clock.now()), "Fri, 02 Jan 2026 03:04:06 GMT");
+    }
+}

@@ -1,0 +1,110 @@
+//! A call, its answer, and both together.
+
+use std::net::IpAddr;
+
+use crate::message::{Request, Response};
+use crate::mpsd::{Resolution, Service, resolve};
+
+/// The HTTP version of one leg.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1 (or 1.0).
+    #[default]
+    H1,
+    /// HTTP/2.
+    H2,
+}
+
+impl Protocol {
+    /// The name records use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::H1 => "h1",
+            Self::H2 => "h2",
+        }
+    }
+}
+
+/// One request on its way through the deck: read once, resolved once.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who sent it.
+    pub client: IpAddr,
+    /// The version the client speaks.
+    pub protocol: Protocol,
+    /// The connection it came on, counted from 1 as connections are accepted.
+    pub connection: u64,
+    /// What was sent.
+    pub request: Request,
+    /// What it is, on a contract host.
+    pub service: Service,
+    /// What it is, in the contract's words.
+    pub resolution: Resolution,
+}
+
+impl Call {
+    /// Resolves a request that reached a contract host.
+    pub fn new(client: IpAddr, connection: u64, protocol: Protocol, service: Service, request: Request) -> Self {
+        let resolution = resolve(service, &request.method, &request.target);
+        Self { client, protocol, connection, request, service, resolution }
+    }
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// The source answered.
+    #[default]
+    Answered,
+    /// The source could not be reached, or tapdeck refused the call.
+    Refused,
+    /// The source broke off.
+    Reset,
+    /// The source did not answer in time.
+    Timeout,
+    /// The client left before its answer; the answer is recorded all the same.
+    ClientGone,
+}
+
+impl Outcome {
+    /// The name records use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::ClientGone => "client-gone",
+        }
+    }
+
+    /// The outcome of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Answered, Self::Refused, Self::Reset, Self::Timeout, Self::ClientGone]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == name)
+    }
+}
+
+/// What came back, and whose word it is: the service's (`Answered`) or ours.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How the exchange ended.
+    pub outcome: Outcome,
+    /// What the client gets.
+    pub response: Response,
+}
+
+impl Answer {
+    /// The service's own word.
+    pub fn answered(response: Response) -> Self {
+        Self { outcome: Outcome::Answered, response }
+    }
+}
+
+/// The user hash of `Authorization: XBL3.0 x=<hash>;<token>`; `None` for another scheme.
+pub fn user_hash(authorization: &str) -> Option<&str> {
+    let (scheme, rest) = authorization.split_once(' ')?;
+    let fields = scheme.eq_ignore_ascii_case("XBL3.0").then(|| rest.trim_start())?;
+    fields.strip_prefix("x=")?.split_once(';').map(|(hash, _)| hash)
+}

@@ -1,0 +1,7 @@
+//! MPSD's own words: hosts, operations, names. What a request *is*, resolved once and carried everywhere.
+
+pub mod name;
+pub mod route;
+pub mod target;
+
+pub use route::{Op, Operation, ParamName, ROUTES, Resolution, Route, Service, resolve};
