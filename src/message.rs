@@ -221,6 +221,18 @@ impl Response {
     pub fn new(status: u16, headers: Headers, body: impl Into<Bytes>) -> Self {
         Self { status, headers, body: Body::plain(body), trailers: Headers::new() }
     }
+
+    /// An answer of tapdeck's own, never the service's: an RFC 9457 problem with a stable `code`.
+    pub fn problem(status: u16, code: &str, detail: &str) -> Self {
+        let body = serde_json::json!({
+            "type": format!("urn:tapdeck:problem:{code}"),
+            "title": code,
+            "status": status,
+            "detail": detail,
+        });
+        let headers = [("content-type", "application/problem+json")].into_iter().collect();
+        Self::new(status, headers, body.to_string())
+    }
 }
 
 /// Headers that belong to one hop (RFC 9110 §7.6.1): never forwarded, never recorded, never compared.
