@@ -1,1 +1,355 @@
-//! To come.
+//! What becomes an alias, and where: applied before anything is kept, logged or reported.
+//!
+//! Tokens, signatures, cookies, nonces and debug headers are removed. Xuids, gamertags, device tokens, secure device
+//! addresses, IPs and e-mail addresses become consistent aliases of the same shape wherever they stand: in a target,
+//! a header, a JSON value or key, or inside another string. A value is found by its place, by its shape, or because
+//! an earlier place taught it to us. What is left is scanned, and the scan fails closed: a body that still holds a
+//! secret is withheld, whole.
+
+mod header;
+mod table;
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::exchange::{Answer, Call};
+use crate::json::Doc;
+use crate::message::{Body, Coding, Headers, Request, Response};
+use crate::slot::alias::AliasClass;
+use crate::slot::{self, Class, Judge, Role, Slot, settle, shape};
+use table::{Known, Table};
+
+/// The one redactor of a run. Equal values get equal aliases; the way back exists in memory only.
+#[derive(Debug)]
+pub struct Redactor {
+    table: Mutex<Table>,
+}
+
+/// A redacted message, and what was done to it.
+#[derive(Clone, Debug, Default)]
+pub struct Redacted<T> {
+    /// The message as it may be kept.
+    pub message: T,
+    /// The aliases that stand in it.
+    pub aliases: Vec<(AliasClass, String)>,
+    /// The body differs from what was sent, so its wire bytes may not be kept.
+    pub body_changed: bool,
+    /// Why the body was withheld, when it was.
+    pub withheld: Option<&'static str>,
+}
+
+/// The text that stands in place of a secret.
+pub const REDACTED: &str = "redacted";
+
+impl Redactor {
+    /// A redactor whose aliases are drawn with `key`. Xuids are few enough to try out, so the key must be random
+    /// wherever real ones are recorded.
+    pub fn new(key: u64) -> Self {
+        Self { table: Mutex::new(Table::new(key)) }
+    }
+
+    /// A call whose request may be kept.
+    pub fn call(&self, call: &Call) -> Redacted<Call> {
+        let request = &call.request;
+        let mut pass = Pass::new(self, call);
+        let mut redacted = Request {
+            method: request.method.clone(),
+            scheme: request.scheme,
+            authority: pass.plain(&request.authority),
+            target: pass.target(&request.target),
+            headers: pass.headers(&request.headers),
+            body: Body::default(),
+            trailers: pass.headers(&request.trailers),
+        };
+        redacted.body = pass.body(&request.body);
+        let resolution = crate::mpsd::resolve(call.service, &redacted.method, &redacted.target);
+        pass.done(Call { request: redacted, resolution, ..call.clone() })
+    }
+
+    /// An answer that may be kept.
+    pub fn answer(&self, call: &Call, answer: &Answer) -> Redacted<Answer> {
+        let response = &answer.response;
+        let mut pass = Pass::new(self, call);
+        let headers = pass.headers(&response.headers);
+        let trailers = pass.headers(&response.trailers);
+        let body = pass.body(&response.body);
+        pass.done(Answer {
+            outcome: answer.outcome,
+            response: Response { status: response.status, headers, body, trailers },
+        })
+    }
+
+    /// A line of text that may be logged.
+    pub fn text(&self, text: &str) -> String {
+        let judge = ScanJudge { known: self.lock().known() };
+        let slots = slot::in_text(text, &judge);
+        let spliced =
+            slot::splice(text.as_bytes(), &slots, |slot| Some(self.lock().alias_or_secret(slot.class, &slot.text)));
+        String::from_utf8(spliced).unwrap_or_else(|_| REDACTED.to_owned())
+    }
+
+    /// The last look before a write: false when anything is left that looks like, or is known to be, somebody's.
+    pub fn is_clean(&self, record: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(record);
+        let mut table = self.lock();
+        let judge = ScanJudge { known: table.known() };
+        let is_alias = |span: Range<usize>, class| {
+            let found = &text[span];
+            found.ends_with(REDACTED) || table.is_alias(class, found)
+        };
+        judge.judge(&text, Role::Version).into_iter().all(|(span, class)| is_alias(span, class))
+    }
+
+    /// The alias of a value, made when it has none yet; `None` when there is nothing to hide.
+    pub fn alias(&self, class: Class, value: &str) -> Option<String> {
+        self.lock().alias(class, value).map(|(_, alias)| alias)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One message being redacted.
+struct Pass<'a> {
+    redactor: &'a Redactor,
+    call: &'a Call,
+    aliases: Vec<(AliasClass, String)>,
+    body_changed: bool,
+    withheld: Option<&'static str>,
+}
+
+impl<'a> Pass<'a> {
+    fn new(redactor: &'a Redactor, call: &'a Call) -> Self {
+        Self { redactor, call, aliases: Vec::new(), body_changed: false, withheld: None }
+    }
+
+    fn done<T>(mut self, message: T) -> Redacted<T> {
+        self.aliases.sort();
+        self.aliases.dedup();
+        Redacted { message, aliases: self.aliases, body_changed: self.body_changed, withheld: self.withheld }
+    }
+
+    fn plain(&mut self, text: &str) -> String {
+        self.replace(text.as_bytes(), |judge| slot::in_text(text, judge))
+    }
+
+    fn target(&mut self, target: &str) -> String {
+        let operation = self.call.resolution.operation();
+        self.replace(target.as_bytes(), |judge| slot::in_target(target, operation, judge))
+    }
+
+    fn headers(&mut self, headers: &Headers) -> Headers {
+        let mut kept = Headers::new();
+        for header in headers.iter().filter(|header| !header::is_removed(&header.name)) {
+            match std::str::from_utf8(&header.value) {
+                Ok(value) => kept.push(&header.name, self.header(&header.name, value)),
+                Err(_) => kept.push(&header.name, REDACTED),
+            }
+        }
+        kept
+    }
+
+    fn header(&mut self, name: &str, value: &str) -> String {
+        if let Some(parts) = header::credentials(name, value) {
+            self.redactor.lock().learn(Class::Secret, parts.secret);
+            let hash = parts.user_hash.and_then(|hash| self.value(Class::UserHash, hash));
+            return parts.redacted(hash.as_deref());
+        }
+        if header::lists_users(name) {
+            return self.replace(value.as_bytes(), |_| header::users(value));
+        }
+        self.replace(value.as_bytes(), |judge| slot::in_header(name, value, judge))
+    }
+
+    fn body(&mut self, body: &Body) -> Body {
+        let Some(plain) = body.decoded() else {
+            return self.withhold("content coding not understood");
+        };
+        let spliced = match (Doc::parse(plain), std::str::from_utf8(plain)) {
+            (Ok(doc), _) => self.replace_bytes(plain, |judge| slot::in_json(&doc, judge)),
+            (_, Ok(text)) => self.replace_bytes(plain, |judge| slot::in_text(text, judge)),
+            _ => plain.to_vec(),
+        };
+        if spliced == plain.as_ref() {
+            return body.clone();
+        }
+        self.body_changed = true;
+        Body::known(bytes::Bytes::new(), spliced.into(), body.coding())
+    }
+
+    fn withhold(&mut self, reason: &'static str) -> Body {
+        self.withheld = Some(reason);
+        self.body_changed = true;
+        Body::known(bytes::Bytes::new(), bytes::Bytes::new(), Coding::Identity)
+    }
+
+    fn replace(&mut self, bytes: &[u8], find: impl Fn(&dyn Judge) -> Vec<Slot>) -> String {
+        String::from_utf8(self.replace_bytes(bytes, find)).unwrap_or_else(|_| REDACTED.to_owned())
+    }
+
+    /// Two looks: the first teaches the table what typed places hold, the second replaces all of it everywhere.
+    fn replace_bytes(&mut self, bytes: &[u8], find: impl Fn(&dyn Judge) -> Vec<Slot>) -> Vec<u8> {
+        for slot in find(&TypedJudge) {
+            self.redactor.lock().learn(slot.class, &slot.text);
+        }
+        let judge = FullJudge { known: self.redactor.lock().known() };
+        let slots = find(&judge);
+        slot::splice(bytes, &slots, |slot| self.value(slot.class, &slot.text))
+    }
+
+    fn value(&mut self, class: Class, text: &str) -> Option<String> {
+        if class == Class::Secret {
+            return Some(REDACTED.to_owned());
+        }
+        let (alias_class, alias) = self.redactor.lock().alias(class, text)?;
+        self.aliases.push((alias_class, alias.clone()));
+        Some(alias)
+    }
+}
+
+/// Finds what a place says it holds.
+struct TypedJudge;
+
+impl Judge for TypedJudge {
+    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
+        match role {
+            Role::Typed(Class::Secret) if !text.is_empty() => vec![(0..text.len(), Class::Secret)],
+            Role::Typed(class) if AliasClass::of_value(class, text).is_some() => vec![(0..text.len(), class)],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Finds by place, by shape, and by what is known.
+struct FullJudge {
+    known: Arc<Known>,
+}
+
+impl Judge for FullJudge {
+    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
+        let typed = TypedJudge.judge(text, role);
+        if !typed.is_empty() {
+            return typed;
+        }
+        let mut spans = shape::find(text, role);
+        spans.extend(self.known.find(text));
+        settle(spans)
+    }
+}
+
+/// Finds by shape and by what is known; places do not count.
+struct ScanJudge {
+    known: Arc<Known>,
+}
+
+impl Judge for ScanJudge {
+    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
+        let mut spans = shape::find(text, role);
+        spans.extend(self.known.find(text));
+        settle(spans)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::exchange::Protocol;
+    use crate::mpsd::Service;
+
+    fn call(target: &str, headers: &[(&str, &str)], body: &str) -> Call {
+        let request = Request {
+            method: "PUT".into(),
+            authority: "sessiondirectory.xboxlive.com".into(),
+            target: target.into(),
+            headers: headers.iter().copied().collect(),
+            body: Body::plain(body.to_owned()),
+            ..Request::default()
+        };
+        Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request)
+    }
+
+    const SESSION: &str = "/serviceconfigs/097d0100-e05c-4d37-8420-46f1169056cf/sessionTemplates/lobby/sessions/a";
+
+    #[test]
+    fn one_value_has_one_alias_wherever_it_stands() {
+        let redactor = Redactor::new(1);
+        let xuid = "2814646326226712";
+        let body = format!(
+            r#"{{"members":{{"me":{{"constants":{{"system":{{"xuid":"{xuid}"}}}},"x":{xuid}}},"me_{xuid}":{{}}}},"properties":{{"custom":{{"h":"pending~{xuid}","n":18446744073709551615,"d":1.50,"d":2}}}}}}"#
+        );
+        let call = call(
+            &format!("{SESSION}?xuid={xuid}"),
+            &[("x-xbl-onbehalfof-users", &format!("{xuid};priv=multiplayer"))],
+            &body,
+        );
+        let redacted = redactor.call(&call);
+        let request = &redacted.message.request;
+        let alias = redactor.alias(Class::Xuid, xuid).unwrap();
+        let text = String::from_utf8(request.body.decoded().unwrap().to_vec()).unwrap();
+        assert_eq!(text, body.replace(xuid, &alias));
+        assert_eq!(request.target, format!("{SESSION}?xuid={alias}"));
+        assert_eq!(request.headers.text("x-xbl-onbehalfof-users"), Some(format!("{alias};priv=multiplayer").as_str()));
+        assert_eq!(redacted.aliases, [(AliasClass::Xuid, alias)]);
+        assert!(redacted.body_changed);
+    }
+
+    #[test]
+    fn credentials_and_debug_headers_leave_no_trace() {
+        let redactor = Redactor::new(1);
+        let headers = [
+            ("authorization", "XBL3.0 x=1234567890123;opaque-token-text"),
+            ("signature", "AAAAAQHX"),
+            ("cookie", "a=b"),
+            ("x-xbl-debug", "user0=2814646326226712; gamertag=Somebody"),
+            ("x-note", "token was opaque-token-text"),
+        ];
+        let redacted = redactor.call(&call(SESSION, &headers, "{}"));
+        let kept = format!("{:?}", redacted.message.request.headers);
+        for secret in ["opaque-token-text", "AAAAAQHX", "a=b", "2814646326226712", "Somebody", "1234567890123"] {
+            assert!(!kept.contains(secret), "{secret} in {kept}");
+        }
+        assert!(!redacted.body_changed);
+    }
+
+    #[test]
+    fn what_a_typed_place_taught_is_found_everywhere_after() {
+        let redactor = Redactor::new(1);
+        redactor.call(&call(SESSION, &[], r#"{"gamertag":"Zo\u00eb \"Z\" 7","securedeviceAddress":"ryY1c2FtcGxl"}"#));
+        let redacted = redactor.call(&call(SESSION, &[], r#"{"note":"hi Zo\u00eb \"Z\" 7!","blob":"<ryY1c2FtcGxl>"}"#));
+        let text = String::from_utf8(redacted.message.request.body.decoded().unwrap().to_vec()).unwrap();
+        assert!(!text.contains("Zo") && !text.contains("ryY1"), "{text}");
+        assert!(Doc::parse(text.as_bytes()).is_ok());
+        assert_eq!(redactor.text("Zoë \"Z\" 7 left").split(' ').count(), 2);
+    }
+
+    #[test]
+    fn words_of_the_contract_survive_a_gamertag_that_equals_them() {
+        let redactor = Redactor::new(1);
+        let body = r#"{"gamertag":"members","members":{"me":{}},"x":["ready","members"]}"#;
+        let redacted = redactor.call(&call(SESSION, &[], body));
+        let text = String::from_utf8(redacted.message.request.body.decoded().unwrap().to_vec()).unwrap();
+        assert!(text.contains(r#""members":{"me":{}},"x":["ready","members"]"#), "{text}");
+    }
+
+    #[test]
+    fn the_scan_tells_clean_from_leaking() {
+        let redactor = Redactor::new(1);
+        let alias = redactor.alias(Class::Xuid, "2814646326226712").unwrap();
+        assert!(redactor.is_clean(format!(r#"{{"a":"XBL3.0 x=1;redacted","b":"{alias}"}}"#).as_bytes()));
+        assert!(!redactor.is_clean(br#"{"a":"2814646326226712"}"#));
+        assert!(!redactor.is_clean(br#"{"a":"eyJhbGciOiJSUzI1NiJ9.abc"}"#));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn redacting_twice_changes_nothing_more(text in r#"[ -~]{0,60}"#, digits in "2[58][0-9]{14}") {
+            let redactor = Redactor::new(1);
+            let once = redactor.text(&format!("{text} {digits} {text}"));
+            proptest::prop_assert!(!once.contains(&digits));
+            proptest::prop_assert_eq!(redactor.text(&once), once);
+        }
+    }
+}

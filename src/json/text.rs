@@ -23,6 +23,20 @@ impl<'a> Unescaped<'a> {
         Self { text: Cow::Owned(text), base, raw }
     }
 
+    /// Text that stands in its document as it is.
+    pub fn verbatim(text: &'a str, base: usize) -> Self {
+        Self { text: Cow::Borrowed(text), base, raw: Vec::new() }
+    }
+
+    /// A percent-encoded piece of a request target, escapes undone.
+    pub fn percent(text: &'a str, base: usize) -> Self {
+        if !text.contains('%') {
+            return Self::verbatim(text, base);
+        }
+        let (text, raw) = percent_decode(text.as_bytes());
+        Self { text: Cow::Owned(text), base, raw }
+    }
+
     /// The value.
     pub fn text(&self) -> &str {
         &self.text
@@ -86,7 +100,30 @@ fn unicode_escape(rest: &[u8]) -> (char, usize) {
 }
 
 fn hex4(digits: &[u8]) -> u32 {
-    digits.iter().take(4).fold(0, |sum, byte| sum * 16 + char::from(*byte).to_digit(16).unwrap_or(0))
+    hex(&digits[..4.min(digits.len())])
+}
+
+/// Undoes percent-escapes. Where the bytes are no UTF-8 the text is kept as sent.
+fn percent_decode(source: &[u8]) -> (String, Vec<usize>) {
+    let mut bytes = Vec::with_capacity(source.len());
+    let mut raw = Vec::with_capacity(source.len() + 1);
+    let mut at = 0;
+    while at < source.len() {
+        let digits = source.get(at + 1..at + 3).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let escaped = digits.filter(|_| source[at] == b'%').and_then(|digits| u8::try_from(hex(digits)).ok());
+        bytes.push(escaped.unwrap_or(source[at]));
+        raw.push(at);
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    raw.push(at);
+    String::from_utf8(bytes).map_or_else(
+        |_| (String::from_utf8_lossy(source).into_owned(), (0..=source.len()).collect()),
+        |text| (text, raw),
+    )
+}
+
+fn hex(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |sum, byte| sum * 16 + char::from(*byte).to_digit(16).unwrap_or(0))
 }
 
 /// Appends `value` as it must stand between quotes.

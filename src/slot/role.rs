@@ -1,0 +1,80 @@
+//! What a text is by where it stands: the key in front of it, the parameter it fills, the header it is in.
+
+use super::Class;
+use crate::mpsd::ParamName;
+
+/// The role a text plays in its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing is known of it.
+    #[default]
+    Plain,
+    /// Its place says what it is.
+    Typed(Class),
+    /// It is a JSON key.
+    Key,
+    /// A version number: digits and dots that are no IP address.
+    Version,
+}
+
+impl Role {
+    /// The role of the value behind a JSON key, in the documents and in titles' custom bags alike.
+    ///
+    /// Sources: mpsd-wire 3-5 for MPSD's own fields; mpsd-behaviour 7 for what titles put into `custom`.
+    pub fn of_key(key: &str) -> Self {
+        let key = key.to_ascii_lowercase();
+        match key.as_str() {
+            "initiators" | "sessionowners" | "broadcastviewerxuids" => Self::Typed(Class::Xuid),
+            "gamertag"
+            | "classicgamertag"
+            | "moderngamertag"
+            | "moderngamertagsuffix"
+            | "uniquemoderngamertag"
+            | "sendergamertag"
+            | "hostname"
+            | "displayname" => Self::Typed(Class::Gamertag),
+            "securedeviceaddress" => Self::Typed(Class::Address),
+            "devicetoken" | "hostcandidates" => Self::Typed(Class::DeviceToken),
+            "email" | "emailaddress" => Self::Typed(Class::Email),
+            "sessionname" => Self::Typed(Class::Session),
+            _ if key.ends_with("xuid") || key.ends_with("xuids") => Self::Typed(Class::Xuid),
+            _ if key.contains("version") => Self::Version,
+            _ if names_a_secret(&key) => Self::Typed(Class::Secret),
+            _ => Self::Plain,
+        }
+    }
+
+    /// The role of a path parameter.
+    pub fn of_param(name: ParamName) -> Self {
+        match name {
+            ParamName::Session => Self::Typed(Class::Session),
+            _ => Self::Plain,
+        }
+    }
+
+    /// The role of a query parameter's value.
+    pub fn of_query(name: &str) -> Self {
+        Self::of_key(name)
+    }
+
+    /// The role of a header's value (lower-case name).
+    pub fn of_header(name: &str) -> Self {
+        match name {
+            "signature" | "cookie" | "set-cookie" => Self::Typed(Class::Secret),
+            "user-agent" | "server" | "via" => Self::Version,
+            "sec-websocket-key" | "sec-websocket-accept" | "sec-websocket-protocol" => Self::Plain,
+            _ if name.contains("version") => Self::Version,
+            _ if names_a_secret(name) => Self::Typed(Class::Secret),
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// True for names of credentials, in headers, queries and JSON keys (lower-case).
+fn names_a_secret(name: &str) -> bool {
+    const WHOLE: [&str; 9] =
+        ["token", "nonce", "password", "secret", "rpsticket", "signature", "authorization", "cookie", "apikey"];
+    const ENDINGS: [&str; 9] =
+        ["accesstoken", "_token", "-token", "usertoken", "xtoken", "ststoken", "-secret", "_secret", "-api-key"];
+    WHOLE.contains(&name) || ENDINGS.iter().any(|ending| name.ends_with(ending))
+}

@@ -1,0 +1,134 @@
+//! The walk: every text of a target, a header or a JSON document, with the role it plays.
+
+use super::{Class, Judge, Layer, Role, Slot};
+use crate::json::{Doc, Kind, Node, Unescaped};
+use crate::mpsd::{Operation, target};
+
+/// Slots of a request target. `operation` types the path parameters.
+pub fn in_target(text: &str, operation: Option<&Operation>, judge: &dyn Judge) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    for segment in target::segments(text) {
+        let param = operation.and_then(|operation| operation.params().find(|(_, piece)| piece.span == segment.span));
+        let role = param.map_or(Role::Plain, |(name, _)| Role::of_param(name));
+        let value = Unescaped::percent(&text[segment.span.clone()], segment.span.start);
+        slots.extend(in_value(&value, role, Some(Layer::Percent), judge));
+    }
+    for (name, value) in target::parameters(text) {
+        let key = Unescaped::percent(&text[name.span.clone()], name.span.start);
+        slots.extend(in_value(&key, Role::Key, Some(Layer::Percent), judge));
+        let Some(value) = value else { continue };
+        let role = Role::of_query(&name.text);
+        let value = Unescaped::percent(&text[value.span.clone()], value.span.start);
+        slots.extend(in_value(&value, role, Some(Layer::Percent), judge));
+    }
+    slots
+}
+
+/// Slots of a header value. Locations are targets; the rest is plain text.
+pub fn in_header(name: &str, value: &str, judge: &dyn Judge) -> Vec<Slot> {
+    match name {
+        "location" | "content-location" | "referer" => in_location(value, judge),
+        _ => in_value(&Unescaped::verbatim(value, 0), Role::of_header(name), None, judge),
+    }
+}
+
+/// Slots of a body or frame that is not JSON.
+pub fn in_text(text: &str, judge: &dyn Judge) -> Vec<Slot> {
+    in_value(&Unescaped::verbatim(text, 0), Role::Plain, None, judge)
+}
+
+/// Slots of a JSON document, in text order.
+pub fn in_json(doc: &Doc<'_>, judge: &dyn Judge) -> Vec<Slot> {
+    in_document(doc, judge, EMBEDDED_DEPTH)
+}
+
+fn in_location(value: &str, judge: &dyn Judge) -> Vec<Slot> {
+    let path_at = match value.find("://") {
+        Some(scheme) => value[scheme + 3..].find('/').map_or(value.len(), |slash| scheme + 3 + slash),
+        None => 0,
+    };
+    let path = &value[path_at..];
+    let resolution = crate::mpsd::resolve(crate::mpsd::Service::Mpsd, "GET", path);
+    let mut slots = in_target(path, resolution.operation(), judge);
+    for slot in &mut slots {
+        slot.span = slot.span.start + path_at..slot.span.end + path_at;
+    }
+    slots
+}
+
+fn in_document(doc: &Doc<'_>, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let mut pending = vec![(doc.root(), Role::Plain)];
+    while let Some((node, role)) = pending.pop() {
+        match node.kind() {
+            Kind::Object => {
+                let is_reference = node.get("templateName").is_some();
+                let members: Vec<_> = node.members().collect();
+                for (key, value) in members.iter().rev() {
+                    pending.push((*value, value_role(key, role, is_reference)));
+                }
+                slots.extend(members.iter().flat_map(|(key, _)| in_string(*key, Role::Key, judge, 0)));
+            }
+            Kind::Array => {
+                let items: Vec<_> = node.items().collect();
+                pending.extend(items.into_iter().rev().map(|item| (item, role)));
+            }
+            Kind::String => slots.extend(in_string(node, role, judge, embedded)),
+            Kind::Number => slots.extend(in_number(node, role, judge)),
+            Kind::Bool | Kind::Null => {}
+        }
+    }
+    slots.sort_by_key(|slot| slot.span.start);
+    slots
+}
+
+/// `name` beside `templateName` is a session's name; a secret stays one all the way down.
+fn value_role(key: &Node<'_>, parent: Role, is_reference: bool) -> Role {
+    let key = key.str().unwrap_or_default();
+    match parent {
+        Role::Typed(Class::Secret) => parent,
+        _ if is_reference && key == "name" => Role::Typed(Class::Session),
+        _ => Role::of_key(&key),
+    }
+}
+
+fn in_string(node: Node<'_>, role: Role, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
+    let Some(value) = node.unescaped() else {
+        return Vec::new();
+    };
+    if embedded == 0 || !value.text().starts_with(['{', '[']) {
+        return in_value(&value, role, Some(Layer::Json), judge);
+    }
+    let Ok(inner) = Doc::parse(value.text().as_bytes()) else {
+        return in_value(&value, role, Some(Layer::Json), judge);
+    };
+    let mut slots = in_document(&inner, judge, embedded - 1);
+    for slot in &mut slots {
+        slot.span = value.raw_span(slot.span.clone());
+        slot.layers.push(Layer::Json);
+    }
+    slots
+}
+
+/// Some titles and documents write an xuid as a JSON number (mpsd-discrepancies D26).
+fn in_number(node: Node<'_>, role: Role, judge: &dyn Judge) -> Vec<Slot> {
+    let text = node.number().unwrap_or_default();
+    in_value(&Unescaped::verbatim(text, node.span().start), role, None, judge)
+        .into_iter()
+        .filter(|slot| slot.class == Class::Xuid && slot.span == node.span())
+        .collect()
+}
+
+fn in_value(value: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn Judge) -> Vec<Slot> {
+    let spans = judge.judge(value.text(), role);
+    let slot = |(span, class): (std::ops::Range<usize>, Class)| Slot {
+        text: value.text()[span.clone()].to_owned(),
+        span: value.raw_span(span),
+        class,
+        layers: layer.into_iter().collect(),
+    };
+    spans.into_iter().map(slot).collect()
+}
+
+/// How deep JSON inside strings inside JSON is followed.
+const EMBEDDED_DEPTH: usize = 3;
