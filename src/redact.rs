@@ -83,8 +83,11 @@ impl Redactor {
     pub fn text(&self, text: &str) -> String {
         let judge = ScanJudge { known: self.lock().known() };
         let slots = slot::in_text(text, &judge);
-        let spliced =
-            slot::splice(text.as_bytes(), &slots, |slot| Some(self.lock().alias_or_secret(slot.class, &slot.text)));
+        let spliced = slot::splice(text.as_bytes(), &slots, |slot| {
+            let mut table = self.lock();
+            let is_done = slot.text.ends_with(REDACTED) || table.is_alias(slot.class, &slot.text);
+            (!is_done).then(|| table.alias_or_secret(slot.class, &slot.text))
+        });
         String::from_utf8(spliced).unwrap_or_else(|_| REDACTED.to_owned())
     }
 
