@@ -1,0 +1,261 @@
+//! Is this live call that recorded one? Meaning is compared, not text; what differs is said by place.
+
+use super::bind::{Bindings, match_text};
+use super::miss::Difference;
+use super::tape::{Take, Tape, plain_tag};
+use crate::exchange::Call;
+use crate::json::{Doc, Kind, Node, join_pointer, same_number};
+use crate::message::{Body, Request};
+use crate::mpsd::{ParamName, target};
+use crate::slot::{Class, Judge, Role};
+
+/// Which parts of a call must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// All but `If-Match` and `If-None-Match`.
+    WithoutPreconditions,
+}
+
+/// Compares a live call to a take and binds what its slots meet. Empty means they agree.
+pub(super) fn compare(
+    tape: &Tape,
+    take: &Take,
+    live: &Call,
+    extent: Extent,
+    bindings: &mut Bindings,
+) -> Vec<Difference> {
+    let mut comparison = Comparison { tape, bindings, differences: Vec::new() };
+    comparison.path(take, live);
+    comparison.query(&take.recorded.request, &live.request);
+    comparison.headers(&take.recorded.request, &live.request);
+    if extent == Extent::Whole {
+        comparison.preconditions(&take.recorded.request, &live.request);
+    }
+    comparison.body(&take.recorded.request.body, &live.request.body);
+    comparison.differences
+}
+
+struct Comparison<'a> {
+    tape: &'a Tape,
+    bindings: &'a mut Bindings,
+    differences: Vec<Difference>,
+}
+
+impl Comparison<'_> {
+    fn path(&mut self, take: &Take, live: &Call) {
+        let (Some(recorded), Some(operation)) = (take.resolution.operation(), live.resolution.operation()) else {
+            let agree = take.recorded.request.path() == live.request.path();
+            return self.note(agree, "path", take.recorded.request.path(), live.request.path());
+        };
+        for (name, piece) in recorded.params() {
+            let live = operation.param(name);
+            let agree = match name {
+                ParamName::Scid | ParamName::Template | ParamName::Hopper => piece.text.eq_ignore_ascii_case(live),
+                _ => self.text(&piece.text, live, Role::of_param(name)),
+            };
+            self.note(agree, &format!("path {name:?}").to_lowercase(), &piece.text, live);
+        }
+    }
+
+    /// Parameters compare by name, in any order; `include` is a set.
+    fn query(&mut self, recorded: &Request, live: &Request) {
+        let (recorded, live) = (parameters(recorded), parameters(live));
+        let names = |list: &[(String, String)]| list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join("&");
+        if names(&recorded) != names(&live) {
+            return self.note(false, "query", &names(&recorded), &names(&live));
+        }
+        for ((name, recorded), (_, live)) in recorded.iter().zip(&live) {
+            let agree = self.text(recorded, live, Role::of_query(name));
+            self.note(agree, &format!("query {name}"), recorded, live);
+        }
+    }
+
+    fn headers(&mut self, recorded: &Request, live: &Request) {
+        for name in COMPARED {
+            let of = |request: &Request| request.headers.text(name).map(|value| value.trim().to_owned());
+            let (recorded, live) = (of(recorded), of(live));
+            let agree = match (&recorded, &live) {
+                (Some(recorded), Some(live)) => self.text(recorded, live, Role::Plain),
+                (recorded, live) => recorded == live,
+            };
+            self.note(agree, &format!("header {name}"), &shown(recorded), &shown(live));
+        }
+    }
+
+    /// Preconditions are meaning: none, any, or a version, however its tag is spelt.
+    fn preconditions(&mut self, recorded: &Request, live: &Request) {
+        for name in ["if-match", "if-none-match"] {
+            let (left, right) = (recorded.headers.text(name), live.headers.text(name));
+            let agree = match (left, right) {
+                (Some(left), Some(right)) => self.same_version(plain_tag(left), plain_tag(right)),
+                (left, right) => left == right,
+            };
+            let text = |value: Option<&str>| shown(value.map(str::to_owned));
+            self.note(agree, &format!("header {name}"), &text(left), &text(right));
+        }
+    }
+
+    fn same_version(&self, recorded: &str, live: &str) -> bool {
+        let versions = (self.tape.version(recorded), self.tape.version(live));
+        recorded == live || matches!(versions, (Some(recorded), Some(live)) if recorded == live)
+    }
+
+    fn body(&mut self, recorded: &Body, live: &Body) {
+        let bytes = |body: &Body| body.decoded().map(|plain| plain.as_ref().to_vec()).unwrap_or_default();
+        let (left, right) = (bytes(recorded), bytes(live));
+        match (Doc::parse(&left), Doc::parse(&right)) {
+            (Ok(recorded), Ok(live)) => self.json(recorded.root(), live.root()),
+            _ => {
+                let (left, right) = (String::from_utf8_lossy(&left), String::from_utf8_lossy(&right));
+                let agree = self.text(&left, &right, Role::Plain);
+                self.note(agree, "body", &left, &right);
+            }
+        }
+    }
+
+    fn json(&mut self, recorded: Node<'_>, live: Node<'_>) {
+        let mut pending = vec![(recorded, live, String::new(), Role::Plain)];
+        while let Some((recorded, live, pointer, role)) = pending.pop() {
+            if self.differences.len() >= MOST_DIFFERENCES {
+                return;
+            }
+            match (recorded.kind(), live.kind()) {
+                (Kind::Object, Kind::Object) => {
+                    for (name, left, right) in self.members(recorded, live, &pointer) {
+                        let role = member_role(recorded, &name, role);
+                        pending.push((left, right, join_pointer(&pointer, &name), role));
+                    }
+                }
+                (Kind::Array, Kind::Array) => {
+                    let (left, right): (Vec<_>, Vec<_>) = (recorded.items().collect(), live.items().collect());
+                    if left.len() != right.len() {
+                        self.note_nodes(false, &pointer, recorded, live);
+                        continue;
+                    }
+                    let items = left.into_iter().zip(right).enumerate();
+                    pending.extend(items.map(|(at, (left, right))| (left, right, format!("{pointer}/{at}"), role)));
+                }
+                _ => {
+                    let agree = self.leaf(recorded, live, role, &pointer);
+                    self.note_nodes(agree, &pointer, recorded, live);
+                }
+            }
+        }
+    }
+
+    /// Pairs members by name, where a recorded name may hold slots; notes what has no partner.
+    fn members<'a>(&mut self, recorded: Node<'a>, live: Node<'a>, pointer: &str) -> Vec<(String, Node<'a>, Node<'a>)> {
+        let mut free: Vec<_> = live.members().map(|(key, value)| (key.str().unwrap_or_default(), value)).collect();
+        let mut pairs = Vec::new();
+        let mut lonely = Vec::new();
+        for (key, value) in recorded.members() {
+            let name = key.str().unwrap_or_default().into_owned();
+            match free.iter().position(|(live, _)| *live == name) {
+                Some(at) => pairs.push((name, value, free.remove(at).1)),
+                None => lonely.push((name, value)),
+            }
+        }
+        for (name, value) in lonely {
+            match free.iter().position(|(live, _)| self.text(&name, live, Role::Key)) {
+                Some(at) => pairs.push((name, value, free.remove(at).1)),
+                None => self.note(false, &body_place(&join_pointer(pointer, &name)), &excerpt(value), "absent"),
+            }
+        }
+        for (name, value) in free {
+            self.note(false, &body_place(&join_pointer(pointer, &name)), "absent", &excerpt(value));
+        }
+        pairs
+    }
+
+    fn leaf(&mut self, recorded: Node<'_>, live: Node<'_>, role: Role, pointer: &str) -> bool {
+        match (recorded.kind(), live.kind()) {
+            (Kind::String, Kind::String) => {
+                self.text(&recorded.str().unwrap_or_default(), &live.str().unwrap_or_default(), role)
+            }
+            (Kind::Number, Kind::Number) => {
+                let (recorded, live) = (recorded.number().unwrap_or_default(), live.number().unwrap_or_default());
+                same_number(recorded, live) || is_measured(pointer) || self.text(recorded, live, role)
+            }
+            (recorded_kind, live_kind) => recorded_kind == live_kind && recorded.raw() == live.raw(),
+        }
+    }
+
+    fn text(&mut self, recorded: &str, live: &str, role: Role) -> bool {
+        let slots = self.tape.values().judge(recorded, role);
+        match_text(recorded, &slots, live, self.bindings)
+    }
+
+    fn note_nodes(&mut self, agree: bool, pointer: &str, recorded: Node<'_>, live: Node<'_>) {
+        if !agree {
+            self.note(false, &body_place(pointer), &excerpt(recorded), &excerpt(live));
+        }
+    }
+
+    fn note(&mut self, agree: bool, place: &str, recorded: &str, live: &str) {
+        if !agree && self.differences.len() < MOST_DIFFERENCES {
+            let difference = Difference { place: place.to_owned(), recorded: cut(recorded), live: cut(live) };
+            self.differences.push(difference);
+        }
+    }
+}
+
+fn member_role(parent: Node<'_>, name: &str, role: Role) -> Role {
+    match role {
+        Role::Typed(Class::Secret) => role,
+        _ if name == "name" && parent.get("templateName").is_some() => Role::Typed(Class::Session),
+        _ => Role::of_key(name),
+    }
+}
+
+fn parameters(request: &Request) -> Vec<(String, String)> {
+    let value = |name: &str, value: String| match name {
+        "include" => {
+            let mut words: Vec<String> = value.split(',').map(|word| word.trim().to_lowercase()).collect();
+            words.sort();
+            words.join(",")
+        }
+        _ => value,
+    };
+    let pieces = target::parameters(&request.target).into_iter();
+    let mut list: Vec<(String, String)> = pieces
+        .map(|(name, piece)| {
+            let text = piece.map(|piece| piece.text).unwrap_or_default();
+            let text = value(&name.text, text);
+            (name.text, text)
+        })
+        .collect();
+    list.sort();
+    list
+}
+
+/// Measured network quality differs in every run (mpsd-behaviour 6).
+fn is_measured(pointer: &str) -> bool {
+    pointer.contains("/measurements/") || pointer.contains("/serverMeasurements/")
+}
+
+fn body_place(pointer: &str) -> String {
+    format!("body {}", if pointer.is_empty() { "/" } else { pointer })
+}
+
+fn excerpt(node: Node<'_>) -> String {
+    cut(&String::from_utf8_lossy(node.raw()))
+}
+
+fn shown(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "absent".to_owned())
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_EXCERPT) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// Headers that change what a request means. All others may differ from run to run.
+const COMPARED: [&str; 4] =
+    ["x-xbl-contract-version", "x-xbl-onbehalfof-users", "x-xbl-onbehalfof-title", "x-xbl-deny-scope"];
+const MOST_DIFFERENCES: usize = 20;
+const LONGEST_EXCERPT: usize = 200;

@@ -1,0 +1,142 @@
+//! Which recorded player is this client? Found out by what it asks.
+
+use std::net::IpAddr;
+
+use super::bind::Bindings;
+use super::cursor::{Cursor, Lookup, Step};
+use super::miss::{Miss, Reason};
+use super::tape::Tape;
+use super::{Options, Played};
+use crate::exchange::{Call, user_hash};
+use crate::message::Response;
+
+/// What tells one live client from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LaneKey {
+    /// A user of an address: user hashes outlive the tokens they come in.
+    User(IpAddr, String),
+    /// No user: the connection is all there is.
+    Connection(IpAddr, u64),
+}
+
+/// The lane a call belongs to (design: client address and user hash, else the token, else the connection).
+pub(super) fn lane_key(call: &Call) -> LaneKey {
+    let authorization = call.request.headers.text("authorization").unwrap_or_default();
+    match user_hash(authorization) {
+        Some(hash) if !matches!(hash, "" | "-" | "*") => LaneKey::User(call.client, hash.to_owned()),
+        _ if authorization.is_empty() => LaneKey::Connection(call.client, call.connection),
+        _ => LaneKey::User(call.client, authorization.to_owned()),
+    }
+}
+
+/// One live client, and the recorded lanes it may still be.
+#[derive(Debug)]
+pub(super) struct LiveLane {
+    pub(super) key: LaneKey,
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Candidate {
+    lane: usize,
+    cursor: Cursor,
+    /// What this candidate bound while others still fit; `None` once it is the only one.
+    pending: Option<Bindings>,
+}
+
+/// A call answered.
+pub(super) struct Turn {
+    pub(super) response: Response,
+    pub(super) played: Played,
+    /// What everybody's bindings become, once it is known who asked.
+    pub(super) bindings: Option<Bindings>,
+}
+
+impl LiveLane {
+    pub(super) fn new(key: LaneKey, lanes: &[String]) -> Self {
+        let candidates = (0..lanes.len()).map(|lane| Candidate { lane, ..Candidate::default() }).collect();
+        Self { key, candidates }
+    }
+
+    /// The recorded lane it is, once that is certain.
+    pub(super) fn settled(&self) -> Option<usize> {
+        match self.candidates.as_slice() {
+            [only] if only.pending.is_none() && only.cursor.played() > 0 => Some(only.lane),
+            _ => None,
+        }
+    }
+
+    /// How many takes it has played.
+    pub(super) fn played(&self) -> usize {
+        self.candidates.first().map_or(0, |candidate| candidate.cursor.played())
+    }
+
+    /// Answers a call from the lanes that fit; those that do not are no candidates any more.
+    ///
+    /// `taken` are lanes other clients are certain to be. The only client there is takes the first lane that fits;
+    /// with several, lanes that answer differently are a miss rather than a guess.
+    pub(super) fn play(
+        &mut self,
+        tape: &Tape,
+        options: Options,
+        call: &Call,
+        bindings: &Bindings,
+        taken: &[usize],
+        is_only: bool,
+    ) -> Result<Turn, Miss> {
+        if self.settled().is_none() {
+            self.candidates.retain(|candidate| !taken.contains(&candidate.lane));
+        }
+        let mut steps = Vec::new();
+        let mut misses = Vec::new();
+        for candidate in &self.candidates {
+            let lookup = Lookup { tape, lane: candidate.lane, options, call };
+            match lookup.step(&candidate.cursor, candidate.pending.as_ref().unwrap_or(bindings)) {
+                Ok(step) => steps.push((candidate.lane, step)),
+                Err(miss) => misses.push(miss),
+            }
+        }
+        let Some((_, first)) = steps.first() else {
+            return Err(nearest_miss(misses, call));
+        };
+        let agree = steps.iter().all(|(_, step)| step.response == first.response);
+        if !agree && !is_only {
+            return Err(Miss { reason: Reason::LaneAmbiguous, ..plain_miss(call) });
+        }
+        if !agree {
+            steps.truncate(1);
+        }
+        Ok(self.settle(steps))
+    }
+
+    fn settle(&mut self, steps: Vec<(usize, Step)>) -> Turn {
+        let (response, played) = (steps[0].1.response.clone(), steps[0].1.played.clone());
+        let is_certain = steps.len() == 1;
+        let bindings = is_certain.then(|| steps[0].1.bindings.clone());
+        self.candidates = steps
+            .into_iter()
+            .map(|(lane, step)| Candidate {
+                lane,
+                cursor: step.cursor,
+                pending: (!is_certain).then_some(step.bindings),
+            })
+            .collect();
+        Turn { response, played, bindings }
+    }
+}
+
+/// Of several lanes' misses, the one whose nearest call differs least.
+fn nearest_miss(misses: Vec<Miss>, call: &Call) -> Miss {
+    let distance = |miss: &Miss| miss.nearest.first().map_or(usize::MAX, |near| near.differences.len());
+    misses.into_iter().min_by_key(distance).unwrap_or_else(|| plain_miss(call))
+}
+
+fn plain_miss(call: &Call) -> Miss {
+    let request = &call.request;
+    Miss {
+        reason: Reason::NoSuchCall,
+        call: format!("{} {}", request.method, request.target),
+        op: call.resolution.name().to_owned(),
+        nearest: Vec::new(),
+    }
+}

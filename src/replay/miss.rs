@@ -1,0 +1,107 @@
+//! Misses as data: why nothing fits, what comes nearest, and how it differs.
+
+use serde::Serialize;
+
+use crate::message::Response;
+
+/// Why nothing recorded fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// No lane this client can be has such an operation.
+    NoSuchCall,
+    /// Calls of that operation are recorded, but none is like this one.
+    Different,
+    /// It is recorded, but after a write this lane has not made yet.
+    OutOfOrder,
+    /// Everything recorded of it was played, and it may not be repeated.
+    Exhausted,
+    /// A read was repeated too often.
+    RepeatedTooOften,
+    /// Several lanes fit and answer differently.
+    LaneAmbiguous,
+    /// It is recorded, but its body could not be kept.
+    NotReplayable,
+}
+
+impl Reason {
+    /// One sentence for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoSuchCall => "the cassette has no such call left for this client",
+            Self::Different => "the cassette has calls of this operation, but none like this one",
+            Self::OutOfOrder => "the cassette has this call only after a write that this client has not made yet",
+            Self::Exhausted => "every recorded answer to this write was already given",
+            Self::RepeatedTooOften => "this read was repeated more often than allowed since the last recorded answer",
+            Self::LaneAmbiguous => "several recorded players fit this client, and their answers differ",
+            Self::NotReplayable => "the recording could not keep the body of this answer",
+        }
+    }
+}
+
+/// A call nothing recorded fits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Miss {
+    /// Why.
+    pub reason: Reason,
+    /// The call, as `METHOD target`.
+    pub call: String,
+    /// The operation's name.
+    pub op: String,
+    /// Recorded calls that come nearest, nearest first.
+    pub nearest: Vec<Near>,
+}
+
+/// A recorded call that comes near.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Near {
+    /// Its number in the cassette, from 1.
+    pub exchange: usize,
+    /// The line of the cassette file it starts at.
+    pub line: usize,
+    /// Its lane.
+    pub lane: String,
+    /// What differs.
+    pub differences: Vec<Difference>,
+}
+
+/// One difference between a recorded call and a live one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Where: `path session`, `header if-match`, `body /members/me`.
+    pub place: String,
+    /// What the cassette has there.
+    pub recorded: String,
+    /// What the client sent there.
+    pub live: String,
+}
+
+impl Miss {
+    /// The problem a client gets (RFC 9457).
+    pub fn response(&self, status: u16) -> Response {
+        let body = serde_json::json!({
+            "type": "urn:tapdeck:problem:miss",
+            "title": "not in the cassette",
+            "status": status,
+            "detail": self.to_string(),
+            "reason": self.reason,
+            "nearest": self.nearest,
+        });
+        let headers = [("content-type", "application/problem+json")].into_iter().collect();
+        Response::new(status, headers, body.to_string())
+    }
+}
+
+impl std::fmt::Display for Miss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}): {}", self.call, self.op, self.reason.sentence())?;
+        let Some(near) = self.nearest.first() else {
+            return Ok(());
+        };
+        write!(f, "; nearest is exchange {} of {} (line {})", near.exchange, near.lane, near.line)?;
+        for difference in &near.differences {
+            write!(f, "; {}: recorded {}, live {}", difference.place, difference.recorded, difference.live)?;
+        }
+        Ok(())
+    }
+}

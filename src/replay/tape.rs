@@ -1,0 +1,296 @@
+//! A cassette made ready for playing: what each take asks, what its answer shows, and where its slots are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::bind::AnswerSlots;
+use crate::exchange::Outcome;
+use crate::json::Doc;
+use crate::message::{Request, Response};
+use crate::mpsd::name::is_guid;
+use crate::mpsd::{Op, ParamName, Resolution, Service, resolve};
+use crate::slot::alias::AliasClass;
+use crate::slot::{self, Class, Judge, Role, settle};
+
+/// One recorded exchange as the cassette holds it.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its lane's name.
+    pub lane: String,
+    /// The line of the cassette file it starts at.
+    pub line: usize,
+    /// Position at which its call was read.
+    pub asked: u64,
+    /// Position at which its answer was complete.
+    pub answered: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was asked.
+    pub request: Request,
+    /// What was answered.
+    pub response: Response,
+    /// False when the cassette could not keep one of its bodies.
+    pub replayable: bool,
+}
+
+/// Every take of a cassette, in its order, and what can be bound in them.
+#[derive(Debug)]
+pub struct Tape {
+    takes: Vec<Take>,
+    lanes: Vec<String>,
+    values: Bindable,
+    versions: BTreeMap<String, Version>,
+}
+
+/// One recorded exchange, ready to play.
+#[derive(Debug)]
+pub(super) struct Take {
+    pub(super) recorded: Recorded,
+    /// Index of its lane.
+    pub(super) lane: usize,
+    pub(super) service: Service,
+    pub(super) resolution: Resolution,
+    /// The session document it reads or writes, when it does: `scid~template~name`, lower-case.
+    pub(super) document: Option<String>,
+    pub(super) slots: AnswerSlots,
+}
+
+/// One state of one session document.
+pub(super) type Version = (String, u64);
+
+impl Take {
+    pub(super) fn op(&self) -> Option<Op> {
+        self.resolution.operation().map(|operation| operation.op)
+    }
+
+    pub(super) fn is_read(&self) -> bool {
+        match self.op() {
+            Some(op) => op.is_read(),
+            None => matches!(self.recorded.request.method.as_str(), "GET" | "HEAD"),
+        }
+    }
+
+    /// True when its answer shows a session document a later read may be given again.
+    pub(super) fn shows_session(&self) -> bool {
+        self.op().is_some_and(Op::answers_session)
+            && matches!(self.recorded.response.status, 200 | 201)
+            && !self.recorded.response.body.is_empty()
+    }
+
+    /// True when every call of `self` was answered before `other` was asked.
+    pub(super) fn precedes(&self, other: &Self) -> bool {
+        self.recorded.answered < other.recorded.asked
+    }
+}
+
+impl Tape {
+    /// Prepares recorded exchanges, in cassette order. `aliases` are the cassette's, by class name.
+    pub fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: Vec<Recorded>) -> Self {
+        let values = Bindable::new(aliases, &recorded);
+        let mut lanes: Vec<String> = Vec::new();
+        let takes: Vec<Take> = recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &values)).collect();
+        let versions = takes.iter().filter_map(version).collect();
+        Self { takes, lanes, values, versions }
+    }
+
+    /// The lanes' names, in order.
+    pub fn lanes(&self) -> &[String] {
+        &self.lanes
+    }
+
+    pub(super) fn takes(&self) -> &[Take] {
+        &self.takes
+    }
+
+    pub(super) fn values(&self) -> &Bindable {
+        &self.values
+    }
+
+    /// The version an entity tag stands for, if the cassette ever showed it.
+    pub(super) fn version(&self, tag: &str) -> Option<&Version> {
+        self.versions.get(tag)
+    }
+}
+
+fn take(recorded: Recorded, lanes: &mut Vec<String>, values: &Bindable) -> Take {
+    let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or_else(|| {
+        lanes.push(recorded.lane.clone());
+        lanes.len() - 1
+    });
+    let service = Service::of_host(recorded.request.host()).unwrap_or(Service::Mpsd);
+    let resolution = resolve(service, &recorded.request.method, &recorded.request.target);
+    let slots = answer_slots(&recorded.response, values);
+    let document = document(&resolution, &recorded);
+    Take { lane, service, resolution, document, slots, recorded }
+}
+
+fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {
+    let plain = response.body.decoded().map(|plain| plain.as_ref()).unwrap_or_default();
+    let body = match (Doc::parse(plain), std::str::from_utf8(plain)) {
+        (Ok(doc), _) => slot::in_json(&doc, values),
+        (_, Ok(text)) => slot::in_text(text, values),
+        _ => Vec::new(),
+    };
+    AnswerSlots::new(&response.headers, |name, value| slot::in_header(name, value, values), body)
+}
+
+/// The session a take is about: from its path, from `Content-Location`, or from the reference it posts.
+fn document(resolution: &Resolution, recorded: &Recorded) -> Option<String> {
+    let operation = resolution.operation()?;
+    if !operation.param(ParamName::Session).is_empty() {
+        return Some(path_key(operation));
+    }
+    if operation.op == Op::HandleCreate {
+        let doc = Doc::parse(recorded.request.body.decoded()?).ok()?;
+        let reference = doc.root().get("sessionRef")?;
+        let part = |name| reference.get(name).and_then(|value| value.str()).map(|text| text.to_lowercase());
+        return Some(format!("{}~{}~{}", part("scid")?, part("templateName")?, part("name")?));
+    }
+    let location = recorded.response.headers.text("content-location")?;
+    let located = resolve(Service::Mpsd, "GET", location);
+    located.operation().filter(|operation| operation.op == Op::SessionGet).map(path_key)
+}
+
+fn path_key(operation: &crate::mpsd::Operation) -> String {
+    let part = |name| operation.param(name).to_lowercase();
+    format!("{}~{}~{}", part(ParamName::Scid), part(ParamName::Template), part(ParamName::Session))
+}
+
+fn version(take: &Take) -> Option<(String, Version)> {
+    let tag = take.recorded.response.headers.text("etag")?;
+    let doc = Doc::parse(take.recorded.response.body.decoded()?).ok()?;
+    let branch = doc.root().get("branch")?.str()?.into_owned();
+    let change = doc.root().get("changeNumber")?.number()?.parse().ok()?;
+    Some((plain_tag(tag).to_owned(), (branch, change)))
+}
+
+/// An entity tag without its quotes and weakness.
+pub(super) fn plain_tag(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/").trim_matches('"')
+}
+
+/// The recorded values a live client may have its own of.
+#[derive(Debug)]
+pub(super) struct Bindable {
+    search: Option<AhoCorasick>,
+    classes: Vec<Class>,
+    sessions: BTreeSet<String>,
+}
+
+impl Bindable {
+    fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: &[Recorded]) -> Self {
+        let mut census = Census::default();
+        for exchange in recorded {
+            census.request(&exchange.request);
+            census.response(&exchange.response);
+        }
+        let classes = aliases.iter().filter_map(|(name, texts)| Some((AliasClass::named(name)?.class(), texts)));
+        let mut entries: Vec<(String, Class)> =
+            classes.flat_map(|(class, texts)| texts.iter().map(move |text| (text.clone(), class))).collect();
+        entries.extend(census.client_guids.into_iter().map(|guid| (guid, Class::Guid)));
+        let (texts, classes): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        let search =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(texts);
+        Self {
+            search: search.ok().filter(|search| search.patterns_len() > 0),
+            classes,
+            sessions: census.client_sessions,
+        }
+    }
+
+    fn by_value(&self, text: &str) -> Vec<(Range<usize>, Class)> {
+        let Some(search) = &self.search else {
+            return Vec::new();
+        };
+        let joins = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
+        search
+            .find_iter(text)
+            .filter(|found| {
+                !joins(text[..found.start()].chars().next_back()) && !joins(text[found.end()..].chars().next())
+            })
+            .map(|found| (found.range(), self.classes[found.pattern().as_usize()]))
+            .collect()
+    }
+}
+
+impl Judge for Bindable {
+    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
+        match role {
+            Role::Typed(Class::Session) if self.sessions.contains(&text.to_lowercase()) => {
+                vec![(0..text.len(), Class::Session)]
+            }
+            Role::Typed(Class::Secret) if !text.is_empty() => vec![(0..text.len(), Class::Secret)],
+            _ => settle(self.by_value(text)),
+        }
+    }
+}
+
+/// Who showed a value first: what the service made is echoed by clients and never bound.
+#[derive(Debug, Default)]
+struct Census {
+    client_guids: BTreeSet<String>,
+    client_sessions: BTreeSet<String>,
+    service_made: BTreeSet<String>,
+}
+
+impl Census {
+    fn request(&mut self, request: &Request) {
+        let resolution = resolve(Service::Mpsd, &request.method, &request.target);
+        if let Some(operation) = resolution.operation() {
+            // A scid is configuration, a handle is the service's: neither is a client's own, wherever it stands first.
+            let fixed = [ParamName::Scid, ParamName::Handle, ParamName::Template];
+            self.service_made.extend(fixed.iter().map(|name| operation.param(*name).to_lowercase()));
+        }
+        let mut found = Vec::new();
+        slot::in_target(&request.target, resolution.operation(), &collector(&mut found));
+        self.body(request.body.decoded().map(|body| body.as_ref()), &mut found);
+        for (text, is_session) in found {
+            if self.service_made.contains(&text) {
+                continue;
+            }
+            if is_guid(&text) {
+                self.client_guids.insert(text.clone());
+            }
+            if is_session {
+                self.client_sessions.insert(text);
+            }
+        }
+    }
+
+    fn response(&mut self, response: &Response) {
+        let mut found = Vec::new();
+        for header in response.headers.iter() {
+            let value = std::str::from_utf8(&header.value).unwrap_or_default();
+            slot::in_header(&header.name, value, &collector(&mut found));
+        }
+        self.body(response.body.decoded().map(|body| body.as_ref()), &mut found);
+        let known = |text: &String| self.client_guids.contains(text) || self.client_sessions.contains(text);
+        let fresh: Vec<String> = found.into_iter().map(|(text, _)| text).filter(|text| !known(text)).collect();
+        self.service_made.extend(fresh);
+    }
+
+    fn body(&mut self, body: Option<&[u8]>, found: &mut Vec<(String, bool)>) {
+        let Ok(doc) = Doc::parse(body.unwrap_or_default()) else {
+            return;
+        };
+        if let Some(reference) = doc.root().get("sessionRef") {
+            let scid = reference.get("scid").and_then(|scid| scid.str());
+            self.service_made.extend(scid.map(|scid| scid.to_lowercase()));
+        }
+        slot::in_json(&doc, &collector(found));
+    }
+}
+
+/// A judge that judges nothing: it notes each GUID and each session name it is shown.
+fn collector(found: &mut Vec<(String, bool)>) -> impl Judge {
+    let found = std::cell::RefCell::new(found);
+    move |text: &str, role: Role| {
+        let is_session = role == Role::Typed(Class::Session) && !text.is_empty();
+        if is_session || is_guid(text) {
+            found.borrow_mut().push((text.to_lowercase(), is_session));
+        }
+        Vec::new()
+    }
+}
