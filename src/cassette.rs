@@ -1,1 +1,188 @@
-//! To come.
+//! Cassettes: recordings, on disk and in memory.
+//!
+//! Two containers hold the same records.
+//!
+//! **The journal**, `NAME.cassette.jsonl`, is what is written while recording: one JSON object a line, append-only.
+//! Every line is `{"crc":"<8 hex digits>",…}`, and the CRC-32 covers each byte between the comma after it and the
+//! line's end. The first line is the head; then come `lane`, `alias`, `http` and `mark` lines. An `http` line also
+//! carries `answered`, its place in the order of answers. A crash tears the last line at worst.
+//!
+//! **The sealed file**, `NAME.cassette.json`, is what is reviewed and committed: one JSON document with `$schema`,
+//! `head`, `aliases`, `lanes`, `records`, `timing` and `seal`. It is canonical: records in an order that depends on
+//! causality and lanes alone, positions, lanes and aliases renumbered, two-space indent, LF. The `records` array
+//! starts at a line `  "records": [`, and each record at a line `    {`. Wall-clock facts stand in `timing` only.
+//!
+//! Readers accept every format 1.x, ignore keys they do not know, and skip records of a kind they do not know.
+
+pub mod alias;
+pub mod body;
+pub mod line;
+pub mod record;
+pub mod seal;
+
+mod load;
+mod maintain;
+mod order;
+mod renumber;
+mod show;
+
+#[cfg(test)]
+mod sample;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use alias::AliasClass;
+pub use body::{StoredBody, WireBytes, Withheld};
+pub use line::{LineBody, LineFault};
+pub use load::CassetteError;
+pub use maintain::{Formatted, MaintainError, Verdict, fmt, fsck};
+pub use record::{Circumstances, Head, HttpRecord, Mark, Timing};
+pub use show::{View, show};
+
+/// A recording in memory, from either container.
+#[derive(Clone, Debug)]
+pub struct Cassette {
+    /// What the recording says about itself.
+    pub head: Head,
+    /// Aliases by class, in order of first appearance.
+    pub aliases: BTreeMap<String, Vec<String>>,
+    /// Lane names, in order of first appearance.
+    pub lanes: Vec<String>,
+    /// Exchanges and marks, in the order of the file.
+    pub entries: Vec<Entry>,
+    /// How far the file can be trusted.
+    pub seal: Seal,
+    /// What was noticed on reading.
+    pub notes: Vec<Note>,
+}
+
+/// A record and where it stands.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The line of the file it starts on, from 1; 0 for a record that came from no file.
+    pub line: usize,
+    /// The record.
+    pub record: Record,
+}
+
+/// What a cassette is a sequence of.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// An exchange.
+    Http(Box<HttpRecord>),
+    /// A human note.
+    Mark(Mark),
+}
+
+/// How far a cassette can be trusted to be what was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// A sealed file as it was sealed.
+    Sealed,
+    /// A sealed file that was changed since.
+    Edited,
+    /// A journal.
+    Unsealed,
+}
+
+/// Something noticed on reading that is no error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The line it is about.
+    pub line: usize,
+    /// What it is.
+    pub what: Notice,
+}
+
+/// What a [`Note`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The last line was not written to its end.
+    Torn {
+        /// How many bytes of it there are.
+        bytes: usize,
+    },
+    /// A line was left out.
+    Lost(LineFault),
+    /// A record of a kind this build does not know was left out.
+    UnknownKind(String),
+    /// The `timing` array does not fit the records; it was left out.
+    Timing,
+}
+
+impl Cassette {
+    /// A recording that came from no file.
+    pub fn of(records: impl IntoIterator<Item = Record>) -> Self {
+        let mut cassette = Self {
+            head: Head::current(),
+            aliases: BTreeMap::new(),
+            lanes: Vec::new(),
+            entries: Vec::new(),
+            seal: Seal::Unsealed,
+            notes: Vec::new(),
+        };
+        for record in records {
+            cassette.push(0, record);
+        }
+        cassette
+    }
+
+    /// The exchanges, in the order of the file.
+    pub fn exchanges(&self) -> impl Iterator<Item = &HttpRecord> {
+        self.entries.iter().filter_map(|entry| entry.record.http())
+    }
+
+    fn exchanges_indexed(&self) -> impl Iterator<Item = (usize, &HttpRecord)> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.http()?)))
+    }
+
+    /// How many lines or records could not be read.
+    pub fn lost(&self) -> usize {
+        self.notes.iter().filter(|note| matches!(note.what, Notice::Lost(_) | Notice::Torn { .. })).count()
+    }
+
+    fn push(&mut self, line: usize, record: Record) {
+        if let Some(http) = record.http()
+            && !self.lanes.contains(&http.lane)
+        {
+            self.lanes.push(http.lane.clone());
+        }
+        self.entries.push(Entry { line, record });
+    }
+}
+
+impl Record {
+    /// The exchange, if it is one.
+    pub fn http(&self) -> Option<&HttpRecord> {
+        match self {
+            Self::Http(http) => Some(http),
+            Self::Mark(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sealed => "sealed",
+            Self::Edited => "edited since it was sealed",
+            Self::Unsealed => "not sealed",
+        })
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line;
+        match &self.what {
+            Notice::Torn { bytes } => write!(f, "line {line}: torn after {bytes} bytes, left out"),
+            Notice::Lost(fault) => write!(f, "line {line}: left out: {fault}"),
+            Notice::UnknownKind(kind) => write!(f, "line {line}: a record of kind {kind:?}, unknown here, left out"),
+            Notice::Timing => write!(f, "line {line}: `timing` does not fit the records, ignored"),
+        }
+    }
+}
+
+/// `major.minor` of the format this build writes.
+pub const FORMAT: &str = "1.0";

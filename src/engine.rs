@@ -1,1 +1,3 @@
-//! To come.
+//! The engine: what happens to a call between its arrival and its answer.
+
+pub mod journal;

@@ -1,0 +1,284 @@
+//! Reads either container. The file may be torn, edited, converted by a version control system, or hostile.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use super::line::{self, LineFault, MAX_LINE, PREFIX};
+use super::record::{Alias, Head, HttpRecord, Lane, Timing};
+use super::{Cassette, FORMAT, Note, Notice, Record, Seal, seal};
+use crate::json::{Doc, JsonError, Kind, Node};
+
+/// A file that is no cassette we can read. Each says what to do about it.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum CassetteError {
+    #[error("cannot read {path}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path} is larger than 1 GiB; split the recording")]
+    TooLarge { path: PathBuf },
+    #[error("{path} is empty: nothing was recorded to it")]
+    Empty { path: PathBuf },
+    #[error("{path}:{line}: {source}; restore the file, or undo the edit")]
+    NotJson { path: PathBuf, line: usize, source: JsonError },
+    #[error("{path}:{line}: a merge left conflict markers; resolve them, then run `tapdeck cassette fmt`")]
+    Conflict { path: PathBuf, line: usize },
+    #[error("{path}: format {format} is newer than this tapdeck reads (1.x); update tapdeck to read it")]
+    Newer { path: PathBuf, format: String },
+    #[error("{path}:{line}: {reason}; undo the edit, or remove the record and run `tapdeck cassette fmt`")]
+    Record { path: PathBuf, line: usize, reason: String },
+    #[error("{path} is not a cassette: it has no {missing}")]
+    Missing { path: PathBuf, missing: &'static str },
+    #[error("{path} holds no whole line; `tapdeck cassette fsck` says what is there")]
+    NoLine { path: PathBuf },
+}
+
+impl Cassette {
+    /// Reads a journal or a sealed file, whichever it is.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no cassette, or is a sealed file with a broken record. Lost journal lines are notes.
+    pub fn read(path: &Path) -> Result<Self, CassetteError> {
+        Self::parse(path, &bytes_of(path)?)
+    }
+
+    /// Reads the bytes of a journal or a sealed file; `path` is for messages only.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CassetteError> {
+        let bytes = without_bom(bytes);
+        if bytes.trim_ascii().is_empty() {
+            return Err(CassetteError::Empty { path: path.to_owned() });
+        }
+        if is_journal(bytes) { journal(path, bytes) } else { sealed(path, bytes) }
+    }
+}
+
+pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>, CassetteError> {
+    let io = |source| CassetteError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        return Err(CassetteError::TooLarge { path: path.to_owned() });
+    }
+    Ok(bytes)
+}
+
+pub(super) fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// A journal's first bytes are those of a line, whole or torn; its first line may be damaged, the second then is not.
+pub(super) fn is_journal(bytes: &[u8]) -> bool {
+    let is_line = |line: &[u8]| line.starts_with(PREFIX);
+    is_line(bytes) || PREFIX.starts_with(bytes) || bytes.split(|byte| *byte == b'\n').nth(1).is_some_and(is_line)
+}
+
+fn journal(path: &Path, bytes: &[u8]) -> Result<Cassette, CassetteError> {
+    let mut reader = JournalReader { cassette: Cassette::of([]), seen: HashSet::new(), whole: 0 };
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        reader.line(path, index + 1, line)?;
+    }
+    if reader.whole == 0 {
+        return Err(CassetteError::NoLine { path: path.to_owned() });
+    }
+    Ok(reader.cassette)
+}
+
+struct JournalReader {
+    cassette: Cassette,
+    seen: HashSet<(String, String)>,
+    whole: usize,
+}
+
+impl JournalReader {
+    fn line(&mut self, path: &Path, number: usize, line: &[u8]) -> Result<(), CassetteError> {
+        let (text, ended) = line.strip_suffix(b"\n").map_or((line, false), |text| (text, true));
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.is_empty() {
+            return Ok(());
+        }
+        let fault = match line::check(text).and_then(|()| self.record(number, text)) {
+            Ok(()) => None,
+            Err(_) if !ended => Some(Notice::Torn { bytes: line.len() }),
+            Err(fault) => Some(Notice::Lost(fault)),
+        };
+        match fault {
+            None => self.whole += 1,
+            Some(what) => self.cassette.notes.push(Note { line: number, what }),
+        }
+        check_format(path, &self.cassette.head)
+    }
+
+    fn record(&mut self, number: usize, text: &[u8]) -> Result<(), LineFault> {
+        let cassette = &mut self.cassette;
+        let kind = line::kind(text)?;
+        match kind.as_ref() {
+            "head" => cassette.head = line::parse::<Head>(text)?,
+            "lane" => {
+                let name = line::parse::<Lane>(text)?.name;
+                if !cassette.lanes.contains(&name) {
+                    cassette.lanes.push(name);
+                }
+            }
+            "alias" => {
+                let alias: Alias = line::parse(text)?;
+                if self.seen.insert((alias.class.clone(), alias.text.clone())) {
+                    cassette.aliases.entry(alias.class).or_default().push(alias.text);
+                }
+            }
+            kind => match record(kind, text)? {
+                Some(record) => cassette.push(number, record),
+                None => cassette.notes.push(Note { line: number, what: unknown(kind) }),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// A record of either container; `None` for a kind this build does not know.
+fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
+    match kind {
+        "http" => {
+            let http: HttpRecord = line::parse(text)?;
+            if http.asked == 0 || http.answered <= http.asked {
+                return Err(LineFault::Shape("`answered` must be greater than `asked`, and `asked` than 0".into()));
+            }
+            Ok(Some(Record::Http(Box::new(http))))
+        }
+        "mark" => Ok(Some(Record::Mark(line::parse(text)?))),
+        _ => Ok(None),
+    }
+}
+
+fn unknown(kind: &str) -> Notice {
+    Notice::UnknownKind(kind.chars().take(32).collect())
+}
+
+fn sealed(path: &Path, bytes: &[u8]) -> Result<Cassette, CassetteError> {
+    let doc = Doc::parse(bytes).map_err(|source| not_json(path, bytes, source))?;
+    let file = SealedReader { path, bytes, root: doc.root() };
+    let head: Head = file.part("head", "`head`")?;
+    check_format(path, &head)?;
+    let mut cassette = Cassette { head, ..Cassette::of([]) };
+    cassette.aliases = file.part("aliases", "`aliases`")?;
+    let lanes: Vec<Lane> = file.part("lanes", "`lanes`")?;
+    cassette.lanes = lanes.into_iter().map(|lane| lane.name).collect();
+    file.records(&mut cassette)?;
+    file.timing(&mut cassette);
+    let recorded = file.root.get("seal").and_then(Node::str);
+    let intact = recorded.is_some_and(|recorded| recorded == file.checksum());
+    cassette.seal = if intact { Seal::Sealed } else { Seal::Edited };
+    Ok(cassette)
+}
+
+struct SealedReader<'d> {
+    path: &'d Path,
+    bytes: &'d [u8],
+    root: Node<'d>,
+}
+
+impl SealedReader<'_> {
+    fn part<T: DeserializeOwned>(&self, key: &str, missing: &'static str) -> Result<T, CassetteError> {
+        let node = self.root.get(key).ok_or_else(|| CassetteError::Missing { path: self.path.to_owned(), missing })?;
+        line::parse(node.raw()).map_err(|fault| self.broken(line_of(self.bytes, node.span().start), &fault))
+    }
+
+    fn records(&self, cassette: &mut Cassette) -> Result<(), CassetteError> {
+        let path = || self.path.to_owned();
+        let records = self.root.get("records").filter(|node| node.kind() == Kind::Array);
+        let records = records.ok_or_else(|| CassetteError::Missing { path: path(), missing: "`records`" })?;
+        let (mut number, mut at) = (1, 0);
+        for node in records.items() {
+            let start = node.span().start;
+            number += count_lines(&self.bytes[at..start]);
+            at = start;
+            let text = node.raw();
+            if text.len() > MAX_LINE {
+                return Err(self.broken(number, &LineFault::TooLong(text.len())));
+            }
+            let kind = line::kind(text).map_err(|fault| self.broken(number, &fault))?;
+            match record(&kind, text).map_err(|fault| self.broken(number, &fault))? {
+                Some(record) => cassette.push(number, record),
+                None => cassette.notes.push(Note { line: number, what: unknown(&kind) }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the timing array out to the records; times are no part of the recording's meaning, so none is no error.
+    fn timing(&self, cassette: &mut Cassette) {
+        let Some(node) = self.root.get("timing") else {
+            return;
+        };
+        let times = serde_json::from_slice::<Vec<Option<(u64, u64)>>>(node.raw()).unwrap_or_default();
+        let skipped = cassette.notes.iter().any(|note| matches!(note.what, Notice::UnknownKind(_)));
+        if times.len() != cassette.entries.len() || skipped {
+            let line = line_of(self.bytes, node.span().start);
+            cassette.notes.push(Note { line, what: Notice::Timing });
+            return;
+        }
+        for (entry, time) in cassette.entries.iter_mut().zip(times) {
+            if let Record::Http(http) = &mut entry.record {
+                http.timing = time.map(|(at, took)| Timing { at, took });
+            }
+        }
+    }
+
+    fn checksum(&self) -> String {
+        let raw = |key| self.root.get(key).map_or(b"".as_slice(), Node::raw);
+        let records = self.root.get("records").into_iter().flat_map(Node::items).map(Node::raw);
+        seal::checksum([raw("head"), raw("aliases"), raw("lanes")], records)
+    }
+
+    fn broken(&self, line: usize, fault: &LineFault) -> CassetteError {
+        CassetteError::Record { path: self.path.to_owned(), line, reason: fault.to_string() }
+    }
+}
+
+fn not_json(path: &Path, bytes: &[u8], source: JsonError) -> CassetteError {
+    let path = path.to_owned();
+    let line = line_of(bytes, source.offset);
+    let text = bytes.split(|byte| *byte == b'\n').nth(line - 1).unwrap_or_default();
+    if [b"<<<<<<<", b"=======", b">>>>>>>"].iter().any(|marker| text.starts_with(*marker)) {
+        return CassetteError::Conflict { path, line };
+    }
+    CassetteError::NotJson { path, line, source }
+}
+
+/// Accepts every 1.x.
+fn check_format(path: &Path, head: &Head) -> Result<(), CassetteError> {
+    let path = || path.to_owned();
+    let (major, _) = version(&head.format)
+        .ok_or_else(|| CassetteError::Missing { path: path(), missing: "format of the form `1.0` in its head" })?;
+    if version(FORMAT).is_some_and(|(ours, _)| ours < major) {
+        return Err(CassetteError::Newer { path: path(), format: head.format.chars().take(32).collect() });
+    }
+    Ok(())
+}
+
+/// `major.minor` as numbers.
+pub(super) fn version(format: &str) -> Option<(u64, u64)> {
+    let (major, minor) = format.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+fn line_of(bytes: &[u8], offset: usize) -> usize {
+    1 + count_lines(&bytes[..offset.min(bytes.len())])
+}
+
+fn count_lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Larger files are refused before they are parsed.
+const MAX_FILE: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! Sealing: one canonical text for everything a recording means.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use aho_corasick::BuildError;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::load::version;
+use super::order::Order;
+use super::record::{Head, Lane, Timing, json};
+use super::renumber::renumber;
+use super::{Cassette, FORMAT, Notice, Record};
+use crate::dice::hex;
+use crate::json;
+
+/// A cassette that cannot be sealed here.
+#[derive(Debug, Error)]
+pub enum SealError {
+    /// Sealing would drop what this build does not understand.
+    #[error("format {0} holds more than this tapdeck understands; seal it with the tapdeck that recorded it")]
+    Newer(String),
+    /// There are too many aliases to look for at once.
+    #[error("the aliases cannot be renumbered")]
+    Aliases(#[from] BuildError),
+}
+
+/// The canonical text of a cassette: the same for every recording that differs in timing, lane and alias names only.
+///
+/// # Errors
+/// The cassette holds what this build does not understand.
+pub fn seal(cassette: &Cassette) -> Result<Vec<u8>, SealError> {
+    let skipped = cassette.notes.iter().any(|note| matches!(note.what, Notice::UnknownKind(_)));
+    if skipped || version(&cassette.head.format) > version(FORMAT) {
+        return Err(SealError::Newer(cassette.head.format.clone()));
+    }
+    let order = Order::of(cassette);
+    let mut records: Vec<Record> = order.sequence.iter().map(|index| renamed(cassette, &order, *index)).collect();
+    let aliases = renumber(&mut records, &cassette.aliases)?;
+    let times: Vec<Option<(u64, u64)>> = records.iter_mut().map(take_time).collect();
+    let lanes: Vec<Lane> = (1..=order.lane_count).map(|number| Lane { name: format!("player{number}") }).collect();
+    let head = Head { format: FORMAT.to_owned(), ..cassette.head.clone() };
+    let parts = Parts {
+        head: json(&head),
+        aliases: json(&aliases),
+        lanes: json(&lanes),
+        records: records.iter().map(text).collect(),
+        timing: json(&times),
+    };
+    Ok(parts.document())
+}
+
+/// Replaces a file by a sealed one, whole or not at all.
+///
+/// # Errors
+/// The directory or the disk refuses.
+pub fn write_sealed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let written = write_whole(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+        return written;
+    }
+    // The rename is durable once the directory is; where a directory cannot be opened, the system sees to it.
+    if let Some(directory) = path.parent()
+        && let Ok(directory) = File::open(directory)
+    {
+        let _ = directory.sync_all();
+    }
+    Ok(())
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let _ = fs::remove_file(path);
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// The seal: a hash over the hashes of the parts, white space left out.
+pub(super) fn checksum<'a>(head_aliases_lanes: [&'a [u8]; 3], records: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut whole = Sha256::new();
+    for part in head_aliases_lanes.into_iter().chain(records) {
+        whole.update(Sha256::digest(json::compact(part)));
+    }
+    format!("sha256:{}", hex(&whole.finalize()))
+}
+
+/// A record under its canonical lane name and positions.
+fn renamed(cassette: &Cassette, order: &Order, index: usize) -> Record {
+    match &cassette.entries[index].record {
+        Record::Http(http) => {
+            let mut http = http.clone();
+            (http.asked, http.answered) = order.dense(http.asked, http.answered, index);
+            if let Some(name) = order.lanes.get(&http.lane) {
+                http.lane.clone_from(name);
+            }
+            Record::Http(http)
+        }
+        Record::Mark(mark) => {
+            let mut mark = mark.clone();
+            mark.at_position = order.dense_mark(mark.at_position);
+            Record::Mark(mark)
+        }
+    }
+}
+
+fn take_time(record: &mut Record) -> Option<(u64, u64)> {
+    match record {
+        Record::Http(http) => http.timing.take().map(|Timing { at, took }| (at, took)),
+        Record::Mark(_) => None,
+    }
+}
+
+fn text(record: &Record) -> Vec<u8> {
+    match record {
+        Record::Http(http) => json(http),
+        Record::Mark(mark) => json(mark),
+    }
+}
+
+/// The values of a sealed file, each as compact JSON.
+struct Parts {
+    head: Vec<u8>,
+    aliases: Vec<u8>,
+    lanes: Vec<u8>,
+    records: Vec<Vec<u8>>,
+    timing: Vec<u8>,
+}
+
+impl Parts {
+    fn document(&self) -> Vec<u8> {
+        let seal = checksum([&self.head, &self.aliases, &self.lanes], self.records.iter().map(Vec::as_slice));
+        let mut text = format!("{{\"$schema\":\"{SCHEMA}\"").into_bytes();
+        let records = [b"[", self.records.join(&b","[..]).as_slice(), b"]"].concat();
+        let seal = format!("\"{seal}\"").into_bytes();
+        for (key, value) in [
+            ("head", &self.head),
+            ("aliases", &self.aliases),
+            ("lanes", &self.lanes),
+            ("records", &records),
+            ("timing", &self.timing),
+            ("seal", &seal),
+        ] {
+            text.extend_from_slice(format!(",\"{key}\":").as_bytes());
+            text.extend_from_slice(value);
+        }
+        text.push(b'}');
+        let mut document = json::pretty(&text, 0);
+        document.push(b'\n');
+        document
+    }
+}
+
+const SCHEMA: &str = "urn:tapdeck:cassette:1";
+
+#[cfg(test)]
+mod tests;

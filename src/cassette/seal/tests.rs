@@ -1,0 +1,126 @@
+use super::*;
+use crate::cassette::sample::{self, NAMES, Names};
+use crate::cassette::{Seal, StoredBody, WireBytes};
+use crate::message::{Body, Coding};
+
+fn read(bytes: &[u8]) -> Cassette {
+    Cassette::parse(Path::new("x"), bytes).unwrap()
+}
+
+fn sealed(names: &Names) -> String {
+    String::from_utf8(seal(&read(&sample::journal(names).concat())).unwrap()).unwrap()
+}
+
+fn without_timing(text: &str) -> String {
+    let (before, rest) = text.split_once("\n  \"timing\": [").unwrap();
+    before.to_owned() + rest.split_once("\n  ]").unwrap().1
+}
+
+#[test]
+fn names_and_times_leave_no_trace() {
+    let other = Names {
+        lanes: ["10.0.0.31", "guest"],
+        xuids: ["9000000000000041", "9000000000000002"],
+        tag: "Player9001",
+        at: 55_000,
+    };
+    let (one, two) = (sealed(&NAMES), sealed(&other));
+    assert_ne!(one, two);
+    assert_eq!(without_timing(&one), without_timing(&two));
+}
+
+#[test]
+fn the_sealed_text_is_the_one_we_promised() {
+    let text = sealed(&NAMES);
+    assert!(
+        text.starts_with("{\n  \"$schema\": \"urn:tapdeck:cassette:1\",\n  \"head\": {\n    \"format\": \"1.0\",\n")
+    );
+    let starts = text.lines().skip_while(|line| *line != "  \"records\": [").skip(1);
+    assert_eq!(starts.take_while(|line| *line != "  ],").filter(|line| *line == "    {").count(), 4);
+    assert!(text.contains(
+        "  \"timing\": [\n    [101, 1],\n    [104, 1],\n    [103, 1],\n    null\n  ],\n  \"seal\": \"sha256:"
+    ));
+    assert!(text.ends_with("\"\n}\n"));
+    let cassette = read(text.as_bytes());
+    let story: Vec<_> = cassette.exchanges().map(|http| (http.lane.as_str(), http.asked, http.answered)).collect();
+    assert_eq!(story, [("player1", 1, 2), ("player1", 4, 6), ("player2", 3, 5)]);
+    assert_eq!(cassette.aliases["xuid"], ["9000000000000001", "9000000000000002"]);
+    assert_eq!(cassette.aliases["gamertag"], ["Player9001"]);
+}
+
+#[test]
+fn sealing_a_sealed_cassette_changes_nothing() {
+    let text = sealed(&NAMES);
+    let again = seal(&read(text.as_bytes())).unwrap();
+    assert_eq!(String::from_utf8(again).unwrap(), text);
+}
+
+#[test]
+fn gaps_in_positions_close_and_causality_stays() {
+    let mut cassette = read(&sample::journal(&NAMES).concat());
+    for entry in &mut cassette.entries {
+        match &mut entry.record {
+            Record::Http(http) => (http.asked, http.answered) = (http.asked * 10, http.answered * 10),
+            Record::Mark(mark) => mark.at_position *= 10,
+        }
+    }
+    let text = String::from_utf8(seal(&cassette).unwrap()).unwrap();
+    assert_eq!(text, sealed(&NAMES));
+}
+
+#[test]
+fn an_alias_of_another_length_moves_the_content_length_along() {
+    let mut cassette = sample::cassette();
+    cassette.aliases.insert("gamertag".into(), vec!["Player9005".into()]);
+    cassette.entries.truncate(1);
+    let Record::Http(http) = &mut cassette.entries[0].record else { panic!("an exchange comes first") };
+    let body = Body::encoded("Player9005 Player123456", Coding::Gzip);
+    let length = body.wire().len().to_string();
+    http.response.headers = [("content-encoding", "gzip"), ("content-length", &length)].into_iter().collect();
+    http.response.body = StoredBody::of(&body, WireBytes::Keep);
+    cassette.aliases.insert("gamertag".into(), vec!["Player123456".into()]);
+
+    let again = read(&seal(&cassette).unwrap());
+    let response = again.exchanges().next().unwrap().response();
+    assert_eq!(response.body.decoded().unwrap().as_ref(), b"Player9005 Player9001");
+    assert_eq!(response.headers.text("content-length"), Some(response.body.wire().len().to_string().as_str()));
+}
+
+#[test]
+fn bodies_hold_what_was_recorded_through_journal_and_seal() {
+    let bodies: [&[u8]; 9] = [
+        br#"{"a":1.50,"b":18446744073709551615,"a":1e400}"#,
+        br#"{"s":"\u0041\/\ud83d\ude00"}"#,
+        br#"["\ud800"]"#,
+        b"{\"a\":1}\n",
+        b"{ \"a\" : 1 }",
+        b"null",
+        b"line\r\nline",
+        b"\xff\xfe\x00",
+        b"\x7f",
+    ];
+    let mut cassette = sample::cassette();
+    let Record::Http(template) = cassette.entries[0].record.clone() else { panic!("an exchange comes first") };
+    let records = bodies.iter().zip(1..).map(|(body, n)| {
+        let mut http = template.clone();
+        (http.asked, http.answered) = (n * 2 - 1, n * 2);
+        http.response.body = StoredBody::of(&Body::plain(body.to_vec()), WireBytes::Keep);
+        Record::Http(http)
+    });
+    cassette = Cassette::of(records);
+    let again = read(&seal(&cassette).unwrap());
+    assert_eq!(again.seal, Seal::Sealed);
+    let wires: Vec<_> = again.exchanges().map(|http| http.response().body.wire().to_vec()).collect();
+    assert_eq!(wires, bodies);
+}
+
+#[test]
+fn a_file_is_replaced_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.cassette.json");
+    write_sealed(&path, b"old").unwrap();
+    write_sealed(&path, b"new").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    assert!(write_sealed(&directory.path().join("no/a.cassette.json"), b"").is_err());
+}

@@ -1,0 +1,242 @@
+//! A cassette as people read it: a table of exchanges, or one exchange in full.
+
+use std::fmt::Write;
+
+use super::body::{Content, StoredBody};
+use super::record::HttpRecord;
+use super::{Cassette, Entry, Record};
+use crate::exchange::Outcome;
+use crate::json;
+use crate::message::Headers;
+use crate::mpsd::{ParamName, ROUTES, Service, resolve};
+
+/// What to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// One line for each record.
+    Table,
+    /// The record of that number, counted from 1, in full.
+    Record(usize),
+}
+
+/// The text of a view. Control characters are made visible: a cassette may come from anyone.
+pub fn show(cassette: &Cassette, view: View) -> String {
+    match view {
+        View::Table => table(cassette),
+        View::Record(number) => match number.checked_sub(1).and_then(|index| cassette.entries.get(index)) {
+            Some(entry) => detail(number, entry),
+            None => format!("there is no record {number}: the cassette has {}\n", cassette.entries.len()),
+        },
+    }
+}
+
+fn table(cassette: &Cassette) -> String {
+    let mut out = summary(cassette);
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    rows.extend(cassette.entries.iter().enumerate().map(|(index, entry)| row(index + 1, entry)));
+    let widths: [usize; 8] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    for row in &rows {
+        let mut line = String::new();
+        for ((cell, width), heading) in row.iter().zip(widths).zip(HEADINGS) {
+            if ["#", "bytes"].contains(&heading) {
+                let _ = write!(line, "{cell:>width$}  ");
+            } else {
+                let _ = write!(line, "{cell:<width$}  ");
+            }
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    for note in &cassette.notes {
+        let _ = writeln!(out, "note: {note}");
+    }
+    out
+}
+
+fn summary(cassette: &Cassette) -> String {
+    let aliases: usize = cassette.aliases.values().map(Vec::len).sum();
+    format!(
+        "{}, format {}, {}: {} exchanges, {} lanes, {aliases} aliases\n\n",
+        visible(&cassette.head.tool),
+        visible(&cassette.head.format),
+        cassette.seal,
+        cassette.exchanges().count(),
+        cassette.lanes.len(),
+    )
+}
+
+fn row(number: usize, entry: &Entry) -> [String; 8] {
+    let number = number.to_string();
+    match &entry.record {
+        Record::Http(http) => [
+            number,
+            visible(&http.lane),
+            visible(&http.request.method),
+            format!("{} {}", visible(&http.op), visible(&subject(http))),
+            http.response.status.to_string(),
+            http.outcome.as_str().to_owned(),
+            length(http.response.body.as_ref()).to_string(),
+            remarks(http),
+        ],
+        Record::Mark(mark) => {
+            let [lane, method, status, outcome, bytes, notes] = std::array::from_fn(|_| String::new());
+            [number, lane, method, format!("-- {}", visible(&mark.text)), status, outcome, bytes, notes]
+        }
+    }
+}
+
+/// What the call is about: the names in its path that tell it from its like; the whole target when it has none.
+fn subject(http: &HttpRecord) -> String {
+    let service = ROUTES.iter().find(|route| route.name == http.op).map(|route| route.service);
+    let service = service.or_else(|| Service::of_host(http.request().host()));
+    let resolution = service.map(|service| resolve(service, &http.request.method, &http.request.target));
+    let Some(operation) = resolution.as_ref().and_then(|resolution| resolution.operation()) else {
+        return format!("{}{}", http.request.authority, http.request.target);
+    };
+    let names = operation.params().filter(|(name, _)| *name != ParamName::Scid);
+    names.map(|(_, piece)| piece.text.as_str()).collect::<Vec<_>>().join("/")
+}
+
+fn remarks(http: &HttpRecord) -> String {
+    let mut remarks = Vec::new();
+    for (name, label) in [("if-match", "if-match"), ("if-none-match", "if-none-match")] {
+        if let Some(value) = http.request.headers.text(name) {
+            remarks.push(format!("{label} {}", visible(value)));
+        }
+    }
+    if let Some(etag) = http.response.headers.text("etag") {
+        remarks.push(format!("etag {}", visible(etag)));
+    }
+    if http.withheld().is_some() {
+        remarks.push("body withheld, not replayable".to_owned());
+    }
+    if http.outcome != Outcome::Answered && http.outcome != Outcome::ClientGone {
+        remarks.push("not the service's word".to_owned());
+    }
+    remarks.join(", ")
+}
+
+fn length(body: Option<&StoredBody>) -> u64 {
+    match body.map(StoredBody::content) {
+        None => 0,
+        Some(Content::Withheld(withheld)) => withheld.length,
+        Some(content) => u64::try_from(content.bytes().len()).unwrap_or(u64::MAX),
+    }
+}
+
+fn detail(number: usize, entry: &Entry) -> String {
+    let http = match &entry.record {
+        Record::Http(http) => http,
+        Record::Mark(mark) => {
+            return format!("record {number}: mark after position {}\n{}\n", mark.at_position, visible(&mark.text));
+        }
+    };
+    let mut out = format!(
+        "record {number} (line {}): {} by {}, asked {} answered {}, {} over {}",
+        entry.line,
+        visible(&http.op),
+        visible(&http.lane),
+        http.asked,
+        http.answered,
+        http.outcome.as_str(),
+        http.protocol.as_str(),
+    );
+    if let Some(timing) = http.timing {
+        let _ = write!(out, ", at {} ms, took {} ms", timing.at, timing.took);
+    }
+    let request = &http.request;
+    let _ = write!(
+        out,
+        "\n\n{} {}://{}{}\n",
+        visible(&request.method),
+        request.scheme.as_str(),
+        visible(&request.authority),
+        visible(&request.target)
+    );
+    message(&mut out, &request.headers, request.body.as_ref(), &request.trailers);
+    let _ = write!(out, "\n{}\n", http.response.status);
+    message(&mut out, &http.response.headers, http.response.body.as_ref(), &http.response.trailers);
+    out
+}
+
+fn message(out: &mut String, headers: &Headers, body: Option<&StoredBody>, trailers: &Headers) {
+    fields(out, headers);
+    if let Some(body) = body {
+        out.push('\n');
+        out.push_str(&body_text(body.content()));
+        out.push('\n');
+    }
+    fields(out, trailers);
+}
+
+fn fields(out: &mut String, headers: &Headers) {
+    for header in headers.iter() {
+        let _ = writeln!(out, "{}: {}", visible(&header.name), visible(&String::from_utf8_lossy(&header.value)));
+    }
+}
+
+fn body_text(content: &Content) -> String {
+    match content {
+        Content::Json(raw) => visible_lines(&String::from_utf8_lossy(&json::pretty(raw.get().as_bytes(), 0))),
+        Content::Text(text) => visible_lines(text),
+        Content::Bytes(bytes) => format!("({} bytes that are no text)", bytes.len()),
+        Content::Withheld(withheld) => {
+            let reason = visible(&withheld.reason);
+            format!("(withheld: {reason}; {} bytes, sha256 {})", withheld.length, visible(&withheld.sha256))
+        }
+    }
+}
+
+fn visible_lines(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
+fn visible(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+}
+
+const HEADINGS: [&str; 8] = ["#", "lane", "method", "operation", "status", "outcome", "bytes", "notes"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cassette::sample;
+
+    #[test]
+    fn the_table_tells_the_story() {
+        let text = show(&sample::cassette(), View::Table);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "",
+                "#  lane    method  operation                status  outcome   bytes  notes",
+                "1  lane-7  PUT     session.put lobby/Room   201     answered     36  etag \"1\"",
+                "2  lane-3  GET     session.get lobby/Room   200     answered     36  etag \"1\"",
+                "3                  -- the host left",
+                "4  lane-7  GET     session.get lobby/Other  404     answered     14",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_record_in_full() {
+        let text = show(&sample::cassette(), View::Record(1));
+        assert!(text.contains("PUT https://sessiondirectory.xboxlive.com/serviceconfigs/"), "{text}");
+        assert!(text.contains("\n201\ncontent-length: 36\netag: \"1\"\n\n{\n  \"xuid\""), "{text}");
+        assert_eq!(show(&sample::cassette(), View::Record(9)), "there is no record 9: the cassette has 4\n");
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        let mut cassette = sample::cassette();
+        if let Record::Http(http) = &mut cassette.entries[0].record {
+            http.lane = "\u{1b}[2J".into();
+            http.request.method = "\u{9b}x".into();
+        }
+        for view in [View::Table, View::Record(1)] {
+            assert!(!show(&cassette, view).contains(['\u{1b}', '\u{9b}']));
+        }
+    }
+}

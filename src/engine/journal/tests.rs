@@ -1,0 +1,142 @@
+use std::sync::Mutex;
+
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::cassette::{Cassette, Circumstances, HttpRecord, Mark, WireBytes};
+use crate::exchange::{Answer, Protocol};
+use crate::message::{Headers, Request, Response};
+
+fn line(asked: u64, target: &str) -> LineBody {
+    let about = Circumstances {
+        lane: "lane-1".into(),
+        op: "session.get".into(),
+        asked,
+        protocol: Protocol::H1,
+        timing: None,
+        request_wire: WireBytes::Keep,
+        response_wire: WireBytes::Keep,
+    };
+    let request = Request { method: "GET".into(), target: target.into(), ..Request::default() };
+    LineBody::http(&HttpRecord::new(about, &request, &Answer::answered(Response::new(204, Headers::new(), ""))))
+}
+
+fn ask(position: &AtomicU64) -> u64 {
+    position.fetch_add(1, Ordering::SeqCst) + 1
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_appends_stand_in_the_order_of_their_positions() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.cassette.jsonl");
+    let position = Arc::new(AtomicU64::new(0));
+    let journal = Journal::create(&path, position.clone()).unwrap();
+    let mut calls = JoinSet::new();
+    for task in 0..64 {
+        let (journal, position) = (journal.clone(), position.clone());
+        calls.spawn(async move {
+            let mut last = 0;
+            for n in 0..8 {
+                let asked = ask(&position);
+                let target = format!("/{task}/{n}");
+                let unit = vec![LineBody::lane(&format!("lane-{task}")), line(asked, &target)];
+                let answered = journal.append(unit).await.unwrap();
+                assert!(answered > asked && asked > last);
+                last = answered;
+            }
+        });
+    }
+    while let Some(call) = calls.join_next().await {
+        call.unwrap();
+    }
+    journal.close().await.unwrap();
+    assert!(matches!(journal.append(vec![line(1, "/")]).await, Err(JournalError::Closed)));
+
+    let cassette = Cassette::read(&path).unwrap();
+    let answered: Vec<u64> = cassette.exchanges().map(|http| http.answered).collect();
+    assert_eq!((answered.len(), cassette.lanes.len(), cassette.lost()), (512, 64, 0));
+    assert!(answered.is_sorted_by(|before, after| before < after));
+    assert_eq!(position.load(Ordering::SeqCst), 1024);
+}
+
+#[tokio::test]
+async fn lines_without_a_position_take_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let position = Arc::new(AtomicU64::new(7));
+    let journal = Journal::create(&directory.path().join("a.cassette.jsonl"), position.clone()).unwrap();
+    let mark = LineBody::mark(&Mark { at_position: 7, text: "now".into() });
+    assert_eq!(journal.append(vec![mark]).await.unwrap(), 7);
+    assert_eq!(journal.append(vec![line(1, "/"), line(2, "/")]).await.unwrap(), 9);
+}
+
+#[tokio::test]
+async fn an_existing_recording_is_never_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.cassette.jsonl");
+    std::fs::write(&path, "precious").unwrap();
+    let error = Journal::create(&path, Arc::default()).unwrap_err();
+    assert!(error.to_string().contains("tapdeck cassette fsck"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
+
+#[tokio::test]
+async fn a_unit_no_line_can_hold_is_refused_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::create(&directory.path().join("a.cassette.jsonl"), Arc::default()).unwrap();
+    let large = line(1, &"x".repeat(MAX_LINE));
+    assert!(matches!(journal.append(vec![large]).await, Err(JournalError::TooLarge { .. })));
+    assert_eq!(journal.append(vec![line(1, "/")]).await.unwrap(), 1);
+}
+
+/// A disk with room for so many bytes, which writes what it can before it says so.
+#[derive(Clone)]
+struct SmallDisk {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    room: usize,
+}
+
+impl Write for SmallDisk {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        let mut bytes = self.bytes.lock().unwrap();
+        let fits = more.len().min(self.room - bytes.len());
+        bytes.extend_from_slice(&more[..fits]);
+        if fits == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(fits) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Storage for SmallDisk {
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.bytes.lock().unwrap().truncate(usize::try_from(length).unwrap());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_whole_lines_and_fails_everything_after() {
+    let disk = SmallDisk { bytes: Arc::default(), room: 2_000 };
+    let journal = Journal::start(Path::new("small.cassette.jsonl"), disk.clone(), Arc::default()).unwrap();
+    let mut written = 0;
+    let failure = loop {
+        match journal.append(vec![line(1, "/some/target")]).await {
+            Ok(_) => written += 1,
+            Err(failure) => break failure,
+        }
+    };
+    assert!(written > 2);
+    assert!(failure.to_string().contains("disk of small.cassette.jsonl is full"), "{failure}");
+    // A shorter unit would fit into the room that is left; the journal has failed all the same.
+    assert!(matches!(journal.append(vec![LineBody::lane("a")]).await, Err(JournalError::Full { .. })));
+    assert!(matches!(journal.close().await, Err(JournalError::Full { .. })));
+
+    let bytes = disk.bytes.lock().unwrap().clone();
+    assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), written + 1);
+    assert!(bytes.ends_with(b"\n"));
+}
