@@ -1,1 +1,164 @@
-//! To come.
+//! Between sockets and the engine: every listener looks at the first bytes and does the right thing.
+//!
+//! A connection is plain HTTP (forward or reverse proxy), TLS straight in, or `CONNECT` with either inside. What
+//! comes out is a [`Call`](crate::exchange::Call) on an intercepted host, or bytes that pass through unread.
+
+pub mod authority;
+mod calls;
+pub mod hosts;
+mod http;
+mod reply;
+mod session;
+mod stream;
+mod tls;
+mod tunnel;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ::http::Uri;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::engine::Engine;
+use crate::message::Scheme;
+use crate::upstream::{Dialler, Relay};
+
+pub use crate::upstream::limits;
+pub use authority::{Authority, AuthorityError};
+pub use hosts::{Hosts, Others};
+pub use limits::Limits;
+
+use session::{Session, Work};
+
+/// What a door needs.
+pub struct Options {
+    /// What answers intercepted requests.
+    pub engine: Arc<Engine>,
+    /// Who vouches for intercepted hosts.
+    pub authority: Arc<Authority>,
+    /// Where requests to our own address go, if anywhere.
+    pub reverse: Option<Reverse>,
+    /// What happens to hosts that are not intercepted.
+    pub others: Others,
+    /// How those are reached.
+    pub dialler: Dialler,
+    /// Deadlines and caps.
+    pub limits: Limits,
+}
+
+/// The service that requests to our own address are meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reverse {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+impl Reverse {
+    /// The service at a base URL; `None` when the URL has no `http` or `https` scheme or no host.
+    pub fn of(base: &Uri) -> Option<Self> {
+        let scheme = scheme_of(base)?;
+        let (host, port) = hosts::split(base.authority()?.as_str(), scheme)?;
+        Some(Self { scheme, host, port })
+    }
+}
+
+impl Default for Reverse {
+    /// The session directory under its own name.
+    fn default() -> Self {
+        Self { scheme: Scheme::Https, host: "sessiondirectory.xboxlive.com".to_owned(), port: 443 }
+    }
+}
+
+/// Everything the listeners of one process share.
+pub struct Door {
+    engine: Arc<Engine>,
+    authority: Arc<Authority>,
+    reverse: Option<Reverse>,
+    hosts: Hosts,
+    dialler: Dialler,
+    relay: Relay,
+    limits: Limits,
+    seats: Arc<Semaphore>,
+    accepted: AtomicU64,
+}
+
+impl Door {
+    /// A door, open to as many listeners as there are.
+    pub fn new(options: Options) -> Arc<Self> {
+        let Options { engine, authority, reverse, others, dialler, limits } = options;
+        let hosts = Hosts::new(reverse.as_ref().map(|reverse| reverse.host.as_str()), others);
+        let relay = Relay::new(dialler.clone(), limits);
+        let seats = Arc::new(Semaphore::new(limits.connections));
+        let accepted = AtomicU64::new(0);
+        Arc::new(Self { engine, authority, reverse, hosts, dialler, relay, limits, seats, accepted })
+    }
+}
+
+/// How listeners are told to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    /// Accept nothing more and let running exchanges end, within the drain deadline.
+    pub drain: CancellationToken,
+    /// Drop everything now.
+    pub abort: CancellationToken,
+}
+
+/// Serves a listener until it is told to stop, and returns when its last connection has ended.
+pub async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Shutdown) {
+    let (tracker, abort) = (TaskTracker::new(), shutdown.abort.child_token());
+    let work = Work { tracker: tracker.clone(), drain: shutdown.drain.clone(), abort: abort.clone() };
+    loop {
+        let (stream, peer, seat) = tokio::select! {
+            biased;
+            () = shutdown.drain.cancelled() => break,
+            () = abort.cancelled() => break,
+            accepted = accept(&listener, &door) => accepted,
+        };
+        let id = door.accepted.fetch_add(1, Ordering::Relaxed) + 1;
+        let session = Session::new(Arc::clone(&door), work.clone(), id, peer, seat);
+        session.clone().spawn(session.speak(stream));
+    }
+    drop(listener);
+    tracker.close();
+    tokio::select! {
+        () = tracker.wait() => return,
+        () = abort.cancelled() => {}
+        () = tokio::time::sleep(door.limits.drain) => tracing::warn!("connections cut off at the drain deadline"),
+    }
+    abort.cancel();
+    tracker.wait().await;
+}
+
+async fn accept(listener: &TcpListener, door: &Door) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    let mut pause = ACCEPT_PAUSE;
+    loop {
+        // The semaphore is never closed, so the error is never seen; waiting is then right all the same.
+        let Ok(seat) = Arc::clone(&door.seats).acquire_owned().await else {
+            std::future::pending::<()>().await;
+            continue;
+        };
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, seat),
+            Err(error) => tracing::warn!(%error, "accepting a connection failed"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
+    }
+}
+
+fn scheme_of(uri: &Uri) -> Option<Scheme> {
+    match uri.scheme_str()? {
+        "http" => Some(Scheme::Http),
+        "https" => Some(Scheme::Https),
+        _ => None,
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);

@@ -1,1 +1,191 @@
-//! To come.
+//! The service as a source: one request out, one answer in, and a problem of our own when none comes.
+
+pub mod dial;
+pub mod limits;
+pub mod relay;
+pub mod tls;
+pub mod wire;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+use http::uri::{Authority, Parts, Scheme as UriScheme};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::{Builder, Client};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::exchange::{Answer, Outcome, Protocol};
+use crate::message::{Body, Request, Response, strip_hop_by_hop};
+
+pub use dial::{DialError, Dialler, Route};
+pub use limits::Limits;
+pub use relay::Relay;
+pub use tls::TrustError;
+
+use dial::Secured;
+use wire::{Payload, ReadError, header_map, headers_of, read_whole};
+
+/// Where requests go and whom they trust there.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The service that takes every request, whatever host it named (reverse proxy).
+    pub base: Option<Uri>,
+    /// A PEM file of roots to trust besides the platform's.
+    pub extra_roots: Option<PathBuf>,
+    /// Deadlines and caps.
+    pub limits: Limits,
+}
+
+/// The upstream service behind pooled connections.
+///
+/// It speaks the HTTP version the client speaks, never sends a request twice once a byte of it left, and
+/// never fails: what goes wrong is an answer with its outcome. Header names travel lower-case.
+pub struct Upstream {
+    h1: Client<Secured, Payload>,
+    h2: Client<Secured, Payload>,
+    base: Option<(UriScheme, Authority)>,
+    limits: Limits,
+}
+
+impl Upstream {
+    /// An upstream over that dialler.
+    pub fn new(dialler: &Dialler, options: Options) -> Result<Self, TrustError> {
+        let tls = tls::client_config(options.extra_roots.as_deref())?;
+        let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+        let h1 = https().enable_http1().wrap_connector(dialler.clone());
+        let h2 = https().enable_all_versions().wrap_connector(dialler.clone());
+        let builder = client_builder(&options.limits);
+        let base = options.base.map(Uri::into_parts);
+        Ok(Self {
+            h1: builder.build(Secured::new(dialler.clone(), h1)),
+            h2: builder.build(Secured::new(dialler.clone(), h2)),
+            base: base.and_then(|Parts { scheme, authority, .. }| scheme.zip(authority)),
+            limits: options.limits,
+        })
+    }
+
+    /// Sends a request the way `protocol` would and reads the answer whole.
+    pub async fn send(&self, request: &Request, protocol: Protocol) -> Answer {
+        let Ok(outgoing) = self.outgoing(request, protocol) else {
+            let detail = "the request names no target that HTTP can carry";
+            return ours(Outcome::Refused, 400, "bad-target", detail);
+        };
+        let client = match protocol {
+            Protocol::H1 => &self.h1,
+            Protocol::H2 => &self.h2,
+        };
+        let exchange = async {
+            let (head, mut body) = client.request(outgoing).await.map_err(|error| failure(&error))?.into_parts();
+            let read = read_whole(&mut body, self.limits.body).await;
+            Ok((head, read.map_err(|error| broken(&error))?))
+        };
+        match tokio::time::timeout(self.limits.answer, exchange).await {
+            Ok(Ok((head, (body, trailers)))) => {
+                let response = self.response(&request.method, &head, body);
+                Answer::answered(Response { trailers, ..response })
+            }
+            Ok(Err(answer)) => answer,
+            Err(_) => timed_out(&self.limits),
+        }
+    }
+
+    fn outgoing(&self, request: &Request, protocol: Protocol) -> Result<http::Request<Payload>, http::Error> {
+        let (scheme, authority) = match &self.base {
+            Some((scheme, authority)) => (scheme.as_str(), authority.as_str()),
+            None => (request.scheme.as_str(), request.authority.as_str()),
+        };
+        let mut headers = request.headers.clone();
+        strip_hop_by_hop(&mut headers);
+        headers.remove("content-length");
+        for header in headers.iter_mut().filter(|header| header.name == "host" && self.base.is_some()) {
+            header.value = Bytes::copy_from_slice(authority.as_bytes());
+        }
+        if protocol == Protocol::H2 {
+            headers.remove("host");
+        }
+        if !request.trailers.is_empty() && headers.text("trailer").is_none() {
+            headers.push("trailer", trailer_names(request));
+        }
+        let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(request.target.as_str()).build()?;
+        let payload = Payload::new(request.body.wire().clone(), &request.trailers);
+        let mut outgoing = http::Request::builder().method(request.method.as_str()).uri(uri).body(payload)?;
+        *outgoing.headers_mut() = header_map(&headers);
+        Ok(outgoing)
+    }
+
+    fn response(&self, method: &str, head: &http::response::Parts, body: Bytes) -> Response {
+        let mut headers = headers_of(&head.headers);
+        strip_hop_by_hop(&mut headers);
+        if method != "HEAD" && head.status != http::StatusCode::NOT_MODIFIED {
+            headers.remove("content-length");
+        }
+        let body = Body::received(body, &headers, self.limits.body);
+        Response { status: head.status.as_u16(), headers, body, ..Response::default() }
+    }
+}
+
+fn client_builder(limits: &Limits) -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .http1_preserve_header_case(true)
+        .http1_max_headers(limits.header_lines)
+        .http1_max_buf_size(limits.head_bytes.max(8192))
+        .http2_max_header_list_size(limits.header_list());
+    builder
+}
+
+fn trailer_names(request: &Request) -> String {
+    let names: Vec<&str> = request.trailers.iter().map(|header| header.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn failure(error: &(dyn Error + 'static)) -> Answer {
+    match causes(error).find_map(|cause| cause.downcast_ref::<DialError>()) {
+        Some(DialError::Loop) => ours(Outcome::Refused, 508, "upstream-loop", LOOP_HINT),
+        Some(error @ DialError::Timeout(_)) => ours(Outcome::Timeout, 504, "upstream-timeout", &chain(error)),
+        Some(error @ DialError::Refused(_)) => ours(Outcome::Refused, 502, "upstream-unreachable", &chain(error)),
+        None => ours(Outcome::Reset, 502, "upstream-broke-off", &chain(error)),
+    }
+}
+
+/// The answer tapdeck gives in place of a connection it could not open.
+pub fn undialled(error: &DialError) -> Response {
+    failure(error).response
+}
+
+fn broken(error: &ReadError) -> Answer {
+    let code = match error {
+        ReadError::TooLong(_) => "upstream-too-long",
+        ReadError::Broken(_) => "upstream-broke-off",
+    };
+    ours(Outcome::Reset, 502, code, &chain(error))
+}
+
+fn timed_out(limits: &Limits) -> Answer {
+    let detail = format!("the service did not answer within {:?}", limits.answer);
+    ours(Outcome::Timeout, 504, "upstream-timeout", &detail)
+}
+
+fn ours(outcome: Outcome, status: u16, code: &str, detail: &str) -> Answer {
+    Answer { outcome, response: Response::problem(status, code, detail) }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// Shorter than the idle time of the services seen so far, so that a pooled connection is rarely found dead.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+
+const LOOP_HINT: &str = "the host resolves to tapdeck's own listener; give the service's real address with `--resolve`";

@@ -1,0 +1,199 @@
+//! From hyper's request to the engine's call, and back.
+
+use std::time::Duration;
+
+use ::http::header::{HOST, UPGRADE};
+use ::http::{Method, Request, Uri};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::exchange::{Answer, Call, Protocol};
+use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
+use crate::mpsd::Service;
+use crate::upstream::wire::{ReadError, headers_of, read_whole};
+
+use super::hosts::{self, Verdict};
+use super::limits::Limits;
+use super::reply::{Asked, Reply};
+use super::session::{Origin, Session, Way};
+use super::{scheme_of, tunnel};
+
+/// The engine gave no answer; the connection must end without one.
+#[derive(Debug, thiserror::Error)]
+#[error("left unanswered")]
+pub(super) struct Unanswered;
+
+/// Answers one request, whatever it is.
+pub(super) async fn answer(
+    session: Session,
+    protocol: Protocol,
+    request: Request<Incoming>,
+) -> Result<::http::Response<Reply>, Unanswered> {
+    let asked = Asked::of(&request, protocol);
+    if request.method() == Method::CONNECT {
+        return Ok(asked.reply(tunnel::connect(session, request).await));
+    }
+    match destination(&session, protocol, &request) {
+        Destination::Service(origin) => call(session, origin, protocol, request, asked).await,
+        Destination::Elsewhere => Ok(match session.door.relay.pass(request).await {
+            Ok(passing) => passing.map(Reply::Passing),
+            Err(problem) => asked.last(problem),
+        }),
+        Destination::Nowhere(problem) => Ok(asked.last(problem)),
+    }
+}
+
+enum Destination {
+    /// An intercepted host: the engine answers.
+    Service(Origin),
+    /// A plain-text host that is none of our business.
+    Elsewhere,
+    /// Nobody: this is the answer.
+    Nowhere(Response),
+}
+
+fn destination<B>(session: &Session, protocol: Protocol, request: &Request<B>) -> Destination {
+    let named = named_host(request);
+    match (&session.way, protocol, scheme_of(request.uri())) {
+        (Way::Inside(origin), ..) => Destination::Service(refined(origin, named)),
+        (Way::Front(_), Protocol::H1, Some(scheme)) => absolute(session, request.uri(), scheme),
+        (Way::Front(scheme), ..) => own(session, named, *scheme),
+    }
+}
+
+/// The host a request names for itself, without its port.
+fn named_host<B>(request: &Request<B>) -> Option<String> {
+    let header = || request.headers().get(HOST)?.to_str().ok();
+    let named = request.uri().authority().map(|authority| authority.as_str()).or_else(header)?;
+    hosts::split(named, Scheme::Https).map(|(host, _)| host)
+}
+
+fn refined(origin: &Origin, named: Option<String>) -> Origin {
+    match named.and_then(|host| Some((Service::of_host(&host)?, host))) {
+        Some((service, host)) => Origin { service, host, ..origin.clone() },
+        None => origin.clone(),
+    }
+}
+
+fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
+    let Some((host, port)) = uri.authority().and_then(|authority| hosts::split(authority.as_str(), scheme)) else {
+        return nowhere(400, "bad-target", "the request names no host");
+    };
+    match (session.door.hosts.connect(&host, port), scheme) {
+        (Verdict::Intercept(service), _) => Destination::Service(Origin { scheme, host, port, service }),
+        (Verdict::Tunnel, Scheme::Http) => Destination::Elsewhere,
+        (Verdict::Tunnel, Scheme::Https) => {
+            nowhere(400, "use-connect", "tapdeck passes https of this host on only through CONNECT")
+        }
+        (Verdict::Refuse, _) => Destination::Nowhere(tunnel::refused(&host, port)),
+    }
+}
+
+fn own(session: &Session, named: Option<String>, scheme: Scheme) -> Destination {
+    let reverse = session.door.reverse.as_ref();
+    if let Some((service, host)) = named.and_then(|host| Some((Service::of_host(&host)?, host))) {
+        let scheme = reverse.map_or(scheme, |reverse| reverse.scheme);
+        let port = if scheme == Scheme::Https { 443 } else { 80 };
+        return Destination::Service(Origin { scheme, host, port, service });
+    }
+    let Some(reverse) = reverse else {
+        return nowhere(421, "no-upstream", HOW_TO_USE);
+    };
+    let service = session.door.hosts.service(&reverse.host).unwrap_or(Service::Mpsd);
+    Destination::Service(Origin { scheme: reverse.scheme, host: reverse.host.clone(), port: reverse.port, service })
+}
+
+fn nowhere(status: u16, code: &str, detail: &str) -> Destination {
+    Destination::Nowhere(Response::problem(status, code, detail))
+}
+
+async fn call(
+    session: Session,
+    origin: Origin,
+    protocol: Protocol,
+    request: Request<Incoming>,
+    asked: Asked,
+) -> Result<::http::Response<Reply>, Unanswered> {
+    if asks_for_websocket(&request) {
+        let detail = "tapdeck does not relay WebSockets yet; connect RTA past the proxy";
+        return Ok(asked.last(Response::problem(501, "websocket-next", detail)));
+    }
+    let (head, body) = request.into_parts();
+    let (body, trailers) = match body_of(body, &session.door.limits).await {
+        Ok(whole) => whole,
+        Err(problem) => return Ok(asked.last(problem)),
+    };
+    let mut headers = headers_of(&head.headers);
+    strip_hop_by_hop(&mut headers);
+    headers.remove("content-length");
+    let request = message::Request {
+        method: head.method.as_str().to_owned(),
+        scheme: origin.scheme,
+        authority: origin.authority(),
+        target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        body: Body::received(body, &headers, session.door.limits.body),
+        headers,
+        trailers,
+    };
+    let call = Call::new(session.peer.ip(), session.id, protocol, origin.service, request);
+    let answer = ask(&session, call).await.ok_or(Unanswered)?;
+    Ok(asked.reply(answer.response))
+}
+
+fn asks_for_websocket<B>(request: &Request<B>) -> bool {
+    let wanted = request.headers().get_all(UPGRADE);
+    wanted.iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Reads a request's body, or gives the answer for one that cannot be had.
+async fn body_of(mut body: Incoming, limits: &Limits) -> Result<(Bytes, Headers), Response> {
+    let end = tokio::time::Instant::now() + limits.request_body;
+    match tokio::time::timeout_at(end, read_whole(&mut body, limits.body)).await {
+        Ok(Ok(whole)) => Ok(whole),
+        Ok(Err(error @ ReadError::TooLong(_))) => {
+            discard(body, limits, end).await;
+            Err(Response::problem(413, "request-body-too-long", &error.to_string()))
+        }
+        Ok(Err(error @ ReadError::Broken(_))) => Err(Response::problem(400, "request-body-broken", &error.to_string())),
+        Err(_) => Err(Response::problem(408, "request-body-late", &late(limits.request_body))),
+    }
+}
+
+/// Reads on for a while, since a client that is still sending would lose the answer to a reset connection.
+async fn discard(mut body: Incoming, limits: &Limits, end: tokio::time::Instant) {
+    let mut left = limits.body.saturating_mul(DISCARD_FACTOR);
+    let discarding = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Whether it ended or ran out of time, the answer is the same.
+    let _ = tokio::time::timeout_at(end, discarding).await;
+}
+
+fn late(deadline: Duration) -> String {
+    format!("the request body did not arrive within {deadline:?}")
+}
+
+/// Asks the engine on a task of its own: a client that leaves cancels hyper's handler, but not the exchange.
+async fn ask(session: &Session, call: Call) -> Option<Answer> {
+    let (engine, abort) = (session.door.engine.clone(), session.work.abort.clone());
+    let asking = session.work.tracker.spawn(async move {
+        tokio::select! {
+            biased;
+            answer = engine.answer(call) => answer,
+            () = abort.cancelled() => None,
+        }
+    });
+    asking.await.ok().flatten()
+}
+
+/// How much more than the cap is read and thrown away.
+const DISCARD_FACTOR: usize = 8;
+
+const HOW_TO_USE: &str = "this is tapdeck, a proxy: set it as the HTTP proxy of the game or console, or start it with \
+                          `--upstream` to send requests to its own address on to a service";

@@ -1,0 +1,181 @@
+//! One client connection from its first byte to its end, and the one place that logs how it ended.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::exchange::Protocol;
+use crate::message::Scheme;
+use crate::mpsd::Service;
+
+use super::authority::AuthorityError;
+use super::stream::{Opening, Stream};
+use super::{Door, hosts, http, tls};
+
+/// One client connection, or what is inside one of its tunnels.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) door: Arc<Door>,
+    pub(super) work: Work,
+    /// The connection's number, counted from 1 as connections are accepted.
+    pub(super) id: u64,
+    pub(super) peer: SocketAddr,
+    pub(super) way: Way,
+    /// Held by everything that goes on over the connection.
+    _seat: Arc<OwnedSemaphorePermit>,
+}
+
+/// Tasks of one listener, and when they have to end.
+#[derive(Clone)]
+pub(super) struct Work {
+    pub(super) tracker: TaskTracker,
+    pub(super) drain: CancellationToken,
+    pub(super) abort: CancellationToken,
+}
+
+/// Whom the requests of a connection are meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Our own address: each request says for itself.
+    Front(Scheme),
+    /// One intercepted host, named when the tunnel or the TLS connection was opened.
+    Inside(Origin),
+}
+
+/// An intercepted host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) scheme: Scheme,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) service: Service,
+}
+
+impl Origin {
+    /// Host and, unless it is the scheme's own, port.
+    pub(super) fn authority(&self) -> String {
+        hosts::canonical(&format!("{}:{}", self.host, self.port), self.scheme).unwrap_or_else(|| self.host.clone())
+    }
+}
+
+/// Why a connection ended other than by being done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectionError {
+    #[error("no {stage} within {deadline:?}")]
+    Late { stage: &'static str, deadline: Duration },
+    #[error("reading the first bytes")]
+    Open(#[source] io::Error),
+    #[error("TLS handshake")]
+    Tls(#[source] io::Error),
+    #[error("TLS for `{0}`, which is not intercepted, reached this port; route only intercepted hosts here")]
+    NotOurs(String),
+    #[error("no certificate")]
+    Authority(#[from] AuthorityError),
+    #[error("HTTP")]
+    Http(#[source] Box<dyn Error + Send + Sync>),
+    #[error("nothing moved for {0:?}")]
+    Idle(Duration),
+    #[error("the journal could not take an exchange")]
+    Unanswered,
+    #[error("opening a tunnel")]
+    Upgrade(#[source] hyper::Error),
+    #[error("tunnel broke off")]
+    Tunnel(#[source] io::Error),
+}
+
+impl Session {
+    pub(super) fn new(door: Arc<Door>, work: Work, id: u64, peer: SocketAddr, seat: OwnedSemaphorePermit) -> Self {
+        Self { door, work, id, peer, way: Way::Front(Scheme::Http), _seat: Arc::new(seat) }
+    }
+
+    /// The same connection, meant for someone else.
+    pub(super) fn meant(self, way: Way) -> Self {
+        Self { way, ..self }
+    }
+
+    /// Runs a part of the connection on its own task and logs how it ended.
+    pub(super) fn spawn(self, part: impl Future<Output = Result<(), ConnectionError>> + Send + 'static) {
+        let tracker = self.work.tracker.clone();
+        tracker.spawn(async move {
+            if let Err(error) = part.await {
+                self.log(&error);
+            }
+        });
+    }
+
+    /// Finds out what a stream carries and serves it. Boxed, because a tunnel's inside is spoken to the same way.
+    pub(super) fn speak<IO>(self, io: IO) -> Pin<Box<dyn Future<Output = Result<(), ConnectionError>> + Send>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Box::pin(async move {
+            let deadline = self.door.limits.first_bytes;
+            let opening = Stream::open(io);
+            let Some(opened) = self.stage("first bytes", deadline, opening).await? else {
+                return Ok(());
+            };
+            let (opening, stream) = opened.map_err(ConnectionError::Open)?;
+            let pulse = stream.pulse();
+            match opening {
+                Opening::Nothing => Ok(()),
+                Opening::H1 => http::serve(self, stream, Protocol::H1, pulse).await,
+                Opening::H2 => http::serve(self, stream, Protocol::H2, pulse).await,
+                Opening::Tls => self.speak_tls(stream).await,
+            }
+        })
+    }
+
+    async fn speak_tls<IO>(self, stream: Stream<IO>) -> Result<(), ConnectionError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let pulse = stream.pulse();
+        let deadline = self.door.limits.tls;
+        let Some(accepted) = self.stage("TLS handshake", deadline, tls::accept(&self, stream)).await? else {
+            return Ok(());
+        };
+        let (stream, way) = accepted?;
+        let protocol = tls::protocol(&stream);
+        http::serve(self.meant(way), stream, protocol, pulse).await
+    }
+
+    /// Waits for a stage before any request; `None` when it was cut short because we are to stop.
+    async fn stage<T>(
+        &self,
+        stage: &'static str,
+        deadline: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<Option<T>, ConnectionError> {
+        tokio::select! {
+            biased;
+            () = self.work.drain.cancelled() => Ok(None),
+            () = self.work.abort.cancelled() => Ok(None),
+            done = tokio::time::timeout(deadline, work) => {
+                done.map(Some).map_err(|_| ConnectionError::Late { stage, deadline })
+            }
+        }
+    }
+
+    fn log(&self, error: &ConnectionError) {
+        let (connection, peer) = (self.id, self.peer);
+        let cause = error.source().map(ToString::to_string);
+        match error {
+            ConnectionError::Tls(_) => {
+                let certificate = self.door.authority.path().display();
+                tracing::warn!(connection, %peer, cause, "{error} failed; does the client trust `{certificate}`?");
+            }
+            ConnectionError::NotOurs(_) | ConnectionError::Authority(_) | ConnectionError::Unanswered => {
+                tracing::warn!(connection, %peer, cause, "{error}");
+            }
+            _ => tracing::debug!(connection, %peer, cause, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `CONNECT`: into an intercepted host, or a tunnel whose bytes are none of our business.
+
+use ::http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::message::{Headers, Response, Scheme};
+use crate::upstream::undialled;
+
+use super::hosts::{self, Verdict};
+use super::session::{ConnectionError, Origin, Session, Way};
+use super::stream::Stream;
+
+/// Answers a `CONNECT`; what follows inside runs on its own task.
+pub(super) async fn connect(session: Session, mut request: Request<Incoming>) -> Response {
+    if matches!(session.way, Way::Inside(_)) {
+        return Response::problem(400, "nested-connect", "a tunnel cannot be opened inside a tunnel");
+    }
+    let named = request.uri().authority().and_then(|authority| hosts::split(authority.as_str(), Scheme::Https));
+    let Some((host, port)) = named else {
+        return Response::problem(400, "bad-target", "CONNECT must name a host and a port");
+    };
+    match session.door.hosts.connect(&host, port) {
+        Verdict::Intercept(service) => {
+            let way = Way::Inside(Origin { scheme: Scheme::Http, host, port, service });
+            let upgrade = hyper::upgrade::on(&mut request);
+            session.clone().spawn(async move {
+                let inside = upgrade.await.map_err(ConnectionError::Upgrade)?;
+                session.meant(way).speak(TokioIo::new(inside)).await
+            });
+        }
+        Verdict::Tunnel => match session.door.dialler.dial(&host, port).await {
+            Ok(upstream) => {
+                let upgrade = hyper::upgrade::on(&mut request);
+                session.clone().spawn(async move {
+                    let client = upgrade.await.map_err(ConnectionError::Upgrade)?;
+                    pass(&session, Stream::unread(TokioIo::new(client)), upstream).await
+                });
+            }
+            Err(error) => return undialled(&error),
+        },
+        Verdict::Refuse => return refused(&host, port),
+    }
+    Response::new(200, Headers::new(), "")
+}
+
+/// The answer for a host or a port that is not passed on.
+pub(super) fn refused(host: &str, port: u16) -> Response {
+    let detail = format!(
+        "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 nor 80"
+    );
+    Response::problem(403, "host-refused", &detail)
+}
+
+async fn pass(
+    session: &Session,
+    mut client: Stream<TokioIo<hyper::upgrade::Upgraded>>,
+    mut upstream: TcpStream,
+) -> Result<(), ConnectionError> {
+    let idle = session.door.limits.idle;
+    let pulse = client.pulse();
+    // An exchange ends within the drain deadline, a tunnel whenever its two ends like: it is cut at once.
+    tokio::select! {
+        biased;
+        () = session.work.drain.cancelled() => Ok(()),
+        () = session.work.abort.cancelled() => Ok(()),
+        () = pulse.stopped(idle) => Err(ConnectionError::Idle(idle)),
+        ended = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {
+            ended.map(|_| ()).map_err(ConnectionError::Tunnel)
+        }
+    }
+}

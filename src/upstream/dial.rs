@@ -1,0 +1,248 @@
+//! Opening connections: name overrides, an upstream proxy, a deadline, and never to ourselves.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// Which way connections leave the machine.
+#[derive(Clone, Debug, Default)]
+pub struct Route {
+    /// Addresses to use for a host instead of what its name resolves to.
+    pub resolve: Vec<(String, SocketAddr)>,
+    /// An HTTP proxy to go through.
+    pub proxy: Option<Uri>,
+    /// Our own listeners, which must not be dialled.
+    pub own: Vec<SocketAddr>,
+}
+
+/// Why a connection could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// Neither refused nor accepted in time.
+    #[error("no connection within {0:?}")]
+    Timeout(Duration),
+    /// The name leads back to one of our own listeners.
+    #[error("that address is tapdeck's own listener")]
+    Loop,
+    /// The name does not resolve, or the host or the proxy refused.
+    #[error("no connection")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Opens TCP connections along a [`Route`].
+#[derive(Clone, Debug)]
+pub struct Dialler {
+    route: Arc<Route>,
+    http: HttpConnector,
+    deadline: Duration,
+}
+
+impl Dialler {
+    /// A dialler that gives up after `deadline`.
+    pub fn new(route: Route, deadline: Duration) -> Self {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        Self { route: Arc::new(route), http, deadline }
+    }
+
+    /// Opens a connection that will carry anything: through a proxy, by `CONNECT`.
+    pub async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let uri = Uri::try_from(format!("https://{host}:{port}")).map_err(|error| DialError::Refused(error.into()))?;
+        let leg = self.within_deadline(self.connect(uri)).await?;
+        Ok(leg.stream.into_inner())
+    }
+
+    async fn connect(&self, target: Uri) -> Result<Leg, DialError> {
+        let forced = self.forced(&target);
+        let stream = match &self.route.proxy {
+            Some(proxy) if forced.is_none() && target.scheme_str() == Some("http") => {
+                let stream = self.http.clone().call(proxy.clone()).await.map_err(refused)?;
+                return self.own_refused(stream).map(|stream| Leg { stream, form: Form::Absolute });
+            }
+            Some(proxy) if forced.is_none() => {
+                Tunnel::new(proxy.clone(), self.http.clone()).call(target).await.map_err(refused)?
+            }
+            _ => self.http.clone().call(forced.unwrap_or(target)).await.map_err(refused)?,
+        };
+        self.own_refused(stream).map(|stream| Leg { stream, form: Form::Origin })
+    }
+
+    fn forced(&self, target: &Uri) -> Option<Uri> {
+        let host = target.host()?;
+        let (_, address) = self.route.resolve.iter().find(|(name, _)| name.eq_ignore_ascii_case(host))?;
+        Uri::try_from(format!("http://{address}")).ok()
+    }
+
+    fn own_refused(&self, stream: TokioIo<TcpStream>) -> Result<TokioIo<TcpStream>, DialError> {
+        let peer = stream.inner().peer_addr().map_err(refused)?;
+        let here = stream.inner().local_addr().map_err(refused)?;
+        let is_own = |own: &SocketAddr| {
+            let same_machine = own.ip().is_unspecified() && peer.ip() == here.ip();
+            own.port() == peer.port() && (own.ip() == peer.ip() || same_machine)
+        };
+        if self.route.own.iter().any(is_own) {
+            return Err(DialError::Loop);
+        }
+        Ok(stream)
+    }
+
+    async fn within_deadline<T>(&self, dialling: impl Future<Output = Result<T, DialError>>) -> Result<T, DialError> {
+        tokio::time::timeout(self.deadline, dialling).await.unwrap_or(Err(DialError::Timeout(self.deadline)))
+    }
+}
+
+impl Service<Uri> for Dialler {
+    type Response = Leg;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<Leg, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let dialler = self.clone();
+        Box::pin(async move { dialler.within_deadline(dialler.connect(target)).await })
+    }
+}
+
+/// A dialler that adds TLS for `https`, within the same deadline.
+#[derive(Clone)]
+pub(super) struct Secured {
+    dialler: Dialler,
+    https: HttpsConnector<Dialler>,
+}
+
+impl Secured {
+    pub(super) fn new(dialler: Dialler, https: HttpsConnector<Dialler>) -> Self {
+        Self { dialler, https }
+    }
+}
+
+impl Service<Uri> for Secured {
+    type Response = MaybeHttpsStream<Leg>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<MaybeHttpsStream<Leg>, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let dialler = self.dialler.clone();
+        let securing = self.https.call(target);
+        let secured = async move { securing.await.map_err(unboxed) };
+        Box::pin(async move { dialler.within_deadline(secured).await })
+    }
+}
+
+/// One open connection, and the request form its far end expects.
+#[derive(Debug)]
+pub struct Leg {
+    stream: TokioIo<TcpStream>,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Origin,
+    Absolute,
+}
+
+impl Connection for Leg {
+    fn connected(&self) -> Connected {
+        self.stream.connected().proxy(self.form == Form::Absolute)
+    }
+}
+
+impl Read for Leg {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl Write for Leg {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+}
+
+fn refused(error: impl Into<Box<dyn Error + Send + Sync>>) -> DialError {
+    DialError::Refused(error.into())
+}
+
+fn unboxed(error: Box<dyn Error + Send + Sync>) -> DialError {
+    error.downcast::<DialError>().map_or_else(DialError::Refused, |error| *error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn an_override_leads_elsewhere_and_never_home() {
+        run(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut route = Route { resolve: vec![("Game.Test".into(), address)], ..Route::default() };
+            let dialler = Dialler::new(route.clone(), Duration::from_secs(10));
+            assert_eq!(dialler.dial("game.test", 443).await.unwrap().peer_addr().unwrap(), address);
+            route.own = vec![SocketAddr::from(([0, 0, 0, 0], address.port()))];
+            let dialler = Dialler::new(route, Duration::from_secs(10));
+            assert!(matches!(dialler.dial("game.test", 443).await, Err(DialError::Loop)));
+            assert!(matches!(dialler.dial("127.0.0.1", address.port()).await, Err(DialError::Loop)));
+        });
+    }
+
+    #[test]
+    fn a_closed_port_is_refused() {
+        run(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            drop(listener);
+            let dialler = Dialler::new(Route::default(), Duration::from_secs(10));
+            assert!(matches!(dialler.dial("127.0.0.1", port).await, Err(DialError::Refused(_))));
+        });
+    }
+}
