@@ -150,6 +150,9 @@ fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
             if http.asked == 0 || http.answered <= http.asked {
                 return Err(LineFault::Shape("`answered` must be greater than `asked`, and `asked` than 0".into()));
             }
+            if !(100..1000).contains(&http.response.status) {
+                return Err(LineFault::Shape("`status` must have three digits".into()));
+            }
             Ok(Some(Record::Http(Box::new(http))))
         }
         "mark" => Ok(Some(Record::Mark(line::parse(text)?))),

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::cassette::sample::{self, NAMES, Names};
 use crate::cassette::{Seal, StoredBody, WireBytes};
@@ -123,4 +125,47 @@ fn a_file_is_replaced_whole() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     assert!(write_sealed(&directory.path().join("no/a.cassette.json"), b"").is_err());
+}
+
+/// What a made-up call says: its lane, when it was asked, how long it took, and what it speaks of.
+fn exchange((lane, asked, took, words): (usize, u64, u64, Vec<usize>)) -> Record {
+    let Record::Http(mut http) = sample::cassette().entries[0].record.clone() else {
+        panic!("an exchange comes first")
+    };
+    http.lane = ["b", "a", "player1"][lane].into();
+    (http.asked, http.answered) = (asked, asked + took);
+    let text: Vec<&str> = words.into_iter().map(|word| WORDS[word]).collect();
+    http.response.body = StoredBody::of(&Body::plain(text.join(" ")), WireBytes::Keep);
+    Record::Http(http)
+}
+
+/// Aliases, texts that are nobody's alias, and texts that sealing gives out.
+const WORDS: [&str; 10] = [
+    "9000000000000002",
+    "9000000000000001",
+    "9000000000000005",
+    "9000000000000003",
+    "Player9002",
+    "Player9001",
+    "d0000000000000000000000000000002",
+    "D0000000000000000000000000000001",
+    "192.0.2.1",
+    "plain",
+];
+
+proptest! {
+    #[test]
+    fn sealing_twice_is_sealing_once(
+        calls in proptest::collection::vec((0..3_usize, 1..30_u64, 1..9_u64, proptest::collection::vec(0..10_usize, 0..5)), 0..12),
+        known in 0..6_usize,
+    ) {
+        let mut cassette = Cassette::of(calls.into_iter().map(exchange));
+        cassette.aliases.insert("xuid".into(), WORDS[..known.min(4)].iter().map(|word| (*word).to_owned()).collect());
+        cassette.aliases.insert("gamertag".into(), WORDS[4..4 + known / 3].iter().map(|word| (*word).to_owned()).collect());
+        cassette.aliases.insert("device-token".into(), vec![WORDS[6].to_owned()]);
+        let once = seal(&cassette).unwrap();
+        let reread = read(&once);
+        prop_assert_eq!(reread.seal, Seal::Sealed);
+        prop_assert_eq!(String::from_utf8(seal(&reread).unwrap()), String::from_utf8(once));
+    }
 }
