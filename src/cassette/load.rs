@@ -121,12 +121,7 @@ impl JournalReader {
         let kind = line::kind(text)?;
         match kind.as_ref() {
             "head" => cassette.head = line::parse::<Head>(text)?,
-            "lane" => {
-                let name = line::parse::<Lane>(text)?.name;
-                if !cassette.lanes.contains(&name) {
-                    cassette.lanes.push(name);
-                }
-            }
+            "lane" => cassette.name_lane(&line::parse::<Lane>(text)?.name),
             "alias" => {
                 let alias: Alias = line::parse(text)?;
                 if self.seen.insert((alias.class.clone(), alias.text.clone())) {
@@ -172,7 +167,7 @@ fn sealed(path: &Path, bytes: &[u8]) -> Result<Cassette, CassetteError> {
     let mut cassette = Cassette { head, ..Cassette::of([]) };
     cassette.aliases = file.part("aliases", "`aliases`")?;
     let lanes: Vec<Lane> = file.part("lanes", "`lanes`")?;
-    cassette.lanes = lanes.into_iter().map(|lane| lane.name).collect();
+    lanes.iter().for_each(|lane| cassette.name_lane(&lane.name));
     file.records(&mut cassette)?;
     file.timing(&mut cassette);
     let recorded = file.root.get("seal").and_then(Node::str);
