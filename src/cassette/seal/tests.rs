@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cassette::sample::{self, NAMES, Names};
 use crate::cassette::{Seal, StoredBody, WireBytes};
-use crate::message::{Body, Coding};
+use crate::message::{Body, Coding, Headers};
 
 fn read(bytes: &[u8]) -> Cassette {
     Cassette::parse(Path::new("x"), bytes).unwrap()
@@ -86,6 +86,23 @@ fn an_alias_of_another_length_moves_the_content_length_along() {
     let response = again.exchanges().next().unwrap().response();
     assert_eq!(response.body.decoded().unwrap().as_ref(), b"Player9005 Player9001");
     assert_eq!(response.headers.text("content-length"), Some(response.body.wire().len().to_string().as_str()));
+}
+
+#[test]
+fn wire_bytes_that_would_contradict_a_renumbered_body_go() {
+    let headers: Headers = [("content-encoding", "gzip")].into_iter().collect();
+    let mut wire = Coding::Gzip.encode(&"Player9005".into()).to_vec();
+    wire[9] = 7; // the operating system that compressed it
+    let mut cassette = sample::cassette();
+    cassette.aliases.insert("gamertag".into(), vec!["Player9005".into()]);
+    cassette.entries.truncate(1);
+    let Record::Http(http) = &mut cassette.entries[0].record else { panic!("an exchange comes first") };
+    http.response.body = StoredBody::of(&Body::received(wire.into(), &headers, 100), WireBytes::Keep);
+    http.response.headers = headers;
+
+    let again = read(&seal(&cassette).unwrap());
+    let body = again.exchanges().next().unwrap().response().body;
+    assert_eq!(body, Body::encoded("Player9001", Coding::Gzip));
 }
 
 #[test]
