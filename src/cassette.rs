@@ -29,7 +29,7 @@ mod show;
 #[cfg(test)]
 mod sample;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 pub use alias::AliasClass;
@@ -55,6 +55,8 @@ pub struct Cassette {
     pub seal: Seal,
     /// What was noticed on reading.
     pub notes: Vec<Note>,
+    /// The lanes again: a hostile file may name millions.
+    named: HashSet<String>,
 }
 
 /// A record and where it stands.
@@ -121,6 +123,7 @@ impl Cassette {
             entries: Vec::new(),
             seal: Seal::Unsealed,
             notes: Vec::new(),
+            named: HashSet::new(),
         };
         for record in records {
             cassette.push(0, record);
@@ -143,12 +146,17 @@ impl Cassette {
     }
 
     fn push(&mut self, line: usize, record: Record) {
-        if let Some(http) = record.http()
-            && !self.lanes.contains(&http.lane)
-        {
-            self.lanes.push(http.lane.clone());
+        if let Some(http) = record.http() {
+            self.name_lane(&http.lane);
         }
         self.entries.push(Entry { line, record });
+    }
+
+    fn name_lane(&mut self, name: &str) {
+        if !self.named.contains(name) {
+            self.named.insert(name.to_owned());
+            self.lanes.push(name.to_owned());
+        }
     }
 }
 

@@ -121,12 +121,7 @@ impl JournalReader {
         let kind = line::kind(text)?;
         match kind.as_ref() {
             "head" => cassette.head = line::parse::<Head>(text)?,
-            "lane" => {
-                let name = line::parse::<Lane>(text)?.name;
-                if !cassette.lanes.contains(&name) {
-                    cassette.lanes.push(name);
-                }
-            }
+            "lane" => cassette.name_lane(&line::parse::<Lane>(text)?.name),
             "alias" => {
                 let alias: Alias = line::parse(text)?;
                 if self.seen.insert((alias.class.clone(), alias.text.clone())) {
@@ -150,6 +145,9 @@ fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
             if http.asked == 0 || http.answered <= http.asked {
                 return Err(LineFault::Shape("`answered` must be greater than `asked`, and `asked` than 0".into()));
             }
+            if !(100..1000).contains(&http.response.status) {
+                return Err(LineFault::Shape("`status` must have three digits".into()));
+            }
             Ok(Some(Record::Http(Box::new(http))))
         }
         "mark" => Ok(Some(Record::Mark(line::parse(text)?))),
@@ -169,7 +167,7 @@ fn sealed(path: &Path, bytes: &[u8]) -> Result<Cassette, CassetteError> {
     let mut cassette = Cassette { head, ..Cassette::of([]) };
     cassette.aliases = file.part("aliases", "`aliases`")?;
     let lanes: Vec<Lane> = file.part("lanes", "`lanes`")?;
-    cassette.lanes = lanes.into_iter().map(|lane| lane.name).collect();
+    lanes.iter().for_each(|lane| cassette.name_lane(&lane.name));
     file.records(&mut cassette)?;
     file.timing(&mut cassette);
     let recorded = file.root.get("seal").and_then(Node::str);

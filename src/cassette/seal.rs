@@ -65,9 +65,8 @@ pub fn write_sealed(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return written;
     }
     // The rename is durable once the directory is; where a directory cannot be opened, the system sees to it.
-    if let Some(directory) = path.parent()
-        && let Ok(directory) = File::open(directory)
-    {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
     }
     Ok(())

@@ -89,7 +89,8 @@ fn row(number: usize, entry: &Entry) -> [String; 8] {
 /// What the call is about: the names in its path that tell it from its like; the whole target when it has none.
 fn subject(http: &HttpRecord) -> String {
     let service = ROUTES.iter().find(|route| route.name == http.op).map(|route| route.service);
-    let service = service.or_else(|| Service::of_host(http.request().host()));
+    let host = http.request.authority.split(':').next().unwrap_or_default();
+    let service = service.or_else(|| Service::of_host(host));
     let resolution = service.map(|service| resolve(service, &http.request.method, &http.request.target));
     let Some(operation) = resolution.as_ref().and_then(|resolution| resolution.operation()) else {
         return format!("{}{}", http.request.authority, http.request.target);

@@ -134,6 +134,7 @@ fn errors_name_the_line_and_the_way_out() {
     );
     assert!(message(&text.replacen("\"op\"", "\"operation\"", 1)).contains("missing field `op`"));
     assert!(message(&text.replacen("\"answered\": 2", "\"answered\": 1", 1)).contains("must be greater"));
+    assert!(message(&text.replacen("\"status\": 201", "\"status\": 20", 1)).contains("three digits"));
     assert!(message(&text.replacen("\"records\"", "\"tracks\"", 1)).contains("no `records`"));
     assert!(message(&text.replacen("    {\n", "<<<<<<< HEAD\n", 1)).contains("conflict markers"));
     assert!(message("").contains("empty"));

@@ -1,7 +1,9 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::cassette::sample::{self, NAMES, Names};
 use crate::cassette::{Seal, StoredBody, WireBytes};
-use crate::message::{Body, Coding};
+use crate::message::{Body, Coding, Headers};
 
 fn read(bytes: &[u8]) -> Cassette {
     Cassette::parse(Path::new("x"), bytes).unwrap()
@@ -87,6 +89,23 @@ fn an_alias_of_another_length_moves_the_content_length_along() {
 }
 
 #[test]
+fn wire_bytes_that_would_contradict_a_renumbered_body_go() {
+    let headers: Headers = [("content-encoding", "gzip")].into_iter().collect();
+    let mut wire = Coding::Gzip.encode(&"Player9005".into()).to_vec();
+    wire[9] = 7; // the operating system that compressed it
+    let mut cassette = sample::cassette();
+    cassette.aliases.insert("gamertag".into(), vec!["Player9005".into()]);
+    cassette.entries.truncate(1);
+    let Record::Http(http) = &mut cassette.entries[0].record else { panic!("an exchange comes first") };
+    http.response.body = StoredBody::of(&Body::received(wire.into(), &headers, 100), WireBytes::Keep);
+    http.response.headers = headers;
+
+    let again = read(&seal(&cassette).unwrap());
+    let body = again.exchanges().next().unwrap().response().body;
+    assert_eq!(body, Body::encoded("Player9001", Coding::Gzip));
+}
+
+#[test]
 fn bodies_hold_what_was_recorded_through_journal_and_seal() {
     let bodies: [&[u8]; 9] = [
         br#"{"a":1.50,"b":18446744073709551615,"a":1e400}"#,
@@ -123,4 +142,47 @@ fn a_file_is_replaced_whole() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     assert!(write_sealed(&directory.path().join("no/a.cassette.json"), b"").is_err());
+}
+
+/// What a made-up call says: its lane, when it was asked, how long it took, and what it speaks of.
+fn exchange((lane, asked, took, words): (usize, u64, u64, Vec<usize>)) -> Record {
+    let Record::Http(mut http) = sample::cassette().entries[0].record.clone() else {
+        panic!("an exchange comes first")
+    };
+    http.lane = ["b", "a", "player1"][lane].into();
+    (http.asked, http.answered) = (asked, asked + took);
+    let text: Vec<&str> = words.into_iter().map(|word| WORDS[word]).collect();
+    http.response.body = StoredBody::of(&Body::plain(text.join(" ")), WireBytes::Keep);
+    Record::Http(http)
+}
+
+/// Aliases, texts that are nobody's alias, and texts that sealing gives out.
+const WORDS: [&str; 10] = [
+    "9000000000000002",
+    "9000000000000001",
+    "9000000000000005",
+    "9000000000000003",
+    "Player9002",
+    "Player9001",
+    "d0000000000000000000000000000002",
+    "D0000000000000000000000000000001",
+    "192.0.2.1",
+    "plain",
+];
+
+proptest! {
+    #[test]
+    fn sealing_twice_is_sealing_once(
+        calls in proptest::collection::vec((0..3_usize, 1..30_u64, 1..9_u64, proptest::collection::vec(0..10_usize, 0..5)), 0..12),
+        known in 0..6_usize,
+    ) {
+        let mut cassette = Cassette::of(calls.into_iter().map(exchange));
+        cassette.aliases.insert("xuid".into(), WORDS[..known.min(4)].iter().map(|word| (*word).to_owned()).collect());
+        cassette.aliases.insert("gamertag".into(), WORDS[4..4 + known / 3].iter().map(|word| (*word).to_owned()).collect());
+        cassette.aliases.insert("device-token".into(), vec![WORDS[6].to_owned()]);
+        let once = seal(&cassette).unwrap();
+        let reread = read(&once);
+        prop_assert_eq!(reread.seal, Seal::Sealed);
+        prop_assert_eq!(String::from_utf8(seal(&reread).unwrap()), String::from_utf8(once));
+    }
 }

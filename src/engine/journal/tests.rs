@@ -93,6 +93,14 @@ async fn a_unit_no_line_can_hold_is_refused_alone() {
 struct SmallDisk {
     bytes: Arc<Mutex<Vec<u8>>>,
     room: usize,
+    /// How many bytes have been brought to the disk; `None` once it breaks.
+    synced: Arc<Mutex<Option<usize>>>,
+}
+
+impl SmallDisk {
+    fn new(room: usize) -> Self {
+        Self { bytes: Arc::default(), room, synced: Arc::new(Mutex::new(Some(0))) }
+    }
 }
 
 impl Write for SmallDisk {
@@ -110,6 +118,9 @@ impl Write for SmallDisk {
 
 impl Storage for SmallDisk {
     fn sync(&mut self) -> io::Result<()> {
+        let synced = &mut *self.synced.lock().unwrap();
+        let synced = synced.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        *synced = self.bytes.lock().unwrap().len();
         Ok(())
     }
 
@@ -121,7 +132,7 @@ impl Storage for SmallDisk {
 
 #[tokio::test]
 async fn a_full_disk_keeps_whole_lines_and_fails_everything_after() {
-    let disk = SmallDisk { bytes: Arc::default(), room: 2_000 };
+    let disk = SmallDisk::new(2_000);
     let journal = Journal::start(Path::new("small.cassette.jsonl"), disk.clone(), Arc::default()).unwrap();
     let mut written = 0;
     let failure = loop {
@@ -139,4 +150,25 @@ async fn a_full_disk_keeps_whole_lines_and_fails_everything_after() {
     let bytes = disk.bytes.lock().unwrap().clone();
     assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), written + 1);
     assert!(bytes.ends_with(b"\n"));
+}
+
+#[tokio::test]
+async fn closing_brings_everything_to_the_disk() {
+    let disk = SmallDisk::new(100_000);
+    let journal = Journal::start(Path::new("x"), disk.clone(), Arc::default()).unwrap();
+    let (one, two) = (journal.clone(), journal.clone());
+    let (one, two) = tokio::join!(one.append(vec![line(1, "/1")]), two.append(vec![line(1, "/2")]));
+    assert_eq!(one.unwrap() + two.unwrap(), 3);
+    journal.close().await.unwrap();
+    assert_eq!(*disk.synced.lock().unwrap(), Some(disk.bytes.lock().unwrap().len()));
+}
+
+#[tokio::test]
+async fn a_disk_that_cannot_keep_what_it_took_is_reported_at_the_end() {
+    let disk = SmallDisk::new(100_000);
+    let journal = Journal::start(Path::new("x"), disk.clone(), Arc::default()).unwrap();
+    journal.append(vec![line(1, "/1")]).await.unwrap();
+    *disk.synced.lock().unwrap() = None;
+    let failure = journal.close().await.unwrap_err().to_string();
+    assert!(failure.starts_with("cannot write x: "), "{failure}");
 }
