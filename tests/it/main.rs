@@ -1,2 +1,6 @@
 //! One integration binary: every test here goes through real sockets, files or the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic")]
+
+mod hostile;
+mod intercept;
+mod support;
