@@ -13,7 +13,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Uri;
 use http::uri::{Authority, Parts, Scheme as UriScheme};
-use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
@@ -54,14 +53,16 @@ impl Upstream {
     /// An upstream over that dialler.
     pub fn new(dialler: &Dialler, options: Options) -> Result<Self, TrustError> {
         let tls = tls::client_config(options.extra_roots.as_deref())?;
-        let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-        let h1 = https().enable_http1().wrap_connector(dialler.clone());
-        let h2 = https().enable_all_versions().wrap_connector(dialler.clone());
+        let offering = |versions: &[&[u8]]| {
+            let mut tls = tls.clone();
+            tls.alpn_protocols = versions.iter().map(|version| version.to_vec()).collect();
+            Secured::new(dialler.clone(), tls)
+        };
         let builder = client_builder(&options.limits);
         let base = options.base.map(Uri::into_parts);
         Ok(Self {
-            h1: builder.build(Secured::new(dialler.clone(), h1)),
-            h2: builder.build(Secured::new(dialler.clone(), h2)),
+            h1: builder.build(offering(&[b"http/1.1"])),
+            h2: builder.build(offering(&[b"h2", b"http/1.1"])),
             base: base.and_then(|Parts { scheme, authority, .. }| scheme.zip(authority)),
             limits: options.limits,
         })
@@ -136,6 +137,7 @@ fn client_builder(limits: &Limits) -> Builder {
         .http1_preserve_header_case(true)
         .http1_max_headers(limits.header_lines)
         .http1_max_buf_size(limits.head_bytes.max(8192))
+        .http2_keep_alive_interval(PING_EVERY)
         .http2_max_header_list_size(limits.header_list());
     builder
 }
@@ -146,12 +148,21 @@ fn trailer_names(request: &Request) -> String {
 }
 
 fn failure(error: &(dyn Error + 'static)) -> Answer {
-    match causes(error).find_map(|cause| cause.downcast_ref::<DialError>()) {
+    let unopened = causes(error).find_map(|cause| cause.downcast_ref::<DialError>());
+    match unopened {
         Some(DialError::Loop) => ours(Outcome::Refused, 508, "upstream-loop", LOOP_HINT),
         Some(error @ DialError::Timeout(_)) => ours(Outcome::Timeout, 504, "upstream-timeout", &chain(error)),
+        Some(error @ DialError::Refused(_)) if is_distrust(error) => {
+            let detail = format!("{}; {TRUST_HINT}", chain(error));
+            ours(Outcome::Refused, 502, "upstream-untrusted", &detail)
+        }
         Some(error @ DialError::Refused(_)) => ours(Outcome::Refused, 502, "upstream-unreachable", &chain(error)),
         None => ours(Outcome::Reset, 502, "upstream-broke-off", &chain(error)),
     }
+}
+
+fn is_distrust(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
 /// The answer tapdeck gives in place of a connection it could not open.
@@ -177,15 +188,27 @@ fn ours(outcome: Outcome, status: u16, code: &str, detail: &str) -> Answer {
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.dedup();
     texts.join(": ")
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| wrapped(error).or_else(|| error.source()))
+}
+
+/// What an I/O error was made from. It shows that as its own text, and names only what lies below as its source.
+fn wrapped<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    Some(inner)
 }
 
 /// Shorter than the idle time of the services seen so far, so that a pooled connection is rarely found dead.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
+/// Only sent while an answer is awaited: a connection that died silently would hold up every later request.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
 const LOOP_HINT: &str = "the host resolves to tapdeck's own listener; give the service's real address with `--resolve`";
+
+const TRUST_HINT: &str = "if the service's certificates come from a company root, name its file with `--upstream-ca`";

@@ -279,7 +279,7 @@ mod tests {
         let made = Authority::load_or_create(home.path()).unwrap();
         let again = Authority::load_or_create(home.path()).unwrap();
         assert_eq!(made.cert_der(), again.cert_der());
-        assert_eq!(std::fs::read_to_string(made.path()).unwrap(), made.cert_pem());
+        assert_eq!(fs::read_to_string(made.path()).unwrap(), made.cert_pem());
         assert!(matches!(Authority::create(home.path()), Err(AuthorityError::Exists(_))));
     }
 
@@ -292,7 +292,7 @@ mod tests {
             racers.into_iter().map(|racer| racer.join().unwrap()).collect()
         });
         assert!(seen.iter().all(|certificate| *certificate == seen[0]));
-        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
         Authority::create(home.path()).unwrap();
-        let mode = std::fs::metadata(home.path().join("ca/key.pem")).unwrap().permissions().mode();
+        let mode = fs::metadata(home.path().join("ca/key.pem")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -330,7 +330,7 @@ mod tests {
     fn files_that_hold_nothing_are_named() {
         let home = tempfile::tempdir().unwrap();
         Authority::create(home.path()).unwrap();
-        std::fs::write(home.path().join("ca/cert.pem"), "nothing").unwrap();
+        fs::write(home.path().join("ca/cert.pem"), "nothing").unwrap();
         assert!(matches!(Authority::load(home.path()), Err(AuthorityError::Unusable(_))));
     }
 }

@@ -111,7 +111,6 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message;
 
     fn asked(method: &str) -> Asked {
         Asked::of(&http::Request::builder().method(method).body(()).unwrap(), Protocol::H1)
@@ -123,10 +122,10 @@ mod tests {
 
     #[test]
     fn head_keeps_the_length_and_drops_the_body() {
-        let headers: message::Headers = [("content-length", "7")].into_iter().collect();
+        let headers: Headers = [("content-length", "7")].into_iter().collect();
         let reply = asked("HEAD").reply(Response::new(200, headers.clone(), ""));
         assert_eq!((length(&reply), reply.body().is_end_stream()), (Some("7"), true));
-        let reply = asked("HEAD").reply(Response::new(200, message::Headers::new(), "abc"));
+        let reply = asked("HEAD").reply(Response::new(200, Headers::new(), "abc"));
         assert_eq!((length(&reply), reply.body().is_end_stream()), (Some("3"), true));
         let reply = asked("GET").reply(Response::new(200, headers, "abc"));
         assert_eq!((length(&reply), reply.body().size_hint().exact()), (None, Some(3)));
@@ -135,9 +134,9 @@ mod tests {
     #[test]
     fn answers_without_a_body_have_none() {
         for status in [204, 304] {
-            let reply = asked("GET").reply(Response::new(status, message::Headers::new(), "abc"));
+            let reply = asked("GET").reply(Response::new(status, Headers::new(), "abc"));
             assert!(reply.body().is_end_stream(), "{status}");
         }
-        assert_eq!(asked("GET").reply(Response::new(7, message::Headers::new(), "")).status(), 502);
+        assert_eq!(asked("GET").reply(Response::new(7, Headers::new(), "")).status(), 502);
     }
 }

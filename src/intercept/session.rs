@@ -83,7 +83,7 @@ pub(super) enum ConnectionError {
     Http(#[source] Box<dyn Error + Send + Sync>),
     #[error("nothing moved for {0:?}")]
     Idle(Duration),
-    #[error("the journal could not take an exchange")]
+    #[error("an exchange was left unanswered")]
     Unanswered,
     #[error("opening a tunnel")]
     Upgrade(#[source] hyper::Error),

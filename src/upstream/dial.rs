@@ -13,6 +13,7 @@ use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -127,8 +128,8 @@ pub(super) struct Secured {
 }
 
 impl Secured {
-    pub(super) fn new(dialler: Dialler, https: HttpsConnector<Dialler>) -> Self {
-        Self { dialler, https }
+    pub(super) fn new(dialler: Dialler, tls: ClientConfig) -> Self {
+        Self { https: HttpsConnector::from((dialler.clone(), tls)), dialler }
     }
 }
 

@@ -2,3 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic")]
 
 mod cassette;
+mod hostile;
+mod intercept;
+mod support;
