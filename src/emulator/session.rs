@@ -91,7 +91,10 @@ impl Session {
 
     /// How many members it takes.
     pub(super) fn capacity(&self) -> usize {
-        self.constants.system.number("maxMembersCount").map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX))
+        self.constants
+            .system
+            .number("maxMembersCount")
+            .map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     /// True when the player may do what owners may.

@@ -201,13 +201,9 @@ fn modern(mut fields: Fields) -> Fields {
 /// 107 constants in 104/105 names.
 fn old(fields: &Fields) -> Fields {
     let moved = |name: &str| TIMEOUTS.iter().any(|(_, new)| *new == name) || name == "memberInitialization";
-    let mut out: Fields = fields
-        .iter()
-        .filter(|(name, _)| !moved(name))
-        .map(|(name, value)| (name, value.to_owned()))
-        .collect();
-    let timeouts: Fields =
-        TIMEOUTS.iter().filter_map(|(old, new)| Some((*old, fields.raw(new)?.to_owned()))).collect();
+    let mut out: Fields =
+        fields.iter().filter(|(name, _)| !moved(name)).map(|(name, value)| (name, value.to_owned())).collect();
+    let timeouts: Fields = TIMEOUTS.iter().filter_map(|(old, new)| Some((*old, fields.raw(new)?.to_owned()))).collect();
     out.set("timeouts", timeouts.to_json());
     if fields.raw("memberInitialization").is_some() {
         let mut stage = fields.inner("memberInitialization");
@@ -348,8 +344,7 @@ const PROPERTIES: &[Row] = &[
     row("searchHandleVisibility", Shape::Text),
 ];
 
-const MEMBER_CONSTANTS: &[Row] =
-    &[row("xuid", Shape::Xuid), row("initialize", Shape::Flag), row("team", Shape::Text)];
+const MEMBER_CONSTANTS: &[Row] = &[row("xuid", Shape::Xuid), row("initialize", Shape::Flag), row("team", Shape::Text)];
 
 const MEMBER_PROPERTIES: &[Row] = &[
     row("active", Shape::Flag),
@@ -386,7 +381,10 @@ mod tests {
         let text = r#"{ "visibility":"Open", "capabilities":{"large":false,"gameplay":true}, "maxMembersCount": 8 }"#;
         let form = r#"{"visibility":"open","capabilities":{"gameplay":true},"maxMembersCount":8}"#;
         assert_eq!(read(Place::Constants(Names::New), text).unwrap(), form);
-        assert_eq!(read(Place::MemberConstants, r#"{"xuid":9007199254740993}"#).unwrap(), r#"{"xuid":"9007199254740993"}"#);
+        assert_eq!(
+            read(Place::MemberConstants, r#"{"xuid":9007199254740993}"#).unwrap(),
+            r#"{"xuid":"9007199254740993"}"#
+        );
         assert_eq!(read(Place::Properties, r#"{"closed":false,"turn":[]}"#).unwrap(), r#"{"closed":null,"turn":[]}"#);
     }
 
@@ -396,11 +394,27 @@ mod tests {
             (Place::Properties, r#"{"bogus":1}"#, "the field x.bogus is not known"),
             (Place::Properties, r#"{"closed":1}"#, "the field x.closed is not a Boolean"),
             (Place::Properties, r#"{"closed":true,"closed":true}"#, "the field x.closed is named twice"),
-            (Place::Properties, r#"{"joinRestriction":"nobody"}"#, "the field x.joinRestriction is not one of its documented words"),
+            (
+                Place::Properties,
+                r#"{"joinRestriction":"nobody"}"#,
+                "the field x.joinRestriction is not one of its documented words",
+            ),
             (Place::Constants(Names::New), r#"{"timeouts":{}}"#, "the field x.timeouts is not known"),
-            (Place::Constants(Names::Old), r#"{"inactiveRemovalTimeout":0}"#, "the field x.inactiveRemovalTimeout is not known"),
-            (Place::Constants(Names::New), r#"{"capabilities":{"fly":true}}"#, "the field x.capabilities.fly is not known"),
-            (Place::Constants(Names::New), r#"{"maxMembersCount":-1}"#, "the field x.maxMembersCount is not a whole number"),
+            (
+                Place::Constants(Names::Old),
+                r#"{"inactiveRemovalTimeout":0}"#,
+                "the field x.inactiveRemovalTimeout is not known",
+            ),
+            (
+                Place::Constants(Names::New),
+                r#"{"capabilities":{"fly":true}}"#,
+                "the field x.capabilities.fly is not known",
+            ),
+            (
+                Place::Constants(Names::New),
+                r#"{"maxMembersCount":-1}"#,
+                "the field x.maxMembersCount is not a whole number",
+            ),
             (Place::MemberProperties, r#"[]"#, "the field x is not an object"),
         ] {
             assert_eq!(read(place, text).unwrap_err(), message);
