@@ -171,3 +171,6 @@ const SERVED: [Op; 10] = [
     Op::HandleSessionGet,
     Op::HandleSessionPut,
 ];
+
+#[cfg(test)]
+mod tests;
