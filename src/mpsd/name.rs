@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::target::percent_encode;
+
 /// (scid, template, session name): what names a session. Compared case-insensitively, first spelling kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRef {
@@ -21,7 +23,8 @@ impl SessionRef {
 
     /// The session's path, as `Content-Location` carries it.
     pub fn path(&self) -> String {
-        format!("/serviceconfigs/{}/sessionTemplates/{}/sessions/{}", self.scid, self.template, self.name)
+        let [scid, template, name] = [&self.scid, &self.template, &self.name].map(|part| percent_encode(part));
+        format!("/serviceconfigs/{scid}/sessionTemplates/{template}/sessions/{name}")
     }
 }
 

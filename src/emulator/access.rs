@@ -1,0 +1,120 @@
+//! Who may read, write and join: visibility, restrictions, closed and full (mpsd-behaviour §1.10).
+
+use super::people::{Caller, People};
+use super::policy;
+use super::refusal::Refusal;
+use super::session::Session;
+
+/// How a caller came to the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By its name, or an activity handle: the session's own rules decide.
+    Plain,
+    /// By an invite handle: into an open session whatever its restriction.
+    Invite,
+    /// By a transfer handle, as a member of its origin: the same, and past visibility.
+    Transfer,
+}
+
+/// A caller in front of one session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visitor<'a> {
+    /// Who it is.
+    pub(super) xuid: &'a str,
+    /// How it came.
+    pub(super) way: Way,
+    /// How near it is to the members.
+    pub(super) nearness: Nearness,
+}
+
+/// The strictest restriction a visitor passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Nearness {
+    /// None but `none`.
+    Stranger,
+    /// `followed`.
+    Followed,
+    /// `local`.
+    Local,
+}
+
+impl<'a> Visitor<'a> {
+    /// Places a caller: an active member on the same device makes it local.
+    pub(super) fn new(caller: &'a Caller, way: Way, session: &Session, people: &People) -> Self {
+        let is_beside = |xuid: &str| people.device(xuid) == Some(caller.device);
+        let nearness = if session.members.values().any(|member| member.is_active() && is_beside(&member.xuid)) {
+            Nearness::Local
+        } else if policy::EVERYBODY_FOLLOWS {
+            Nearness::Followed
+        } else {
+            Nearness::Stranger
+        };
+        Self { xuid: &caller.xuid, way, nearness }
+    }
+
+    /// True when the session may be shown.
+    pub(super) fn may_read(&self, session: &Session) -> bool {
+        if session.index_of(self.xuid).is_some() || self.way == Way::Transfer {
+            return true;
+        }
+        match visibility(session) {
+            Visibility::Private => false,
+            Visibility::Visible => self.passes(session, "readRestriction"),
+            Visibility::Open => self.way == Way::Invite || self.passes(session, "readRestriction"),
+        }
+    }
+
+    /// Allows a write by somebody who is not a member and does not become one.
+    pub(super) fn may_write(&self, session: &Session) -> Result<(), Refusal> {
+        let is_open = visibility(session) == Visibility::Open && self.passes(session, "joinRestriction");
+        if policy::NONMEMBER_WRITE && is_open && !session.properties.system.flag("closed") {
+            return Ok(());
+        }
+        Err(self.refusal(session))
+    }
+
+    /// Allows a newcomer in.
+    pub(super) fn may_join(&self, session: &Session) -> Result<(), Refusal> {
+        let is_let_in = match self.way {
+            Way::Plain => visibility(session) == Visibility::Open && self.passes(session, "joinRestriction"),
+            Way::Invite => visibility(session) == Visibility::Open,
+            Way::Transfer => true,
+        };
+        if !is_let_in || session.properties.system.flag("closed") {
+            return Err(self.refusal(session));
+        }
+        Ok(())
+    }
+
+    /// 403 in the form the visitor may see.
+    pub(super) fn refusal(&self, session: &Session) -> Refusal {
+        if self.may_read(session) { Refusal::ReadOnly } else { Refusal::Forbidden(NO_ACCESS) }
+    }
+
+    fn passes(&self, session: &Session, restriction: &str) -> bool {
+        let needed = match session.properties.system.text(restriction).as_deref() {
+            Some("local") => Nearness::Local,
+            Some("followed") => Nearness::Followed,
+            _ => Nearness::Stranger,
+        };
+        self.nearness >= needed
+    }
+}
+
+/// The reason for a 403 without the session.
+pub(super) const NO_ACCESS: &str = "The requested session cannot be accessed.";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Visibility {
+    Private,
+    Visible,
+    Open,
+}
+
+fn visibility(session: &Session) -> Visibility {
+    match session.constants.system.text("visibility").as_deref() {
+        Some("private") => Visibility::Private,
+        Some("visible") => Visibility::Visible,
+        _ => Visibility::Open,
+    }
+}

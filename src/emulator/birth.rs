@@ -1,0 +1,97 @@
+//! A session's start: the template's constants, what the creator adds, and the defaults of what both left open.
+
+use jiff::Timestamp;
+
+use super::policy;
+use super::refusal::Refusal;
+use super::session::Session;
+use super::template::{Hold, Template};
+use crate::dice::Dice;
+use crate::mpsd::bag::{Bag, Delta, Fields, same_value};
+use crate::mpsd::name::SessionRef;
+use crate::mpsd::version::Names;
+
+/// A session about to start.
+#[derive(Debug)]
+pub(super) struct Birth<'a> {
+    /// What it is called.
+    pub(super) reference: &'a SessionRef,
+    /// What it starts from.
+    pub(super) template: &'a Template,
+    /// How many lives the name has had.
+    pub(super) lives: u64,
+    /// When it starts.
+    pub(super) now: Timestamp,
+    /// The creator's contract; it decides a default.
+    pub(super) names: Names,
+}
+
+impl Birth<'_> {
+    /// The session before any member, property or role of its own.
+    pub(super) fn session(&self, constants: &Delta, dice: Dice) -> Result<Session, Refusal> {
+        let key = self.reference.key();
+        Ok(Session {
+            reference: self.reference.clone(),
+            branch: dice.guid(&format!("branch:{key}"), self.lives),
+            correlation: dice.guid(&format!("correlation:{key}"), 0),
+            change: 0,
+            started: self.now,
+            empty_since: None,
+            constants: self.constants(constants)?,
+            properties: Bag::default(),
+            role_types: self.template.role_types.clone(),
+            members: std::collections::BTreeMap::new(),
+            next: 0,
+        })
+    }
+
+    fn constants(&self, added: &Delta) -> Result<Bag, Refusal> {
+        let mut system = self.defaults();
+        for (name, value) in self.template.constants.iter() {
+            system.set(name, value);
+        }
+        for (name, value) in added.system.iter() {
+            let fixed = self.template.constants.raw(name).filter(|_| self.template.hold == Hold::Firm);
+            if fixed.is_some_and(|fixed| !same_value(fixed, value)) {
+                return Err(Refusal::Conflict(format!("The constant {name} contradicts the session template.")));
+            }
+            system.set(name, value);
+        }
+        system.retain(|_, value| value != "null");
+        check(&system)?;
+        let mut constants = Bag { system, ..Bag::default() };
+        constants.merge(&Delta { system: Fields::default(), custom: added.custom.clone() });
+        Ok(constants)
+    }
+
+    fn defaults(&self) -> Fields {
+        [
+            ("readyRemovalTimeout", policy::READY_DEFAULT.to_string()),
+            ("reservedRemovalTimeout", policy::RESERVED_DEFAULT.to_string()),
+            ("sessionEmptyTimeout", policy::EMPTY_DEFAULT.to_string()),
+            ("inactiveRemovalTimeout", policy::inactive_default(self.names).to_string()),
+            ("version", "1".to_owned()),
+            ("maxMembersCount", policy::MEMBERS_LIMIT.to_string()),
+            ("visibility", r#""open""#.to_owned()),
+            ("capabilities", "{}".to_owned()),
+        ]
+        .into_iter()
+        .collect()
+    }
+}
+
+fn check(system: &Fields) -> Result<(), Refusal> {
+    let capabilities = system.inner("capabilities");
+    let is_large = capabilities.flag("large");
+    let limit = if is_large { policy::LARGE_MEMBERS_LIMIT } else { policy::MEMBERS_LIMIT };
+    if !system.number("maxMembersCount").is_some_and(|count| (1..=limit).contains(&count)) {
+        return Err(Refusal::Invalid(format!("The constant maxMembersCount must be from 1 to {limit}.")));
+    }
+    match NOT_WITH_LARGE.iter().find(|capability| is_large && capabilities.flag(capability)) {
+        Some(capability) => Err(Refusal::Invalid(format!("A large session cannot have the capability {capability}."))),
+        None => Ok(()),
+    }
+}
+
+const NOT_WITH_LARGE: [&str; 5] =
+    ["connectivity", "userAuthorizationStyle", "autoPopulateServerCandidates", "team", "arbitration"];

@@ -1,0 +1,133 @@
+//! A stored session: its document as facts, and the views everything else reads it through.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::mpsd::bag::{Bag, Fields};
+use crate::mpsd::name::SessionRef;
+
+/// One session. Two are equal when no caller could tell them apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Session {
+    /// Its name, as first spelt.
+    pub(super) reference: SessionRef,
+    /// Scope of the change numbers; new when the session starts anew.
+    pub(super) branch: String,
+    /// The same for all lives of one name.
+    pub(super) correlation: String,
+    /// Rises by one with every change; 0 until it is first stored.
+    pub(super) change: u64,
+    /// When this life began.
+    pub(super) started: Timestamp,
+    /// Since when it has had no members.
+    pub(super) empty_since: Option<Timestamp>,
+    /// Fixed at creation; 107 names.
+    pub(super) constants: Bag,
+    /// Shared properties.
+    pub(super) properties: Bag,
+    /// `roleTypes` without counts.
+    pub(super) role_types: Fields,
+    /// Members by index.
+    pub(super) members: BTreeMap<u32, Member>,
+    /// The index the next newcomer gets; indices are never used twice.
+    pub(super) next: u32,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Member {
+    /// Who it is.
+    pub(super) xuid: String,
+    /// Whether the player has come yet.
+    pub(super) state: Presence,
+    /// When it was reserved, then when it joined.
+    pub(super) joined: Timestamp,
+    /// Fixed when added.
+    pub(super) constants: Bag,
+    /// The member's own properties.
+    pub(super) properties: Bag,
+    /// Role by role type.
+    pub(super) roles: Fields,
+}
+
+/// Whether a member is there by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// A place kept by somebody else.
+    Reserved,
+    /// The player's own doing; known by this gamertag.
+    Accepted(String),
+}
+
+impl Member {
+    /// True when the player says so.
+    pub(super) fn is_active(&self) -> bool {
+        self.properties.system.flag("active")
+    }
+
+    /// The token others know its device by.
+    pub(super) fn device_token(&self) -> Option<String> {
+        let address = self.properties.system.text("secureDeviceAddress").filter(|address| !address.is_empty())?;
+        Some(device_token(&address))
+    }
+}
+
+impl Session {
+    /// The index of a player.
+    pub(super) fn index_of(&self, xuid: &str) -> Option<u32> {
+        self.members.iter().find(|(_, member)| member.xuid == xuid).map(|(index, _)| *index)
+    }
+
+    /// A player's membership.
+    pub(super) fn member(&self, xuid: &str) -> Option<&Member> {
+        self.members.values().find(|member| member.xuid == xuid)
+    }
+
+    /// True when a capability is set.
+    pub(super) fn can(&self, capability: &str) -> bool {
+        self.constants.system.inner("capabilities").flag(capability)
+    }
+
+    /// How many members it takes.
+    pub(super) fn capacity(&self) -> usize {
+        self.constants
+            .system
+            .number("maxMembersCount")
+            .map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// True when the player may do what owners may.
+    pub(super) fn is_owner(&self, xuid: &str) -> bool {
+        let owners = self.properties.system.numbers("owners");
+        self.index_of(xuid).is_some_and(|index| owners.contains(&index))
+    }
+
+    /// Adds a member at the end of the list.
+    pub(super) fn add(&mut self, member: Member) -> u32 {
+        let index = self.next;
+        self.members.insert(index, member);
+        self.next += 1;
+        index
+    }
+
+    /// How many bytes its document takes, roughly.
+    pub(super) fn weight(&self) -> usize {
+        let member = |member: &Member| {
+            member.constants.weight() + member.properties.weight() + member.roles.weight() + MEMBER_WEIGHT
+        };
+        let members: usize = self.members.values().map(member).sum();
+        self.constants.weight() + self.properties.weight() + self.role_types.weight() + members + SESSION_WEIGHT
+    }
+}
+
+fn device_token(address: &str) -> String {
+    use sha2::{Digest, Sha256};
+    crate::dice::hex(&Sha256::digest(address.as_bytes())[..16])
+}
+
+/// What a member's metadata adds to its bags.
+const MEMBER_WEIGHT: usize = 200;
+
+/// What a session's metadata adds to its bags.
+const SESSION_WEIGHT: usize = 500;

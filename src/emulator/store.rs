@@ -1,0 +1,80 @@
+//! What the emulator remembers, and the only place it changes.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::handle::Handles;
+use super::people::People;
+use super::policy;
+use super::refusal::Refusal;
+use super::session::Session;
+
+/// Sessions, handles and players.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    sessions: BTreeMap<String, Session>,
+    /// How many lives each session name has had.
+    lives: BTreeMap<String, u64>,
+    /// What all sessions weigh together.
+    weight: usize,
+    pub(super) handles: Handles,
+    pub(super) people: People,
+}
+
+impl Store {
+    /// The session as it is now; one whose empty time has run out ends here.
+    pub(super) fn session(&mut self, key: &str, now: Timestamp) -> Option<&Session> {
+        if self.sessions.get(key).is_some_and(|session| has_run_out(session, now)) {
+            self.end(key);
+        }
+        self.sessions.get(key)
+    }
+
+    /// How many lives a name has had.
+    pub(super) fn lives(&self, key: &str) -> u64 {
+        self.lives.get(key).copied().unwrap_or(0)
+    }
+
+    /// Stores a session's new state.
+    pub(super) fn put(&mut self, key: &str, session: Session) -> Result<(), Refusal> {
+        let before = self.sessions.get(key).map(Session::weight);
+        let weight = self.weight - before.unwrap_or(0) + session.weight();
+        let is_growing = before.is_none_or(|before| session.weight() > before);
+        if is_growing && weight > policy::STORE_BYTES {
+            return Err(Refusal::Full);
+        }
+        if before.is_none() {
+            self.count_life(key)?;
+        }
+        self.weight = weight;
+        self.handles.sweep(key, Some(&session));
+        self.sessions.insert(key.to_owned(), session);
+        Ok(())
+    }
+
+    /// Ends a session.
+    pub(super) fn end(&mut self, key: &str) {
+        if let Some(session) = self.sessions.remove(key) {
+            self.weight -= session.weight();
+            self.handles.sweep(key, None);
+        }
+    }
+
+    fn count_life(&mut self, key: &str) -> Result<(), Refusal> {
+        if self.lives.len() >= policy::STORE_LIMIT && !self.lives.contains_key(key) {
+            return Err(Refusal::Full);
+        }
+        *self.lives.entry(key.to_owned()).or_default() += 1;
+        Ok(())
+    }
+}
+
+fn has_run_out(session: &Session, now: Timestamp) -> bool {
+    let timeout = session.constants.system.number("sessionEmptyTimeout");
+    let end = session.empty_since.zip(timeout).map(|(since, timeout)| {
+        let timeout = SignedDuration::from_millis(i64::try_from(timeout).unwrap_or(i64::MAX));
+        since.checked_add(timeout).unwrap_or(Timestamp::MAX)
+    });
+    end.is_some_and(|end| now >= end)
+}

@@ -1,0 +1,181 @@
+//! Writing a session: precondition, draft, merge, and what is left of it (mpsd-behaviour §1.2).
+
+use super::access::{NO_ACCESS, Visitor};
+use super::birth::Birth;
+use super::document::document;
+use super::intent::{Element, Intent, Me};
+use super::merge::{Merge, Stage};
+use super::people::{self, Caller};
+use super::precondition::Precondition;
+use super::read::{NO_TEMPLATE, etag};
+use super::refusal::Refusal;
+use super::session::Session;
+use super::template::Template;
+use super::{Desk, Target, policy, reply};
+use crate::exchange::Call;
+use crate::message::Response;
+use crate::mpsd::target::parameters;
+use crate::mpsd::version::Contract;
+
+/// One write, read.
+#[derive(Debug)]
+struct Write<'a> {
+    caller: Caller,
+    target: &'a Target,
+    key: String,
+    contract: Contract,
+    element: Element,
+    precondition: Precondition,
+    intent: Intent,
+    commit: Commit,
+}
+
+/// Whether a write is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Commit {
+    /// Store the outcome.
+    Store,
+    /// Only show it: `nocommit=true`.
+    Show,
+}
+
+impl Desk<'_> {
+    /// Writes a session or one of its elements.
+    pub(super) fn put(
+        &mut self,
+        call: &Call,
+        mut caller: Caller,
+        target: &Target,
+        contract: Contract,
+        element: Element,
+    ) -> Result<Response, Refusal> {
+        let template = Template::named(&target.reference.template).ok_or(Refusal::NotFound(NO_TEMPLATE))?;
+        let intent = match call.request.method.as_str() {
+            "DELETE" => Intent::leaving(),
+            _ => Intent::read(body(call, target)?, element, contract.names())?,
+        };
+        let precondition = Precondition::of(&call.request.headers)?;
+        self.store.people.learn(&mut caller, intent.stated_xuid())?;
+        if matches!(intent.me, Me::Here(_)) {
+            self.store.people.settle(&caller)?;
+        }
+        let key = target.reference.key();
+        let write = Write { caller, target, key, contract, element, precondition, intent, commit: commit(call) };
+        let before = self.store.session(&write.key, self.now).cloned();
+        match (self.draft(&write, before.as_ref(), &template), before) {
+            (Ok(draft), before) => self.conclude(&write, before, draft),
+            (Err(refusal @ Refusal::ReadOnly), Some(session)) => Ok(self.shown(403, &write, &session, &refusal)),
+            (Err(refusal @ Refusal::Stale), Some(session)) => Ok(self.shown(412, &write, &session, &refusal)),
+            (Err(refusal), _) => Err(refusal),
+        }
+    }
+
+    /// The session as the write would have it.
+    fn draft(&mut self, write: &Write<'_>, before: Option<&Session>, template: &Template) -> Result<Session, Refusal> {
+        let current = before.map(|session| etag(session, self.dice));
+        if let Some(session) = before {
+            let visitor = Visitor::new(&write.caller, write.target.way, session, &self.store.people);
+            if !visitor.may_read(session) {
+                return Err(Refusal::Forbidden(NO_ACCESS));
+            }
+        }
+        if before.is_none() && write.element != Element::Session {
+            return Err(Refusal::NotFound("The requested session was not found."));
+        }
+        write.precondition.check(current.as_deref())?;
+        let (mut draft, stage) = match before {
+            Some(session) => (session.clone(), Stage::Stored),
+            None => (self.birth(write, template)?, Stage::New),
+        };
+        let merge = Merge {
+            intent: &write.intent,
+            visitor: Visitor::new(&write.caller, write.target.way, &draft, &self.store.people),
+            gamertag: &people::gamertag(&write.caller.xuid, self.dice),
+            now: self.now,
+            stage,
+        };
+        merge.apply(&mut draft)?;
+        check_weight(&draft)?;
+        Ok(draft)
+    }
+
+    fn birth(&self, write: &Write<'_>, template: &Template) -> Result<Session, Refusal> {
+        let birth = Birth {
+            reference: &write.target.reference,
+            template,
+            lives: self.store.lives(&write.key),
+            now: self.now,
+            names: write.contract.names(),
+        };
+        birth.session(&write.intent.constants, self.dice)
+    }
+
+    /// Stores the draft, ends the session, or leaves things as they were, and answers.
+    fn conclude(
+        &mut self,
+        write: &Write<'_>,
+        before: Option<Session>,
+        mut draft: Session,
+    ) -> Result<Response, Refusal> {
+        let is_empty = draft.members.is_empty();
+        if is_empty && draft.constants.system.number("sessionEmptyTimeout") == Some(0) {
+            if write.commit == Commit::Store {
+                self.store.end(&write.key);
+            }
+            return Ok(reply::uncached(reply::empty(204)));
+        }
+        draft.empty_since = is_empty.then(|| draft.empty_since.unwrap_or(self.now));
+        let status = if before.is_some() { 200 } else { 201 };
+        if before.as_ref() != Some(&draft) {
+            draft.change += 1;
+            if write.commit == Commit::Store {
+                self.store.put(&write.key, draft.clone())?;
+            }
+        }
+        if write.element == Element::Me && draft.index_of(&write.caller.xuid).is_none() {
+            return Ok(reply::uncached(reply::empty(204)));
+        }
+        let body = document(&draft, &write.caller.xuid, write.contract);
+        Ok(reply::tagged(reply::json(status, body), &etag(&draft, self.dice)))
+    }
+
+    /// A refusal that shows the session as it is.
+    fn shown(&self, status: u16, write: &Write<'_>, session: &Session, refusal: &Refusal) -> Response {
+        let may_read = Visitor::new(&write.caller, write.target.way, session, &self.store.people).may_read(session);
+        if !may_read {
+            return refusal.response();
+        }
+        let body = document(session, &write.caller.xuid, write.contract);
+        reply::uncached(reply::tagged(reply::json(status, body), &etag(session, self.dice)))
+    }
+}
+
+/// The request body, decoded and not too long. By handle an empty one is a request for nothing, as documented there.
+pub(super) fn body<'a>(call: &'a Call, target: &Target) -> Result<&'a [u8], Refusal> {
+    let bytes = bytes(call)?;
+    Ok(if bytes.is_empty() && target.location.is_some() { b"{}" } else { bytes })
+}
+
+/// The request body, decoded and not too long.
+pub(super) fn bytes(call: &Call) -> Result<&[u8], Refusal> {
+    let bytes = call.request.body.decoded().ok_or_else(|| Refusal::invalid("The request body cannot be decoded."))?;
+    match bytes.len() <= policy::BODY_LIMIT {
+        true => Ok(bytes),
+        false => Err(Refusal::invalid("The request body is too long.")),
+    }
+}
+
+fn check_weight(draft: &Session) -> Result<(), Refusal> {
+    let limit = if draft.can("large") { policy::LARGE_DOCUMENT_LIMIT } else { policy::DOCUMENT_LIMIT };
+    match draft.weight() <= limit {
+        true => Ok(()),
+        false => Err(Refusal::invalid("The session would be too large.")),
+    }
+}
+
+fn commit(call: &Call) -> Commit {
+    let is_nocommit = parameters(&call.request.target).into_iter().any(|(name, value)| {
+        name.text.eq_ignore_ascii_case("nocommit") && value.is_some_and(|value| value.text.eq_ignore_ascii_case("true"))
+    });
+    if is_nocommit { Commit::Show } else { Commit::Store }
+}
