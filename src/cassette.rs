@@ -14,7 +14,6 @@
 //!
 //! Readers accept every format 1.x, ignore keys they do not know, and skip records of a kind they do not know.
 
-pub mod alias;
 pub mod body;
 pub mod line;
 pub mod record;
@@ -32,7 +31,6 @@ mod sample;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-pub use alias::AliasClass;
 pub use body::{StoredBody, WireBytes, Withheld};
 pub use line::{LineBody, LineFault};
 pub use load::CassetteError;

@@ -1,1 +1,164 @@
-//! To come.
+//! The command line: what was typed becomes parts, the parts run, and what happened becomes an exit code.
+
+mod ca;
+mod cassette;
+mod check;
+mod demo;
+mod failure;
+mod log;
+mod options;
+mod rules;
+mod serve;
+mod session;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::redact::Redactor;
+pub use failure::{Code, Failure};
+
+/// A tape deck for MPSD, the Xbox Live Multiplayer Session Directory.
+///
+/// tapdeck sits between a game and the service. It checks every request against the documented contract, and it
+/// either forwards and records to a cassette or replays one deterministically, with no network.
+#[derive(Debug, Parser)]
+#[command(name = "tapdeck", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    log: log::LogOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole story: record two players, seal, replay two fresh ones, check
+    #[command(after_help = "Example:\n  tapdeck demo --keep ./story     keep the cassette and the CA of the demo")]
+    Demo(demo::Options),
+    /// Forward calls to the service and record them to a cassette
+    #[command(after_help = serve::RECORD_EXAMPLES)]
+    Record(serve::RecordOptions),
+    /// Answer calls from a cassette, without the service
+    #[command(after_help = serve::REPLAY_EXAMPLES)]
+    Replay(serve::ReplayOptions),
+    /// Forward calls and check them against the contract, recording nothing
+    #[command(after_help = serve::WATCH_EXAMPLES)]
+    Watch(serve::WatchOptions),
+    /// Answer calls from the embedded MPSD emulator
+    #[command(after_help = serve::EMULATE_EXAMPLES)]
+    Emulate(serve::EmulateOptions),
+    /// Check cassettes and journals against the contract
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Options),
+    /// Look into a cassette, reformat it, or examine it for damage
+    #[command(subcommand)]
+    Cassette(cassette::Command),
+    /// List the contract's rules, or explain one
+    #[command(
+        after_help = "Examples:\n  tapdeck rules                            every rule, a line each\n  tapdeck rules contract-version-missing   what it requires, why, and how to fix it"
+    )]
+    Rules(rules::Options),
+    /// The certificate authority that intercepted clients must trust
+    #[command(subcommand)]
+    Ca(ca::Command),
+}
+
+/// Parses the command line, runs it, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Code::Usage.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(cli) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            say(&failure.to_string());
+            failure.code.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Code, Failure> {
+    let redactor = Arc::new(Redactor::new(random_key()?));
+    log::start(&cli.log, Arc::clone(&redactor))?;
+    match cli.command {
+        Command::Demo(options) => session::block_on(demo::run(options)),
+        Command::Record(options) => session::block_on(serve::record(options, redactor)),
+        Command::Replay(options) => session::block_on(serve::replay(options, redactor)),
+        Command::Watch(options) => session::block_on(serve::watch(options, redactor)),
+        Command::Emulate(options) => session::block_on(serve::emulate(options, redactor)),
+        Command::Check(options) => check::run(&options),
+        Command::Cassette(command) => cassette::run(&command),
+        Command::Rules(options) => rules::run(&options),
+        Command::Ca(command) => ca::run(&command),
+    }
+}
+
+/// A key nobody can guess: aliases must not be traceable to the few xuids there are.
+fn random_key() -> Result<u64, Failure> {
+    let mut key = [0; 8];
+    getrandom::fill(&mut key)
+        .map_err(|error| Failure::runtime(format!("no random numbers from the system: {error}")))?;
+    Ok(u64::from_le_bytes(key))
+}
+
+/// Where the authority lives: `--home`, `TAPDECK_HOME`, or the user's own place for such data.
+#[derive(Debug, clap::Args)]
+struct Home {
+    /// Where the certificate authority is kept [default: the user's data directory]
+    #[arg(long, env = "TAPDECK_HOME", value_name = "DIR")]
+    home: Option<PathBuf>,
+}
+
+impl Home {
+    fn dir(&self) -> Result<PathBuf, Failure> {
+        let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        self.home
+            .clone()
+            .or_else(|| from("XDG_DATA_HOME").map(|data| data.join("tapdeck")))
+            .or_else(|| from("LOCALAPPDATA").map(|data| data.join("tapdeck")))
+            .or_else(|| from("HOME").map(|home| home.join(".local/share/tapdeck")))
+            .ok_or_else(|| {
+                Failure::usage("no home directory to keep the certificate authority in")
+                    .hint("set TAPDECK_HOME or give --home DIR")
+            })
+    }
+}
+
+/// Writes data to standard output. A reader that has gone away is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::runtime(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Talks to the person at the terminal.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// True when colour would be seen as colour on standard output.
+fn wants_colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tapdeck demo                                        see it all work, in seconds
+  tapdeck record --upstream emulator lobby.cassette.json
+                                                      record what clients of 127.0.0.1:8888 do
+  tapdeck replay lobby.cassette.json                  answer the same clients again, offline
+  tapdeck check lobby.cassette.json                   judge the recording against the contract
+
+Exit codes: 0 clean; 1 findings or misses; 2 usage; 3 runtime failure; 4 unreadable input; 5 secret found";

@@ -1,33 +1,174 @@
-//! Temporary: the engine's boundary, until the real one arrives.
+//! The whole way of a request, straight through: redact, check, answer, record, reply; then judge the answer.
+//!
+//! What is kept, logged and judged is the redacted call, so that live traffic, journal and cassette give the same
+//! findings. What is sent on is the call as it came. The client's answer waits for its record and for nothing else.
 
 pub mod journal;
+mod recorder;
+mod watch;
 
 use std::sync::Arc;
 
-use crate::exchange::{Answer, Call};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::contract::{self, Contract};
+use crate::emulator::Emulator;
+use crate::exchange::{Answer, Call, LaneKey, Outcome};
+use crate::redact::{Redacted, Redactor};
+use crate::replay::{Played, Player};
 use crate::upstream::Upstream;
 
-/// What answers.
+pub use recorder::Recorder;
+pub use watch::{Tallied, Watch};
+
+/// What answers calls.
+#[expect(clippy::large_enum_variant, reason = "there is one source in a process")]
 pub enum Source {
-    /// The service.
+    /// The service itself, or whatever stands in for it.
     Upstream(Upstream),
+    /// A cassette. It has no connector: nothing it does can reach the network.
+    Replay(Player),
+    /// The embedded emulator.
+    Emulator(Emulator),
 }
 
-/// Answers calls.
+/// What happens to a request that breaks a rule of severity error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enforce {
+    /// It is reported and goes its way.
+    #[default]
+    Report,
+    /// It is answered as MPSD would, and goes nowhere.
+    Reject,
+}
+
+/// Everything a call passes.
 pub struct Engine {
     source: Source,
+    redactor: Arc<Redactor>,
+    contract: Contract,
+    watch: Watch,
+    recorder: Option<Recorder>,
+    enforce: Enforce,
+    failed: CancellationToken,
+    afterwards: TaskTracker,
 }
 
 impl Engine {
-    /// An engine over one source.
-    pub fn new(source: Source) -> Self {
-        Self { source }
+    /// An engine; with a recorder, every exchange is recorded before it is answered.
+    pub fn new(source: Source, redactor: Arc<Redactor>, recorder: Option<Recorder>, enforce: Enforce) -> Arc<Self> {
+        Arc::new(Self {
+            source,
+            redactor,
+            contract: Contract::new(),
+            watch: Watch::default(),
+            recorder,
+            enforce,
+            failed: CancellationToken::new(),
+            afterwards: TaskTracker::new(),
+        })
     }
 
-    /// Answers one call; `None` closes its connection unanswered.
+    /// Answers a call. `None`: it could not be recorded, so the client must get nothing.
+    ///
+    /// Runs to its end on a task of its own, whatever the client does meanwhile.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Option<Answer> {
-        match &self.source {
-            Source::Upstream(upstream) => Some(upstream.send(&call.request, call.protocol).await),
+        if self.failed.is_cancelled() {
+            return None;
         }
+        let begun = self.recorder.as_ref().map(Recorder::begin);
+        let lane = self.watch.lane(LaneKey::of(&call));
+        let kept = self.redactor.call(&call);
+        let findings = self.contract.check_call(&kept.message);
+        let rejection = match self.enforce {
+            Enforce::Reject => contract::rejection(&findings),
+            Enforce::Report => None,
+        };
+        self.watch.report(&lane, &kept.message, &findings);
+        let answer = match rejection {
+            Some(response) => Answer { outcome: Outcome::Refused, response },
+            None => self.source(&call).await,
+        };
+        let kept_answer = self.redactor.answer(&call, &answer);
+        if let (Some(recorder), Some(begun)) = (&self.recorder, begun)
+            && let Err(error) = recorder.record(&self.redactor, &lane, begun, &kept, &kept_answer).await
+        {
+            tracing::error!(%error, "recording failed; nothing more is accepted");
+            self.failed.cancel();
+            return None;
+        }
+        self.judge_later(lane, kept, kept_answer);
+        Some(answer)
+    }
+
+    /// Cancelled when recording became impossible.
+    pub fn failed(&self) -> &CancellationToken {
+        &self.failed
+    }
+
+    /// What was found so far.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The player, when a cassette answers.
+    pub fn player(&self) -> Option<&Player> {
+        match &self.source {
+            Source::Replay(player) => Some(player),
+            _ => None,
+        }
+    }
+
+    /// The recorder, when there is one.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    /// Waits until every answer given has been judged.
+    pub async fn settle(&self) {
+        self.afterwards.close();
+        self.afterwards.wait().await;
+    }
+
+    async fn source(&self, call: &Call) -> Answer {
+        match &self.source {
+            Source::Upstream(upstream) => upstream.send(&call.request, call.protocol).await,
+            Source::Emulator(emulator) => Answer::answered(emulator.answer(call)),
+            Source::Replay(player) => self.replayed(player, call),
+        }
+    }
+
+    fn replayed(&self, player: &Player, call: &Call) -> Answer {
+        let (mut response, played) = player.answer(call);
+        let outcome = match &played {
+            Played::Miss(miss) => {
+                tracing::warn!(target: "tapdeck::miss", op = miss.op, "{}", self.redactor.text(&miss.to_string()));
+                Outcome::Refused
+            }
+            _ => Outcome::Answered,
+        };
+        if outcome == Outcome::Refused
+            && let Some(body) = response.body.decoded()
+        {
+            let text = self.redactor.text(&String::from_utf8_lossy(body));
+            response.body = crate::message::Body::plain(text);
+        }
+        response.headers.set("tapdeck-outcome", played.word());
+        Answer { outcome, response }
+    }
+
+    /// Off the client's path: the answer is out, now it is judged.
+    fn judge_later(self: &Arc<Self>, lane: String, call: Redacted<Call>, answer: Redacted<Answer>) {
+        let engine = Arc::clone(self);
+        self.afterwards.spawn(async move {
+            let findings = engine.contract.check_answer(&call.message, &answer.message);
+            engine.watch.report(&lane, &call.message, &findings);
+            tracing::debug!(
+                target: "tapdeck::exchange",
+                lane, op = call.message.resolution.name(), status = answer.message.response.status,
+                outcome = answer.message.outcome.as_str(), "{} {}", call.message.request.method, call.message.request.target
+            );
+        });
     }
 }

@@ -102,6 +102,29 @@ impl Answer {
     }
 }
 
+/// What tells one client from another: the lane a call belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LaneKey {
+    /// A user of an address: user hashes outlive the tokens they come in.
+    User(IpAddr, String),
+    /// An address with a token that names no user.
+    Token(IpAddr, String),
+    /// No user: the connection is all there is.
+    Connection(IpAddr, u64),
+}
+
+impl LaneKey {
+    /// The lane of a call as its client sent it.
+    pub fn of(call: &Call) -> Self {
+        let authorization = call.request.headers.text("authorization").unwrap_or_default();
+        match user_hash(authorization) {
+            Some(hash) if !matches!(hash, "" | "-" | "*") => Self::User(call.client, hash.to_owned()),
+            _ if authorization.is_empty() => Self::Connection(call.client, call.connection),
+            _ => Self::Token(call.client, authorization.to_owned()),
+        }
+    }
+}
+
 /// The user hash of `Authorization: XBL3.0 x=<hash>;<token>`; `None` for another scheme.
 pub fn user_hash(authorization: &str) -> Option<&str> {
     let (scheme, rest) = authorization.split_once(' ')?;

@@ -30,6 +30,6 @@ pub mod engine;
 
 pub mod intercept;
 
-pub mod demo;
+pub mod client;
 
 pub mod cli;

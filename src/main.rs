@@ -1,1 +1,7 @@
-fn main() {}
+//! The `tapdeck` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tapdeck::cli::main()
+}

@@ -89,11 +89,18 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
 }
 
 /// A message body: the bytes as received, and the same without their content coding.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
     wire: Bytes,
     plain: Option<Bytes>,
     coding: Coding,
+}
+
+impl Default for Body {
+    /// No bytes.
+    fn default() -> Self {
+        Self::plain(Bytes::new())
+    }
 }
 
 impl Body {

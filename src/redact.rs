@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::exchange::{Answer, Call};
 use crate::json::Doc;
-use crate::message::{Body, Coding, Headers, Request, Response};
+use crate::message::{Body, Headers, Request, Response};
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, Slot, settle, shape};
 use table::{Known, Table};
@@ -178,13 +178,13 @@ impl<'a> Pass<'a> {
             return body.clone();
         }
         self.body_changed = true;
-        Body::known(bytes::Bytes::new(), spliced.into(), body.coding())
+        Body::encoded(spliced, body.coding())
     }
 
     fn withhold(&mut self, reason: &'static str) -> Body {
         self.withheld = Some(reason);
         self.body_changed = true;
-        Body::known(bytes::Bytes::new(), bytes::Bytes::new(), Coding::Identity)
+        Body::default()
     }
 
     fn replace(&mut self, bytes: &[u8], find: impl Fn(&dyn Judge) -> Vec<Slot>) -> String {

@@ -11,15 +11,17 @@ mod cursor;
 mod lane;
 mod miss;
 mod tape;
+mod verify;
 
 use std::sync::{Mutex, PoisonError};
 
 pub use miss::{Difference, Miss, Near, Reason};
 pub use tape::{Recorded, Tape};
+pub use verify::{Unfaithful, difference, verify};
 
-use crate::exchange::Call;
+use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
-use lane::{LiveLane, lane_key};
+use lane::LiveLane;
 
 /// Plays one cassette to any number of clients.
 #[derive(Debug)]
@@ -111,6 +113,14 @@ impl Player {
         (response, played)
     }
 
+    /// Says which recorded lane a live client is, so that it need not be found out.
+    pub fn assign(&self, key: LaneKey, lane: usize) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.lanes.iter().all(|live| live.key != key) {
+            state.lanes.push(LiveLane::assigned(key, lane));
+        }
+    }
+
     /// What was played so far.
     pub fn tally(&self) -> Tally {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,7 +136,7 @@ impl Player {
 
 impl State {
     fn answer(&mut self, tape: &Tape, options: Options, call: &Call) -> (Response, Played) {
-        let key = lane_key(call);
+        let key = LaneKey::of(call);
         let at = match self.lanes.iter().position(|lane| lane.key == key) {
             Some(at) => at,
             None => {

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::alias::AliasClass;
 use super::record::{Alias, Head, HttpRecord, Lane, Mark, json};
+use crate::slot::alias::AliasClass;
 
 /// A line before the journal has given it its position and its CRC.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ impl LineBody {
         let json =
             if record.answered == 0 { json(record) } else { json(&HttpRecord { answered: 0, ..record.clone() }) };
         Self { json, takes: Takes::Position }
+    }
+
+    /// The record's own JSON object.
+    pub fn json(&self) -> &[u8] {
+        &self.json
     }
 
     /// Whether the line takes a position.

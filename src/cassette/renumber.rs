@@ -11,10 +11,10 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::Record;
-use super::alias::{AliasClass, CLASSES, canonical};
 use super::body::{Content, StoredBody, restore};
 use super::record::{RecordedRequest, RecordedResponse};
 use crate::message::Headers;
+use crate::slot::alias::{AliasClass, CLASSES, canonical};
 
 /// Renumbers the aliases in records that are in canonical order; gives back the new table of aliases.
 ///

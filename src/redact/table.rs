@@ -153,10 +153,7 @@ fn is_telling(class: AliasClass, value: &str) -> bool {
 
 /// Hex values compare case-insensitively; the rest letter for letter.
 fn folded(class: AliasClass, value: &str) -> String {
-    match class {
-        AliasClass::DeviceToken | AliasClass::Ipv6 => value.to_ascii_lowercase(),
-        _ => value.to_owned(),
-    }
+    if class.folds_case() { value.to_ascii_lowercase() } else { value.to_owned() }
 }
 
 const SHORTEST_SECRET: usize = 6;

@@ -72,7 +72,7 @@ impl Lookup<'_> {
         if self.take(twin).is_read() {
             return self.read_again(cursor, twin, bindings);
         }
-        let is_last = self.newest(cursor, twin, |take| !take.is_read()) == Some(twin);
+        let is_last = self.newest(cursor, twin, Take::changes_state) == Some(twin) || !self.take(twin).changes_state();
         if is_last && matches!(self.call.request.method.as_str(), "PUT" | "DELETE") {
             return self.play_again(cursor, twin, twin, bindings);
         }
@@ -84,7 +84,7 @@ impl Lookup<'_> {
         let later = self.similar().filter(|at| self.take(*at).is_read());
         let found = later.filter_map(|at| Some((at, self.matches(at, Extent::WithoutPreconditions, bindings)?))).next();
         match found {
-            Some((at, bindings)) if self.newest(cursor, at, Take::shows_session).is_some() => {
+            Some((at, bindings)) if self.newest(cursor, at, Take::shows_version).is_some() => {
                 self.read_again(cursor, at, bindings)
             }
             _ => Err(self.miss(self.reason(cursor, bindings), cursor, bindings)),
@@ -92,8 +92,8 @@ impl Lookup<'_> {
     }
 
     fn read_again(&self, cursor: &Cursor, twin: usize, bindings: Bindings) -> Result<Step, Miss> {
-        let newest = self.newest(cursor, twin, Take::shows_session).unwrap_or(twin);
-        let source = if self.take(newest).shows_session() { newest } else { twin };
+        let newest = self.newest(cursor, twin, Take::shows_version).filter(|_| self.take(twin).tells_state());
+        let source = newest.unwrap_or(twin);
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
             return Err(self.miss(Reason::RepeatedTooOften, cursor, &bindings));
         }
@@ -116,7 +116,7 @@ impl Lookup<'_> {
     fn play_again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Miss> {
         let take = self.take(source);
         let (mut response, _) = bindings.render_response(&take.recorded.response, &take.slots);
-        if self.take(asked).is_read() && take.shows_session() {
+        if self.take(asked).is_read() && take.shows_version() && response.status != 204 {
             response.status = 200;
             response = self.unless_unchanged(response);
         }
@@ -138,27 +138,27 @@ impl Lookup<'_> {
         Response::new(304, headers, "")
     }
 
-    /// True when a write this lane has not made yet comes before the take.
+    /// True when the take tells of a state after a write that this lane has not made yet.
     fn is_ahead(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
         let blocks = |other: usize| {
             let earlier = self.take(other);
             !cursor.played.contains(&other)
-                && !earlier.is_read()
+                && earlier.changes_state()
                 && earlier.document == take.document
                 && earlier.precedes(take)
         };
-        take.document.is_some() && self.of_lane().any(blocks)
+        take.tells_state() && take.document.is_some() && self.of_lane().any(blocks)
     }
 
-    /// True when the take is a read of a version that a write of this lane has since replaced.
+    /// True when the take is a read of a state that a write of this lane has since replaced.
     fn is_stale(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
         let replaced = |other: &usize| {
             let later = self.take(*other);
-            !later.is_read() && later.document == take.document && take.precedes(later)
+            later.changes_state() && later.document == take.document && take.precedes(later)
         };
-        take.is_read() && take.document.is_some() && cursor.order.iter().any(replaced)
+        take.is_read() && take.tells_state() && take.document.is_some() && cursor.order.iter().any(replaced)
     }
 
     /// The take played last about the same document, or of the same call, that a predicate accepts.

@@ -1,33 +1,12 @@
 //! Which recorded player is this client? Found out by what it asks.
 
-use std::net::IpAddr;
-
 use super::bind::Bindings;
 use super::cursor::{Cursor, Lookup, Step};
 use super::miss::{Miss, Reason};
 use super::tape::Tape;
 use super::{Options, Played};
-use crate::exchange::{Call, user_hash};
+use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
-
-/// What tells one live client from another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum LaneKey {
-    /// A user of an address: user hashes outlive the tokens they come in.
-    User(IpAddr, String),
-    /// No user: the connection is all there is.
-    Connection(IpAddr, u64),
-}
-
-/// The lane a call belongs to (design: client address and user hash, else the token, else the connection).
-pub(super) fn lane_key(call: &Call) -> LaneKey {
-    let authorization = call.request.headers.text("authorization").unwrap_or_default();
-    match user_hash(authorization) {
-        Some(hash) if !matches!(hash, "" | "-" | "*") => LaneKey::User(call.client, hash.to_owned()),
-        _ if authorization.is_empty() => LaneKey::Connection(call.client, call.connection),
-        _ => LaneKey::User(call.client, authorization.to_owned()),
-    }
-}
 
 /// One live client, and the recorded lanes it may still be.
 #[derive(Debug)]
@@ -56,6 +35,11 @@ impl LiveLane {
     pub(super) fn new(key: LaneKey, lanes: &[String]) -> Self {
         let candidates = (0..lanes.len()).map(|lane| Candidate { lane, ..Candidate::default() }).collect();
         Self { key, candidates }
+    }
+
+    /// A client known to be that lane.
+    pub(super) fn assigned(key: LaneKey, lane: usize) -> Self {
+        Self { key, candidates: vec![Candidate { lane, ..Candidate::default() }] }
     }
 
     /// The recorded lane it is, once that is certain.

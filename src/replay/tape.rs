@@ -6,6 +6,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::bind::AnswerSlots;
+use crate::cassette::Cassette;
 use crate::exchange::Outcome;
 use crate::json::Doc;
 use crate::message::{Request, Response};
@@ -33,6 +34,25 @@ pub struct Recorded {
     pub response: Response,
     /// False when the cassette could not keep one of its bodies.
     pub replayable: bool,
+}
+
+impl Recorded {
+    /// The exchanges of a cassette, in its order.
+    pub fn all(cassette: &Cassette) -> Vec<Self> {
+        let exchanges = cassette.entries.iter().filter_map(|entry| Some((entry.line, entry.record.http()?)));
+        exchanges
+            .map(|(line, record)| Self {
+                lane: record.lane.clone(),
+                line,
+                asked: record.asked,
+                answered: record.answered,
+                outcome: record.outcome,
+                request: record.request(),
+                response: record.response(),
+                replayable: record.withheld().is_none(),
+            })
+            .collect()
+    }
 }
 
 /// Every take of a cassette, in its order, and what can be bound in them.
@@ -72,11 +92,26 @@ impl Take {
         }
     }
 
-    /// True when its answer shows a session document a later read may be given again.
-    pub(super) fn shows_session(&self) -> bool {
+    /// True when it changed the service's state: reads and refused writes do not.
+    pub(super) fn changes_state(&self) -> bool {
+        !self.is_read() && matches!(self.recorded.response.status, 200..300)
+    }
+
+    /// True when its answer tells of the service's state. What is wrong with a call by itself (400, 406, …) is wrong
+    /// at any time.
+    pub(super) fn tells_state(&self) -> bool {
+        !matches!(self.recorded.response.status, 400 | 401 | 405 | 406 | 413 | 415 | 429 | 500..)
+    }
+
+    /// True when its answer shows a version of a session document: whole, or 204 for none at all. A later read may be
+    /// given it again.
+    pub(super) fn shows_version(&self) -> bool {
+        let has_body = !self.recorded.response.body.is_empty();
         self.op().is_some_and(Op::answers_session)
-            && matches!(self.recorded.response.status, 200 | 201)
-            && !self.recorded.response.body.is_empty()
+            && match self.recorded.response.status {
+                200 | 201 | 412 => has_body,
+                status => status == 204,
+            }
     }
 
     /// True when every call of `self` was answered before `other` was asked.
@@ -93,6 +128,11 @@ impl Tape {
         let takes: Vec<Take> = recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &values)).collect();
         let versions = takes.iter().filter_map(version).collect();
         Self { takes, lanes, values, versions }
+    }
+
+    /// Prepares a cassette.
+    pub fn of(cassette: &Cassette) -> Self {
+        Self::new(&cassette.aliases, Recorded::all(cassette))
     }
 
     /// The lanes' names, in order.

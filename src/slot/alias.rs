@@ -32,15 +32,15 @@ pub enum AliasClass {
 
 /// Every class, in the order cassettes list them.
 pub const CLASSES: [AliasClass; 9] = [
-    AliasClass::Xuid,
-    AliasClass::UserHash,
-    AliasClass::Gamertag,
     AliasClass::Address,
     AliasClass::BadAddress,
     AliasClass::DeviceToken,
+    AliasClass::Email,
+    AliasClass::Gamertag,
     AliasClass::Ipv4,
     AliasClass::Ipv6,
-    AliasClass::Email,
+    AliasClass::UserHash,
+    AliasClass::Xuid,
 ];
 
 impl AliasClass {
@@ -62,6 +62,11 @@ impl AliasClass {
     /// The class of that name.
     pub fn named(name: &str) -> Option<Self> {
         CLASSES.into_iter().find(|class| class.name() == name)
+    }
+
+    /// True when `A` and `a` are the same digit of a value of this class.
+    pub fn folds_case(self) -> bool {
+        matches!(self, Self::DeviceToken | Self::Ipv6)
     }
 
     /// The class of slots its aliases fill.
@@ -99,9 +104,9 @@ impl AliasClass {
 /// The `n`-th alias of a class, counted from 1. Sealed cassettes number by first appearance.
 pub fn canonical(class: AliasClass, n: u64) -> String {
     match class {
-        AliasClass::Xuid => (9_000_000_000_000_000 + n).to_string(),
-        AliasClass::UserHash => (7_000_000_000_000_000 + n).to_string(),
-        AliasClass::Gamertag => format!("Player{}", 9000 + n),
+        AliasClass::Xuid => 9_000_000_000_000_000_u64.saturating_add(n).to_string(),
+        AliasClass::UserHash => 7_000_000_000_000_000_u64.saturating_add(n).to_string(),
+        AliasClass::Gamertag => format!("Player{}", 9000_u64.saturating_add(n)),
         AliasClass::Address => format!("AAAAAAAA{n:032}"),
         AliasClass::BadAddress => format!("AAAAAAAA{n:031}*"),
         AliasClass::DeviceToken => format!("d{n:031x}"),
@@ -124,8 +129,9 @@ pub fn space(class: AliasClass) -> u64 {
 
 /// The three documentation networks (RFC 5737), then the reserved block 240.0.0.0/4.
 fn ipv4(n: u64) -> Ipv4Addr {
-    let low = u8::try_from((n - 1) % 254 + 1).unwrap_or(0);
-    match (n - 1) / 254 {
+    let index = n.saturating_sub(1);
+    let low = u8::try_from(index % 254 + 1).unwrap_or(0);
+    match index / 254 {
         0 => Ipv4Addr::new(192, 0, 2, low),
         1 => Ipv4Addr::new(198, 51, 100, low),
         2 => Ipv4Addr::new(203, 0, 113, low),
@@ -158,6 +164,7 @@ mod tests {
             }
             assert_eq!(AliasClass::named(class.name()), Some(class));
         }
+        assert!(CLASSES.is_sorted_by_key(|class| class.name()));
         assert_eq!(canonical(AliasClass::Address, 1), "AAAAAAAA00000000000000000000000000000001");
         assert_eq!(canonical(AliasClass::Ipv4, 1), "192.0.2.1");
     }

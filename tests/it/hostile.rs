@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tapdeck::demo::client::{Client, Way};
+use tapdeck::client::{Client, Way};
 use tapdeck::exchange::Protocol;
 use tapdeck::intercept::Limits;
 use tapdeck::message::{Headers, Response};

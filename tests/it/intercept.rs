@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Uri;
-use tapdeck::demo::client::{Client, ClientError, Way};
+use tapdeck::client::{Client, ClientError, Way};
 use tapdeck::exchange::Protocol;
 use tapdeck::intercept::Others;
 use tapdeck::message::{Coding, Headers, Response, Scheme};

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tapdeck::demo::client::{Client, Way};
+use tapdeck::client::{Client, Way};
 use tapdeck::engine::{Engine, Source};
 use tapdeck::exchange::Protocol;
 use tapdeck::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};

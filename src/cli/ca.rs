@@ -1,0 +1,68 @@
+//! `tapdeck ca`: the certificate authority clients must trust.
+
+use super::{Code, Failure, Home, print, say};
+use crate::intercept::{Authority, AuthorityError};
+
+/// What to do with it.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Make the authority now; it is made on first use anyway
+    Create(Home),
+    /// Print where its certificate lies, making it when there is none
+    Path(Home),
+    /// Write its certificate to standard output
+    #[command(
+        after_help = "Examples:\n  tapdeck ca export > ca.pem && curl --cacert ca.pem -x http://127.0.0.1:8888 …\n  tapdeck ca export --format der > ca.cer"
+    )]
+    Export(ExportOptions),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ExportOptions {
+    #[command(flatten)]
+    home: Home,
+    /// The certificate's form
+    #[arg(long, default_value = "pem")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Form {
+    /// Base64 text
+    Pem,
+    /// Binary
+    Der,
+}
+
+pub(super) fn run(command: &Command) -> Result<Code, Failure> {
+    match command {
+        Command::Create(home) => {
+            let authority = Authority::create(&home.dir()?).map_err(failure)?;
+            say(&format!("made {}", authority.path().display()));
+        }
+        Command::Path(home) => print(&format!("{}\n", open(home)?.path().display()))?,
+        Command::Export(options) => export(options)?,
+    }
+    Ok(Code::Clean)
+}
+
+/// The authority of a home, made when there is none.
+pub(super) fn open(home: &Home) -> Result<Authority, Failure> {
+    Authority::load_or_create(&home.dir()?).map_err(failure)
+}
+
+fn export(options: &ExportOptions) -> Result<(), Failure> {
+    let authority = open(&options.home)?;
+    match options.format {
+        Form::Pem => print(authority.cert_pem()),
+        Form::Der => {
+            use std::io::Write;
+            let written = std::io::stdout().lock().write_all(authority.cert_der());
+            written.map_err(|error| Failure::runtime(format!("cannot write to standard output: {error}")))
+        }
+    }
+}
+
+fn failure(error: AuthorityError) -> Failure {
+    Failure::runtime(error.to_string()).hint("`tapdeck ca path` says where it is kept; TAPDECK_HOME moves it")
+}

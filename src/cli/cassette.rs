@@ -1,0 +1,91 @@
+//! `tapdeck cassette`: look into cassettes and look after them.
+
+use std::path::PathBuf;
+
+use super::options::CassettePath;
+use super::{Code, Failure, print, say, serve};
+use crate::cassette::{self, Cassette, Verdict, View, seal};
+
+/// What to do with a cassette.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print its exchanges, a line each, or one of them in full
+    #[command(
+        after_help = "Examples:\n  tapdeck cassette show lobby.cassette.json\n  tapdeck cassette show lobby.cassette.json 3"
+    )]
+    Show {
+        /// A cassette or journal
+        file: PathBuf,
+        /// The number of one record
+        number: Option<usize>,
+    },
+    /// Put edited cassettes into canonical form and seal them again
+    #[command(
+        after_help = "Examples:\n  tapdeck cassette fmt lobby.cassette.json\n  tapdeck cassette fmt --check cassettes/*.cassette.json"
+    )]
+    Fmt {
+        /// Sealed cassettes
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Change nothing; exit with 1 when something would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Examine a cassette for damage; seal what is whole in a journal that was left behind
+    #[command(
+        after_help = "Examples:\n  tapdeck cassette fsck lobby.cassette.json      is the seal intact?\n  tapdeck cassette fsck lobby.cassette.jsonl     recover a recording that was killed"
+    )]
+    Fsck {
+        /// A cassette or journal
+        file: PathBuf,
+    },
+}
+
+pub(super) fn run(command: &Command) -> Result<Code, Failure> {
+    match command {
+        Command::Show { file, number } => {
+            let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
+            print(&cassette::show(&cassette, number.map_or(View::Table, View::Record)))?;
+            Ok(Code::Clean)
+        }
+        Command::Fmt { files, check } => format_all(files, *check),
+        Command::Fsck { file } => examine(file),
+    }
+}
+
+fn format_all(files: &[PathBuf], check_only: bool) -> Result<Code, Failure> {
+    let mut code = Code::Clean;
+    for file in files {
+        let formatted = cassette::fmt(file).map_err(|error| Failure::input(error.to_string()))?;
+        for change in &formatted.changes {
+            say(&format!("{}: {change}", file.display()));
+        }
+        if formatted.changes.is_empty() {
+            continue;
+        }
+        if check_only {
+            code = Code::Findings;
+            continue;
+        }
+        let written = seal::write_sealed(file, &formatted.bytes);
+        written.map_err(|error| Failure::runtime(format!("cannot write {}: {error}", file.display())))?;
+    }
+    Ok(code)
+}
+
+fn examine(file: &std::path::Path) -> Result<Code, Failure> {
+    let verdict = cassette::fsck(file).map_err(|error| serve::unreadable(&error))?;
+    print(&format!("{}: {verdict}\n", file.display()))?;
+    let Verdict::Journal { exchanges, left_out, .. } = &verdict else {
+        return Ok(if verdict.is_whole() { Code::Clean } else { Code::Input });
+    };
+    let sealed = CassettePath::of_journal(file);
+    if *exchanges == 0 {
+        say("nothing in it to seal");
+    } else if sealed.sealed().exists() {
+        say(&format!("not sealed: {} exists", sealed.sealed().display()));
+    } else if let Some(result) = serve::seal_journal(file, sealed.sealed())? {
+        say(&result.summary);
+    }
+    Ok(if left_out.is_empty() { Code::Clean } else { Code::Input })
+}

@@ -1,0 +1,85 @@
+//! Logging: to standard error, as text or JSON lines, every line through the redactor.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::Failure;
+use crate::redact::Redactor;
+
+/// How much is logged, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct LogOptions {
+    /// How much to log: error, warn, info, debug or trace
+    #[arg(long, global = true, env = "TAPDECK_LOG", default_value = "info", value_name = "LEVEL")]
+    log_level: LevelFilter,
+    /// How to log
+    #[arg(long, global = true, env = "TAPDECK_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Starts logging. Libraries are heard from warnings on, and fully at trace.
+pub(super) fn start(options: &LogOptions, redactor: Arc<Redactor>) -> Result<(), Failure> {
+    let others = if options.log_level == LevelFilter::TRACE { LevelFilter::TRACE } else { LevelFilter::ERROR };
+    let filter = Targets::new().with_default(others.min(options.log_level)).with_target("tapdeck", options.log_level);
+    let writer = Guarded { redactor };
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
+    let layer = match options.log_format {
+        LogFormat::Text => layer.with_timer(tracing_subscriber::fmt::time::uptime()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    let started = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    started.map_err(|error| Failure::runtime(format!("logging cannot start: {error}")))
+}
+
+/// Standard error behind the redactor: the one way out for log lines.
+struct Guarded {
+    redactor: Arc<Redactor>,
+}
+
+/// One line on its way out.
+struct GuardedLine<'a> {
+    redactor: &'a Redactor,
+    line: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Guarded {
+    type Writer = GuardedLine<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        GuardedLine { redactor: &self.redactor, line: Vec::new() }
+    }
+}
+
+impl Write for GuardedLine<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for GuardedLine<'_> {
+    fn drop(&mut self) {
+        let text = self.redactor.text(&String::from_utf8_lossy(&self.line));
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,247 @@
+//! Options that several commands share, and what they turn into.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use http::Uri;
+
+use super::Failure;
+use crate::clock::{Clock, virtual_start};
+use crate::emulator::Emulator;
+use crate::engine::{Enforce, Source};
+use crate::intercept::{Limits, Others, Reverse};
+use crate::upstream::{self, Dialler, Route, Upstream};
+
+/// Where the deck listens, and what it does with other hosts' traffic.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Ways in")]
+pub(super) struct Ways {
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, env = "TAPDECK_LISTEN", default_value = "127.0.0.1:8888", value_name = "ADDR")]
+    pub(super) listen: SocketAddr,
+    /// What to do with hosts that are not MPSD's
+    #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
+    others: OthersArg,
+    #[command(flatten)]
+    pub(super) home: super::Home,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum OthersArg {
+    /// Pass them through untouched
+    Tunnel,
+    /// Refuse them
+    Refuse,
+}
+
+impl Ways {
+    /// What to do with other hosts.
+    pub(super) fn others(&self) -> Others {
+        match self.others {
+            OthersArg::Tunnel => Others::Tunnel,
+            OthersArg::Refuse => Others::Refuse,
+        }
+    }
+
+    /// Loopback only: there is no access control yet.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.listen.ip().is_loopback() {
+            return Ok(());
+        }
+        Err(Failure::usage(format!("{} is not a loopback address", self.listen)).hint("listen on 127.0.0.1 or [::1]"))
+    }
+}
+
+/// Where calls go.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Upstream")]
+pub(super) struct Service {
+    /// `emulator`, or the service's base URL; without it each call goes to the host it names
+    #[arg(long, env = "TAPDECK_UPSTREAM", value_name = "URL|emulator")]
+    upstream: Option<Target>,
+    /// A PEM file of roots to trust besides the platform's
+    #[arg(long, env = "TAPDECK_UPSTREAM_CA", value_name = "FILE")]
+    upstream_ca: Option<PathBuf>,
+    /// Use this address for a host, whatever its name resolves to (repeatable; port 443 unless given)
+    #[arg(long, env = "TAPDECK_RESOLVE", value_name = "HOST=ADDR", value_delimiter = ',')]
+    resolve: Vec<Resolve>,
+    /// Reach the service through this HTTP proxy
+    #[arg(long, env = "TAPDECK_UPSTREAM_PROXY", value_name = "URL")]
+    upstream_proxy: Option<WebUri>,
+    #[command(flatten)]
+    emulator: EmulatorOptions,
+}
+
+/// How the emulator draws its values.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Emulator")]
+pub(super) struct EmulatorOptions {
+    /// The seed of every value the emulator makes
+    #[arg(long, env = "TAPDECK_SEED", default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// The emulator's clock: virtual stands still unless moved, so that equal runs give equal bytes
+    #[arg(long, env = "TAPDECK_CLOCK", default_value = "virtual")]
+    clock: ClockArg,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ClockArg {
+    /// Starts at a fixed moment and stands still
+    Virtual,
+    /// Follows the wall
+    Wall,
+}
+
+impl EmulatorOptions {
+    /// The emulator as a source.
+    pub(super) fn source(self) -> Source {
+        let clock = match self.clock {
+            ClockArg::Virtual => Clock::manual(virtual_start()),
+            ClockArg::Wall => Clock::Wall,
+        };
+        Source::Emulator(Emulator::new(self.seed, clock))
+    }
+}
+
+/// What the upstream options come to.
+pub(super) struct Reached {
+    /// What answers.
+    pub(super) source: Source,
+    /// How other hosts are reached.
+    pub(super) dialler: Dialler,
+    /// Where requests to our own address go.
+    pub(super) reverse: Option<Reverse>,
+    /// The source in words.
+    pub(super) name: String,
+}
+
+impl Service {
+    /// Builds the source; `own` is the listener, which must not be dialled.
+    pub(super) fn reach(&self, own: SocketAddr, limits: Limits) -> Result<Reached, Failure> {
+        let dialler = self.dialler(own, limits);
+        let Some(target) = &self.upstream else {
+            let source = Source::Upstream(self.client(&dialler, None, limits)?);
+            return Ok(Reached { source, dialler, reverse: None, name: "the host each call names".into() });
+        };
+        match target {
+            Target::Emulator => {
+                let (source, reverse) = (self.emulator.source(), Some(Reverse::default()));
+                Ok(Reached { source, dialler, reverse, name: "the embedded emulator".into() })
+            }
+            Target::Url(WebUri(base)) => {
+                let source = Source::Upstream(self.client(&dialler, Some(base.clone()), limits)?);
+                Ok(Reached { source, dialler, reverse: Reverse::of(base), name: base.to_string() })
+            }
+        }
+    }
+
+    fn dialler(&self, own: SocketAddr, limits: Limits) -> Dialler {
+        let resolve = self.resolve.iter().map(|Resolve(host, address)| (host.clone(), *address)).collect();
+        let proxy = self.upstream_proxy.clone().map(|WebUri(uri)| uri);
+        Dialler::new(Route { resolve, proxy, own: vec![own] }, limits.connect)
+    }
+
+    fn client(&self, dialler: &Dialler, base: Option<Uri>, limits: Limits) -> Result<Upstream, Failure> {
+        let options = upstream::Options { base, extra_roots: self.upstream_ca.clone(), limits };
+        Upstream::new(dialler, options).map_err(|error| {
+            Failure::usage(format!("no trust for the upstream: {error}")).hint("--upstream-ca takes a PEM file")
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Target {
+    Emulator,
+    Url(WebUri),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "emulator" { Ok(Self::Emulator) } else { text.parse().map(Self::Url) }
+    }
+}
+
+/// An `http` or `https` URL with a host.
+#[derive(Clone, Debug)]
+struct WebUri(Uri);
+
+impl FromStr for WebUri {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
+        let is_web =
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+        if !is_web {
+            return Err("a URL starts with http:// or https:// and names a host".into());
+        }
+        if !matches!(uri.path(), "" | "/") {
+            return Err("the service's base URL has no path".into());
+        }
+        Ok(Self(uri))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Resolve(String, SocketAddr);
+
+impl FromStr for Resolve {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (host, address) = text.split_once('=').ok_or("write HOST=ADDRESS or HOST=ADDRESS:PORT")?;
+        let with_port = address.parse::<SocketAddr>();
+        let address = with_port.or_else(|_| address.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 443)));
+        address.map(|address| Self(host.to_owned(), address)).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether requests that break a rule are answered right here.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Contract")]
+pub(super) struct EnforceOption {
+    /// Answer requests that break a rule of severity error as MPSD would, with 400 or 406
+    #[arg(long, env = "TAPDECK_ENFORCE")]
+    enforce: bool,
+}
+
+impl From<EnforceOption> for Enforce {
+    fn from(option: EnforceOption) -> Self {
+        if option.enforce { Self::Reject } else { Self::Report }
+    }
+}
+
+/// A cassette's two files: the journal while recording, the sealed file after.
+#[derive(Clone, Debug)]
+pub(super) struct CassettePath(PathBuf);
+
+impl CassettePath {
+    /// The sealed file.
+    pub(super) fn sealed(&self) -> &Path {
+        &self.0
+    }
+
+    /// The journal.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.0.with_extension("jsonl")
+    }
+
+    /// The cassette a journal belongs to.
+    pub(super) fn of_journal(path: &Path) -> Self {
+        Self(path.with_extension("json"))
+    }
+}
+
+impl FromStr for CassettePath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.ends_with(".cassette.json") {
+            return Ok(Self(PathBuf::from(text)));
+        }
+        Err("a cassette's name ends in `.cassette.json`".into())
+    }
+}

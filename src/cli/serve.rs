@@ -1,0 +1,309 @@
+//! `record`, `replay`, `watch` and `emulate`: the same deck with different sources.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
+use super::session::{self, Ended};
+use super::{Code, Failure, ca, say};
+use crate::cassette::{Cassette, Seal, seal};
+use crate::engine::{Enforce, Engine, Recorder, Source};
+use crate::intercept::{self, Door, Limits, Reverse};
+use crate::redact::Redactor;
+use crate::replay::{self, Player, Tape};
+use crate::upstream::{Dialler, Route};
+
+/// `tapdeck record`
+#[derive(Debug, clap::Args)]
+pub(super) struct RecordOptions {
+    /// The cassette to make; its name ends in `.cassette.json`
+    cassette: CassettePath,
+    /// Replace the cassette if it exists
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    service: Service,
+    #[command(flatten)]
+    enforce: EnforceOption,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+/// `tapdeck replay`
+#[derive(Debug, clap::Args)]
+pub(super) struct ReplayOptions {
+    /// The cassette to play
+    cassette: std::path::PathBuf,
+    /// How often a read past its last recorded answer may repeat it
+    #[arg(long, env = "TAPDECK_REPEAT", default_value_t = 100, value_name = "N")]
+    repeat: usize,
+    /// The status of a miss
+    #[arg(long, env = "TAPDECK_MISS_STATUS", default_value_t = 501, value_parser = clap::value_parser!(u16).range(400..600))]
+    miss_status: u16,
+    /// Refuse a cassette that was edited since it was sealed
+    #[arg(long, env = "TAPDECK_REQUIRE_SEAL")]
+    require_seal: bool,
+    #[command(flatten)]
+    enforce: EnforceOption,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+/// `tapdeck watch`
+#[derive(Debug, clap::Args)]
+pub(super) struct WatchOptions {
+    #[command(flatten)]
+    service: Service,
+    #[command(flatten)]
+    enforce: EnforceOption,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+/// `tapdeck emulate`
+#[derive(Debug, clap::Args)]
+pub(super) struct EmulateOptions {
+    #[command(flatten)]
+    emulator: EmulatorOptions,
+    #[command(flatten)]
+    enforce: EnforceOption,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+pub(super) async fn record(options: RecordOptions, redactor: Arc<Redactor>) -> Result<Code, Failure> {
+    let sealed = options.cassette.sealed();
+    if sealed.exists() && !options.overwrite {
+        let hint = "give --overwrite to replace it, or another name";
+        return Err(Failure::usage(format!("{} exists", sealed.display())).hint(hint));
+    }
+    let deck = Deck::open(&options.ways).await?;
+    let reached = options.service.reach(deck.address, deck.limits)?;
+    let recorder =
+        Recorder::create(&options.cassette.journal()).map_err(|error| Failure::runtime(error.to_string()))?;
+    say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
+    let engine = Engine::new(reached.source, redactor, Some(recorder), options.enforce.into());
+    let ended = deck.run(&engine, reached.reverse, reached.dialler).await?;
+    finish(&engine, &options.cassette, ended).await
+}
+
+pub(super) async fn replay(options: ReplayOptions, redactor: Arc<Redactor>) -> Result<Code, Failure> {
+    let cassette = Cassette::read(&options.cassette).map_err(|error| unreadable(&error))?;
+    trust(&cassette, &options)?;
+    let deck = Deck::open(&options.ways).await?;
+    let play = replay::Options { repeat: options.repeat, miss_status: options.miss_status };
+    let player = Player::new(Tape::of(&cassette), play);
+    let lanes = player.tape().lanes().len();
+    say(&format!(
+        "replaying {} exchanges in {lanes} lanes from {}",
+        cassette.exchanges().count(),
+        options.cassette.display()
+    ));
+    let engine = Engine::new(Source::Replay(player), redactor, None, options.enforce.into());
+    let dialler = deck.dialler();
+    deck.run(&engine, Some(Reverse::default()), dialler).await?;
+    let tally = engine.player().map(Player::tally).unwrap_or_default();
+    say(&format!(
+        "{} hit ({} bound), {} repeat, {} miss, {} unplayed, upstream 0; {}",
+        tally.hits + tally.bound,
+        tally.bound,
+        tally.repeats,
+        tally.misses,
+        tally.unplayed,
+        found(&engine)
+    ));
+    Ok(if tally.misses > 0 { Code::Findings } else { Code::Clean })
+}
+
+pub(super) async fn watch(options: WatchOptions, redactor: Arc<Redactor>) -> Result<Code, Failure> {
+    let deck = Deck::open(&options.ways).await?;
+    let reached = options.service.reach(deck.address, deck.limits)?;
+    say(&format!("watching calls to {}", reached.name));
+    pass(deck, reached, redactor, options.enforce.into()).await
+}
+
+pub(super) async fn emulate(options: EmulateOptions, redactor: Arc<Redactor>) -> Result<Code, Failure> {
+    let deck = Deck::open(&options.ways).await?;
+    let (source, dialler) = (options.emulator.source(), deck.dialler());
+    let reached = Reached { source, dialler, reverse: Some(Reverse::default()), name: "the embedded emulator".into() };
+    say("emulating MPSD");
+    pass(deck, reached, redactor, options.enforce.into()).await
+}
+
+async fn pass(deck: Deck, reached: Reached, redactor: Arc<Redactor>, enforce: Enforce) -> Result<Code, Failure> {
+    let engine = Engine::new(reached.source, redactor, None, enforce);
+    deck.run(&engine, reached.reverse, reached.dialler).await?;
+    say(&found(&engine));
+    Ok(Code::Clean)
+}
+
+/// A listener with its certificate authority, before anything answers.
+struct Deck {
+    listener: TcpListener,
+    address: std::net::SocketAddr,
+    authority: Arc<intercept::Authority>,
+    others: intercept::Others,
+    limits: Limits,
+}
+
+impl Deck {
+    async fn open(ways: &Ways) -> Result<Self, Failure> {
+        ways.check()?;
+        let authority = Arc::new(ca::open(&ways.home)?);
+        let (listener, address) = session::listen(ways.listen).await?;
+        Ok(Self { listener, address, authority, others: ways.others(), limits: Limits::default() })
+    }
+
+    /// How hosts that are none of ours are reached when there is no upstream.
+    fn dialler(&self) -> Dialler {
+        Dialler::new(Route { own: vec![self.address], ..Route::default() }, self.limits.connect)
+    }
+
+    async fn run(self, engine: &Arc<Engine>, reverse: Option<Reverse>, dialler: Dialler) -> Result<Ended, Failure> {
+        let authority_at = self.authority.path().display().to_string();
+        let door = Door::new(intercept::Options {
+            engine: Arc::clone(engine),
+            authority: self.authority,
+            reverse,
+            others: self.others,
+            dialler,
+            limits: self.limits,
+        });
+        say(&format!("listening on http://{} (clients trust {authority_at}); Ctrl-C ends it", self.address));
+        session::run(self.listener, door, engine).await
+    }
+}
+
+/// Ends the journal, seals it, and tells how the recording went.
+async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Result<Code, Failure> {
+    let journal = cassette.journal();
+    let Some(recorder) = engine.recorder() else {
+        return Ok(Code::Clean);
+    };
+    recorder.close().await.map_err(|error| {
+        let hint = format!("what was answered is safe in {0}; `tapdeck cassette fsck {0}` seals it", journal.display());
+        Failure::runtime(error.to_string()).hint(hint)
+    })?;
+    if ended == Ended::Aborted {
+        say(&format!("cut off; the journal stays: `tapdeck cassette fsck {}` seals it", journal.display()));
+        return Ok(Code::Runtime);
+    }
+    let Some(verdict) = seal_journal(&journal, cassette.sealed())? else {
+        say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
+        return Ok(Code::Clean);
+    };
+    say(&format!("{}; {}", verdict.summary, found(engine)));
+    for problem in verdict.unfaithful.iter().take(MOST_SHOWN) {
+        say(&format!("  exchange {} (line {}) does not replay: {}", problem.exchange, problem.line, problem.what));
+    }
+    let code = if verdict.unfaithful.is_empty() { Code::Clean } else { Code::Findings };
+    Ok(if recorder.secrets() > 0 { Code::Secret } else { code })
+}
+
+/// What sealing a journal came to.
+pub(super) struct Sealed {
+    /// One line for people.
+    pub(super) summary: String,
+    /// What does not replay.
+    pub(super) unfaithful: Vec<replay::Unfaithful>,
+}
+
+/// Seals a journal, plays the sealed file to itself, and removes the journal once the file reads back whole.
+/// `None` when the journal holds no exchange; then it is only removed.
+pub(super) fn seal_journal(journal: &Path, sealed: &Path) -> Result<Option<Sealed>, Failure> {
+    let recording = Cassette::read(journal).map_err(|error| unreadable(&error))?;
+    if recording.exchanges().next().is_none() {
+        let _ = std::fs::remove_file(journal);
+        return Ok(None);
+    }
+    let unsealed = |error: &dyn std::fmt::Display| {
+        let hint = format!("the journal {} is kept", journal.display());
+        Failure::runtime(format!("cannot seal {}: {error}", sealed.display())).hint(hint)
+    };
+    let bytes = seal::seal(&recording).map_err(|error| unsealed(&error))?;
+    seal::write_sealed(sealed, &bytes).map_err(|error| unsealed(&error))?;
+    let cassette = Cassette::read(sealed).map_err(|error| unreadable(&error))?;
+    if cassette.seal != Seal::Sealed || cassette.exchanges().count() != recording.exchanges().count() {
+        return Err(unsealed(&"it does not read back as written"));
+    }
+    if recording.lost() == 0 {
+        std::fs::remove_file(journal).map_err(|error| unsealed(&error))?;
+    }
+    let unfaithful = replay::verify(&cassette);
+    let verdict = match unfaithful.len() {
+        0 => "this recording replays".to_owned(),
+        count => format!("{count} exchanges do not replay"),
+    };
+    let (exchanges, lanes) = (cassette.exchanges().count(), cassette.lanes.len());
+    let summary = format!(
+        "sealed {exchanges} exchanges in {lanes} lanes to {} ({} bytes); {verdict}",
+        sealed.display(),
+        bytes.len()
+    );
+    Ok(Some(Sealed { summary, unfaithful }))
+}
+
+/// Says what state a cassette is in before it is played.
+fn trust(cassette: &Cassette, options: &ReplayOptions) -> Result<(), Failure> {
+    for note in &cassette.notes {
+        say(&format!("note: {note}"));
+    }
+    match cassette.seal {
+        Seal::Sealed => Ok(()),
+        _ if options.require_seal => {
+            let hint = "`tapdeck cassette fmt` seals an edited cassette, `tapdeck cassette fsck` a journal";
+            Err(Failure::input(format!("{} is {}", options.cassette.display(), cassette.seal)).hint(hint))
+        }
+        seal => {
+            say(&format!("warning: {} is {seal}", options.cassette.display()));
+            Ok(())
+        }
+    }
+}
+
+fn found(engine: &Engine) -> String {
+    let tallied = engine.watch().tallied();
+    format!(
+        "{} calls from {} clients: {} errors, {} warnings, {} notes",
+        tallied.calls,
+        engine.watch().lanes(),
+        tallied.errors,
+        tallied.warnings,
+        tallied.infos
+    )
+}
+
+/// A cassette that cannot be read.
+pub(super) fn unreadable(error: &crate::cassette::CassetteError) -> Failure {
+    Failure::input(error.to_string()).hint("`tapdeck cassette fsck FILE` examines it")
+}
+
+const MOST_SHOWN: usize = 10;
+
+pub(super) const RECORD_EXAMPLES: &str = "\
+Examples:
+  tapdeck record lobby.cassette.json
+      record whatever clients with the proxy 127.0.0.1:8888 say to MPSD
+  tapdeck record --upstream emulator lobby.cassette.json
+      record against the embedded emulator, with no Xbox Live
+  tapdeck record --upstream https://mpsd.test:8443 --upstream-ca roots.pem lobby.cassette.json
+      stand in front of one service: clients call http://127.0.0.1:8888
+
+The first Ctrl-C drains and seals, the second aborts and keeps the journal.";
+pub(super) const REPLAY_EXAMPLES: &str = "\
+Examples:
+  tapdeck replay lobby.cassette.json
+  tapdeck replay --listen 127.0.0.1:0 --require-seal lobby.cassette.json
+
+Every answer says how it came about in `tapdeck-outcome`: hit, bound, repeat or miss.
+Exit code 1 when anything was missed.";
+pub(super) const WATCH_EXAMPLES: &str = "\
+Examples:
+  tapdeck watch                                        check calls on their way to the hosts they name
+  tapdeck watch --enforce --log-format json            answer violations here; findings as JSON lines";
+pub(super) const EMULATE_EXAMPLES: &str = "\
+Examples:
+  tapdeck emulate
+  tapdeck emulate --seed 7 --clock wall";

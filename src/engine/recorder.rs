@@ -1,0 +1,151 @@
+//! From a redacted exchange to lines in the journal.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::journal::{Journal, JournalError};
+use crate::cassette::{Circumstances, HttpRecord, LineBody, StoredBody, Timing, WireBytes};
+use crate::exchange::{Answer, Call};
+use crate::message::Headers;
+use crate::redact::{REDACTED, Redacted, Redactor};
+use crate::slot::alias::AliasClass;
+
+/// Writes exchanges to a journal, each before its client is answered.
+#[derive(Debug)]
+pub struct Recorder {
+    journal: Journal,
+    position: Arc<AtomicU64>,
+    /// Lanes and aliases the journal already names.
+    named: Mutex<Named>,
+    secrets: AtomicUsize,
+    began: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Named {
+    lanes: BTreeSet<String>,
+    aliases: BTreeSet<(AliasClass, String)>,
+}
+
+/// When and where a call was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    asked: u64,
+    at: Instant,
+}
+
+impl Recorder {
+    /// Starts a journal; the file must not exist.
+    ///
+    /// # Errors
+    /// When it exists or cannot be written.
+    pub fn create(path: &Path) -> Result<Self, JournalError> {
+        let position = Arc::new(AtomicU64::new(0));
+        let journal = Journal::create(path, Arc::clone(&position))?;
+        let secrets = AtomicUsize::new(0);
+        Ok(Self { journal, position, named: Mutex::default(), secrets, began: Instant::now() })
+    }
+
+    /// Gives a call its place: everything answered before now precedes it.
+    pub(super) fn begin(&self) -> Begun {
+        Begun { asked: self.position.fetch_add(1, Ordering::SeqCst) + 1, at: Instant::now() }
+    }
+
+    /// Writes one exchange and returns when it is written.
+    pub(super) async fn record(
+        &self,
+        redactor: &Redactor,
+        lane: &str,
+        begun: Begun,
+        call: &Redacted<Call>,
+        answer: &Redacted<Answer>,
+    ) -> Result<(), JournalError> {
+        let line = self.clean(redactor, http_record(lane, begun, self.began, call, answer));
+        let used: BTreeSet<_> = call.aliases.iter().chain(&answer.aliases).cloned().collect();
+        let (is_new_lane, fresh) = self.unnamed(lane, &used);
+        let mut unit: Vec<LineBody> = is_new_lane.then(|| LineBody::lane(lane)).into_iter().collect();
+        unit.extend(fresh.iter().map(|(class, text)| LineBody::alias(*class, text)));
+        unit.push(line);
+        self.journal.append(unit).await?;
+        let mut named = self.named();
+        named.lanes.insert(lane.to_owned());
+        named.aliases.extend(fresh);
+        Ok(())
+    }
+
+    /// Exchanges that were kept without their contents, because a secret was left in them.
+    pub fn secrets(&self) -> usize {
+        self.secrets.load(Ordering::Relaxed)
+    }
+
+    /// Ends the journal: everything written is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The error that ended the recording, if one did.
+    pub async fn close(&self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
+
+    /// What the journal does not name yet. Two tasks may both name it; readers take the first.
+    fn unnamed(&self, lane: &str, used: &BTreeSet<(AliasClass, String)>) -> (bool, Vec<(AliasClass, String)>) {
+        let named = self.named();
+        (!named.lanes.contains(lane), used.difference(&named.aliases).cloned().collect())
+    }
+
+    fn named(&self) -> std::sync::MutexGuard<'_, Named> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last look before the write. A record that still holds a secret is written without what may hold it.
+    fn clean(&self, redactor: &Redactor, mut record: HttpRecord) -> LineBody {
+        let line = LineBody::http(&record);
+        if redactor.is_clean(line.json()) {
+            return line;
+        }
+        tracing::error!(op = record.op, "a secret was left after redaction; the exchange is kept without its contents");
+        self.secrets.fetch_add(1, Ordering::Relaxed);
+        record.request.target = format!("/{REDACTED}");
+        record.request.headers = Headers::new();
+        record.request.body = record.request.body.map(|_| StoredBody::withheld(SECRET_LEFT, &[]));
+        record.response.headers = Headers::new();
+        record.response.body = Some(StoredBody::withheld(SECRET_LEFT, &[]));
+        LineBody::http(&record)
+    }
+}
+
+fn http_record(
+    lane: &str,
+    begun: Begun,
+    began: Instant,
+    call: &Redacted<Call>,
+    answer: &Redacted<Answer>,
+) -> HttpRecord {
+    let milliseconds =
+        |from: Instant, to: Instant| u64::try_from(to.duration_since(from).as_millis()).unwrap_or(u64::MAX);
+    let about = Circumstances {
+        lane: lane.to_owned(),
+        op: call.message.resolution.name().to_owned(),
+        asked: begun.asked,
+        protocol: call.message.protocol,
+        timing: Some(Timing { at: milliseconds(began, begun.at), took: milliseconds(begun.at, Instant::now()) }),
+        request_wire: wire(call.body_changed),
+        response_wire: wire(answer.body_changed),
+    };
+    let mut record = HttpRecord::new(about, &call.message.request, &answer.message);
+    if let Some(reason) = call.withheld {
+        record.request.body = Some(StoredBody::withheld(reason, &[]));
+    }
+    if let Some(reason) = answer.withheld {
+        record.response.body = Some(StoredBody::withheld(reason, &[]));
+    }
+    record
+}
+
+fn wire(changed: bool) -> WireBytes {
+    if changed { WireBytes::Drop } else { WireBytes::Keep }
+}
+
+const SECRET_LEFT: &str = "a secret was left after redaction";

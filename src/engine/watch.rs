@@ -1,0 +1,112 @@
+//! Findings as they happen: logged once each, then counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::contract::{Finding, Severity};
+use crate::exchange::{Call, LaneKey};
+
+/// What was found so far, and by which names clients are called.
+#[derive(Debug, Default)]
+pub struct Watch {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lanes: BTreeMap<LaneKey, String>,
+    seen: BTreeMap<(String, &'static str, String, String), usize>,
+    tallied: Tallied,
+}
+
+/// How much was seen and found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tallied {
+    /// Calls checked.
+    pub calls: usize,
+    /// Findings of severity error.
+    pub errors: usize,
+    /// Findings of severity warning.
+    pub warnings: usize,
+    /// Findings of severity info.
+    pub infos: usize,
+}
+
+impl Watch {
+    /// The name of a client's lane, given in the order clients are first seen.
+    pub(super) fn lane(&self, key: LaneKey) -> String {
+        let mut state = self.state();
+        state.tallied.calls += 1;
+        let next = state.lanes.len() + 1;
+        state.lanes.entry(key).or_insert_with(|| format!("lane-{next}")).clone()
+    }
+
+    /// Logs findings of one call or its answer: the first of a kind, and then each tenfold of it.
+    pub(super) fn report(&self, lane: &str, call: &Call, findings: &[Finding]) {
+        for finding in findings {
+            let count = self.count(lane, call, finding);
+            if is_power_of_ten(count) {
+                log(lane, call, finding, count);
+            }
+        }
+    }
+
+    /// The sums so far.
+    pub fn tallied(&self) -> Tallied {
+        self.state().tallied
+    }
+
+    /// How many clients were seen.
+    pub fn lanes(&self) -> usize {
+        self.state().lanes.len()
+    }
+
+    fn count(&self, lane: &str, call: &Call, finding: &Finding) -> usize {
+        let mut state = self.state();
+        match finding.rule.severity {
+            Severity::Error => state.tallied.errors += 1,
+            Severity::Warning => state.tallied.warnings += 1,
+            Severity::Info => state.tallied.infos += 1,
+        }
+        let key = (lane.to_owned(), finding.rule.id, call.resolution.name().to_owned(), finding.place.to_string());
+        if state.seen.len() >= MOST_KINDS && !state.seen.contains_key(&key) {
+            return 1;
+        }
+        let count = state.seen.entry(key).or_default();
+        *count += 1;
+        *count
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn log(lane: &str, call: &Call, finding: &Finding, count: usize) {
+    let (rule, op, place) = (finding.rule.id, call.resolution.name(), finding.place.to_string());
+    let (side, citation) = (finding.rule.side.as_str(), finding.rule.citation);
+    let message = &finding.message;
+    match finding.rule.severity {
+        Severity::Error => {
+            tracing::error!(target: TARGET, rule, severity = "error", side, lane, op, place, citation, count, "{message}");
+        }
+        Severity::Warning => {
+            tracing::warn!(target: TARGET, rule, severity = "warning", side, lane, op, place, citation, count, "{message}");
+        }
+        Severity::Info => {
+            tracing::info!(target: TARGET, rule, severity = "info", side, lane, op, place, citation, count, "{message}");
+        }
+    }
+}
+
+fn is_power_of_ten(count: usize) -> bool {
+    let mut power = 1;
+    while power < count {
+        power *= 10;
+    }
+    power == count
+}
+
+const TARGET: &str = "tapdeck::finding";
+/// Kinds told apart; beyond them every finding is logged.
+const MOST_KINDS: usize = 10_000;
