@@ -1,1 +1,134 @@
-//! To come.
+//! The documented contract of MPSD, as data: a rule catalogue, JSON Schemas, and small functions for the rest.
+//!
+//! One call and one answer at a time: this module keeps no state between exchanges, and judges only what an exchange
+//! itself shows. What shipping clients do against the documents stays silent or is a mere warning: a false alarm is a
+//! bug as bad as a missed violation. It sees calls already redacted and says nothing about secrets but their form.
+
+mod against;
+mod answer;
+mod body;
+mod catalogue;
+mod constants;
+mod context;
+mod document;
+#[cfg(test)]
+mod example;
+mod finding;
+mod format;
+mod handle;
+mod headers;
+mod parts;
+mod rule;
+mod schema;
+mod session;
+mod target;
+mod view;
+
+use serde_json::Value;
+
+pub use catalogue::{rule, rules};
+pub use finding::{Finding, Place, REPORTED_AT_MOST};
+pub use rule::{Rule, Severity, Side};
+
+use against::Written;
+use finding::Findings;
+use parts::Parts;
+use schema::{HandleType, Rendering, Schemas, Shape};
+use view::View;
+
+use crate::exchange::{Answer, Call, Outcome};
+use crate::message::{Headers, Response};
+use crate::mpsd::{Op, Service};
+
+/// The contract, ready to judge. Schemas are compiled when a body first needs them.
+#[derive(Debug, Default)]
+pub struct Contract {
+    schemas: Schemas,
+}
+
+impl Contract {
+    /// The documented contract.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What a request breaks, in document order. Only MPSD's own requests are judged.
+    ///
+    /// A request the service went on to reject is judged like any other.
+    pub fn check_call(&self, call: &Call) -> Vec<Finding> {
+        if !is_judged(call) {
+            return Vec::new();
+        }
+        let mut findings = Findings::default();
+        headers::check(call, &mut findings);
+        target::check(call, &mut findings);
+        let view = body::read(call, &mut findings);
+        let op = call.resolution.operation().map(|operation| operation.op);
+        if let Some((op, value)) = op.zip(view.as_ref().and_then(|view| view.value.as_ref())) {
+            self.check_body(call, op, value, &mut findings);
+        }
+        findings.finish(view.as_ref().map(|view| &view.doc), None)
+    }
+
+    /// What an answer breaks, and what the request breaks once its answer is seen, in document order.
+    ///
+    /// Only the service's own word is judged, not tapdeck's.
+    pub fn check_answer(&self, call: &Call, answer: &Answer) -> Vec<Finding> {
+        if !is_judged(call) || answer.outcome != Outcome::Answered {
+            return Vec::new();
+        }
+        let mut findings = Findings::default();
+        let response = &answer.response;
+        let asked = View::of(&call.request.body);
+        let view = View::of(&response.body);
+        answer::check(&self.schemas, call, response, view.as_ref(), &mut findings);
+        if let Some(op) = call.resolution.operation().map(|operation| operation.op) {
+            let carries = answer::carries_session(op, response, view.as_ref());
+            let document = view.as_ref().filter(|_| carries).and_then(|view| view.value.as_ref());
+            let request = asked.as_ref().and_then(|asked| asked.value.as_ref());
+            if let Some((request, document)) = request.filter(|_| !op.is_read()).zip(document) {
+                let written = if response.status == 412 { Written::No } else { Written::Yes };
+                against::check(call, &Parts::of(op, request), document, written, &mut findings);
+            }
+        }
+        findings.finish(asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
+    }
+
+    fn check_body(&self, call: &Call, op: Op, value: &Value, findings: &mut Findings) {
+        let known = headers::rendering(&call.request.headers);
+        if let Some(shape) = Shape::of_request(op, known.unwrap_or(Rendering::V107)) {
+            self.schemas.check(shape, value, Place::body, findings);
+            session::check(call, &Parts::of(op, value), findings);
+            if known.is_none() {
+                findings.retain(|finding| !OF_ONE_VERSION.contains(&finding.rule.id));
+            }
+        }
+        if op == Op::HandleCreate {
+            self.schemas.check(Shape::Handle(HandleType::of(value)), value, Place::body, findings);
+            handle::check(value, findings);
+        }
+    }
+}
+
+/// True for requests the contract speaks of. The session explorer under `/debug` is for people, not for games.
+fn is_judged(call: &Call) -> bool {
+    call.service == Service::Mpsd && call.request.path().split('/').nth(1) != Some("debug")
+}
+
+/// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it.
+pub fn rejection(findings: &[Finding]) -> Option<Response> {
+    let is_grave = |found: &&Finding| found.rule.severity == Severity::Error && found.rule.side == Side::Client;
+    let found = findings.iter().find(is_grave)?;
+    let status = if found.rule.id.starts_with("contract-version-") { 406 } else { 400 };
+    let headers: Headers = [("content-type", "text/plain")].into_iter().collect();
+    let Finding { rule, place, message } = found;
+    let text = format!("{}: {place}: {message}. {} (tapdeck --enforce)\n", rule.id, rule.requires);
+    Some(Response::new(status, headers, text))
+}
+
+/// Rules that only hold for one contract version: not judged while the version is unknown.
+const OF_ONE_VERSION: [&str; 4] =
+    ["timeouts-wrong-version", "managed-init-wrong-version", "auto-evaluate-at-107", "initialization-group-name"];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! A session request against the document it was answered with: members, indices and tokens the request names.
+
+use serde_json::Value;
+
+use super::constants::has;
+use super::finding::Findings;
+use super::parts::{Part, Parts};
+use super::{context, session};
+use crate::exchange::Call;
+
+/// Checks a request against the session it was answered with. `written` tells whether that session holds the request.
+pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: Written, findings: &mut Findings) {
+    let Some(constants) = document.pointer("/constants/system") else {
+        return;
+    };
+    let mut known_before = Findings::default();
+    session::check(call, parts, &mut known_before);
+    let mut more = Findings::default();
+    context::check(call, parts, constants, &mut more);
+    context::check_whole(parts, constants, &mut more);
+    if written == Written::Yes {
+        indices(parts, document, &mut more);
+        tokens(parts, document, &mut more);
+        connection(parts, document, &mut more);
+        locked(parts, document, &mut more);
+    }
+    findings.extend(more.without(&known_before));
+}
+
+/// Whether an answered session holds what the request wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// 200 or 201.
+    Yes,
+    /// 412: the session as it was.
+    No,
+}
+
+fn indices(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    let is_large = document.pointer("/constants/system").is_some_and(|system| has(system, "large"));
+    let turn = parts.properties.as_ref().and_then(|properties| properties.part("turn"));
+    for index in turn.iter().filter(|_| !is_large).flat_map(items) {
+        let key = index.value.to_string();
+        if index.value.is_u64() && document.get("members").is_some_and(|members| members.get(&key).is_none()) {
+            findings.add("turn-index-range", index.place(), format!("no member has index {key}"));
+        }
+    }
+    let next = document.pointer("/membersInfo/next").and_then(Value::as_u64);
+    let groups = parts.member_systems().into_iter().filter_map(|system| system.part("initializationGroup"));
+    for index in groups.flat_map(|group| items(&group)) {
+        if let Some((index_value, next)) = index.value.as_u64().zip(next).filter(|(index, next)| index >= next) {
+            let message = format!("{index_value} is not below {next}");
+            findings.add("initialization-group-range", index.place(), message);
+        }
+    }
+}
+
+fn tokens(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    let members = || document.get("members").and_then(Value::as_object).into_iter().flatten();
+    let host = parts.properties.as_ref().and_then(|properties| properties.part("host"));
+    if let Some((host, token)) = host.as_ref().and_then(|host| Some((host, host.value.as_str()?))) {
+        let is_token = |member: &Value| token_of(member).is_some_and(|known| known.eq_ignore_ascii_case(token));
+        if !members().any(|(_, member)| is_token(member)) {
+            findings.add("host-not-member-token", host.place(), "no member of the session has this device token");
+        }
+    }
+    let own = own_member(parts, document).and_then(token_of);
+    let measured = parts.me.iter().filter_map(|me| me.at(&["properties", "system", "measurements"]));
+    for (key, measurement) in measured.flat_map(|all| all.members().collect::<Vec<_>>()) {
+        if own.is_some_and(|own| !own.is_empty() && own.eq_ignore_ascii_case(key)) {
+            findings.add("measurements-own-token", measurement.place(), "this is the member's own device token");
+        }
+    }
+}
+
+fn connection(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    let required =
+        document.pointer("/constants/system").is_some_and(|system| has(system, "connectionRequiredForActiveMembers"));
+    let system = parts.me.as_ref().and_then(|me| me.at(&["properties", "system"]));
+    let Some(active) = system.as_ref().filter(|_| required).and_then(|system| system.part("active")) else {
+        return;
+    };
+    let stored = own_member(parts, document).and_then(|member| member.pointer("/properties/system"));
+    if active.value.as_bool() == Some(true) && stored.is_some_and(|stored| stored.get("connection").is_none()) {
+        findings.add("active-without-connection", active.place(), "the member has no connection");
+    }
+}
+
+fn locked(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    let stored = document.pointer("/properties/system/closed").and_then(Value::as_bool);
+    let locked = parts.properties.as_ref().and_then(|properties| properties.part("locked"));
+    if let Some(locked) = locked.filter(|locked| locked.value.as_bool() == Some(true) && stored != Some(true)) {
+        findings.add("locked-without-closed", locked.place(), "the session is not closed");
+    }
+}
+
+/// The caller's member in the document: the one of its xuid, or the only one there is.
+fn own_member<'d>(parts: &Parts<'_>, document: &'d Value) -> Option<&'d Value> {
+    let members = document.get("members")?.as_object()?;
+    let me = parts.me.as_ref()?;
+    let xuid_of = |member: &Value| member.pointer("/constants/system/xuid").cloned();
+    match xuid_of(me.value) {
+        Some(xuid) => members.values().find(|member| xuid_of(member).as_ref() == Some(&xuid)),
+        None => members.values().next().filter(|_| members.len() == 1),
+    }
+}
+
+fn token_of(member: &Value) -> Option<&str> {
+    member.get("deviceToken").and_then(Value::as_str)
+}
+
+fn items<'v>(array: &Part<'v>) -> Vec<Part<'v>> {
+    let items = array.value.as_array().into_iter().flatten().enumerate();
+    items.map(|(index, value)| Part { pointer: format!("{}/{index}", array.pointer), value }).collect()
+}

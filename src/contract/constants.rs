@@ -1,0 +1,79 @@
+//! Rules across `constants.system`: capabilities that exclude or need each other, and limits that follow from them.
+
+use serde_json::Value;
+
+use super::finding::{Findings, Place};
+
+/// Rules broken by what is there, whatever else a template may add.
+pub(super) fn conflicts(system: &Value, place: &dyn Fn(&str) -> Place, findings: &mut Findings) {
+    let capabilities = || place("capabilities");
+    if has(system, "large") {
+        for other in NOT_LARGE.into_iter().filter(|other| has(system, other)) {
+            findings.add("large-with-connectivity", capabilities(), format!("a large session with {other}"));
+        }
+        for other in NOT_ON_LARGE.into_iter().filter(|other| is_set(system, other)) {
+            findings.add("member-init-on-large", place(other), format!("a large session with {other}"));
+        }
+    }
+    if has(system, "team") && has(system, "gameplay") {
+        findings.add("team-with-gameplay", capabilities(), "both are true");
+    }
+    let max = system.get("maxMembersCount").and_then(Value::as_i64);
+    for stage in ["memberInitialization", "managedInitialization"] {
+        let needed = system.get(stage).and_then(|stage| stage.get("membersNeededToStart")).and_then(Value::as_i64);
+        if let Some((needed, max)) = needed.zip(max).filter(|(needed, max)| needed > max) {
+            findings.add("members-needed-range", place(stage), format!("{needed} members of at most {max} are needed"));
+        }
+    }
+}
+
+/// Rules broken by what is missing: only a whole document, template merged in, can show that.
+pub(super) fn omissions(system: &Value, place: &dyn Fn(&str) -> Place, findings: &mut Findings) {
+    let capabilities = || place("capabilities");
+    if has(system, "broadcast") && !has(system, "large") {
+        findings.add("large-required-for-broadcast", capabilities(), "broadcast without large");
+    }
+    if has(system, "arbitration") && !has(system, "gameplay") {
+        findings.add("arbitration-without-gameplay", capabilities(), "arbitration without gameplay");
+    }
+    if has(system, "searchable") && has(system, "userAuthorizationStyle") && !has(system, "hasOwners") {
+        findings.add("searchable-without-owners", capabilities(), "searchable without hasOwners");
+    }
+    if is_set(system, "ownershipPolicies") && !has(system, "hasOwners") {
+        findings.add("ownership-policies-without-owners", place("ownershipPolicies"), "hasOwners is not true");
+    }
+    let needs_connectivity = ["metrics", "peerToPeerRequirements", "peerToHostRequirements"];
+    if !has(system, "connectivity") {
+        for field in needs_connectivity.into_iter().filter(|field| is_set(system, field)) {
+            findings.add("metrics-without-connectivity", place(field), "connectivity is not true");
+        }
+    }
+    let max = system.get("maxMembersCount").and_then(Value::as_i64).unwrap_or_default();
+    if max > 100 && !has(system, "large") {
+        let message = format!("{max} members in a session that is not large");
+        findings.add("max-members-range", place("maxMembersCount"), message);
+    }
+}
+
+/// True when a capability is on.
+pub(super) fn has(system: &Value, capability: &str) -> bool {
+    system.get("capabilities").and_then(|all| all.get(capability)).and_then(Value::as_bool) == Some(true)
+}
+
+/// True when a field holds something: not null, and no object that only says no.
+fn is_set(system: &Value, field: &str) -> bool {
+    match system.get(field) {
+        None | Some(Value::Null) => false,
+        Some(Value::Object(members)) => {
+            members.values().any(|value| !matches!(value, Value::Null | Value::Bool(false)))
+        }
+        Some(_) => true,
+    }
+}
+
+/// Capabilities a large session may not have.
+const NOT_LARGE: [&str; 5] =
+    ["connectivity", "userAuthorizationStyle", "autoPopulateServerCandidates", "team", "arbitration"];
+
+/// Constants a large session may not have.
+const NOT_ON_LARGE: [&str; 3] = ["memberInitialization", "managedInitialization", "measurementServerAddresses"];

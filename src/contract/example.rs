@@ -1,0 +1,199 @@
+//! The form of the catalogue's examples, and how they become exchanges.
+//!
+//! ```text
+//! session.put?nocommit=true        an operation by name, or a verb and a target
+//! X-Xbl-Contract-Version: 105      a header in place of the good one every example starts with
+//! +X-Xbl-Contract-Version: 107     one more header line
+//! -Authorization                   no such header
+//!
+//! {"members": {"me": {}}}          the body; `$ref` stands for a reference to the example's session
+//! ---
+//! 200                              optional: the answer, with headers and a body of its own
+//!
+//! @session {"changeNumber": 4}     a good document (`@session`, `@large`, `@handle`), merge-patched (RFC 7396)
+//! ```
+
+use serde_json::Value;
+
+use crate::exchange::{Answer, Call, Protocol};
+use crate::message::{Body, Headers, Request, Response};
+use crate::mpsd::{ROUTES, Service};
+
+/// An example, ready to be judged.
+#[derive(Debug)]
+pub(super) struct Example {
+    pub(super) call: Call,
+    pub(super) answer: Option<Answer>,
+}
+
+impl Example {
+    /// Reads an example's text. A text in no such form is a mistake in the catalogue: it panics.
+    pub(super) fn read(text: &str) -> Self {
+        let (request, answer) = text.split_once("\n---\n").map_or((text, None), |(left, right)| (left, Some(right)));
+        let call = call(request);
+        let answer = answer.map(|answer| Answer::answered(response(&call, answer)));
+        Self { call, answer }
+    }
+}
+
+fn call(text: &str) -> Call {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let (method, target) = request_line(lines.next().unwrap());
+    let mut headers: Headers =
+        [("x-xbl-contract-version", "107"), ("authorization", "XBL3.0 x=7000000000000001;redacted")]
+            .into_iter()
+            .collect();
+    let body = body.replace("$ref", REFERENCE);
+    if !body.is_empty() {
+        headers.push("content-type", "application/json; charset=utf-8");
+    }
+    edit(&mut headers, lines);
+    // `\xff` in a body is that byte.
+    let bytes: Vec<u8> = match body.split_once("\\xff") {
+        Some((before, after)) => [before.as_bytes(), b"\xff", after.as_bytes()].concat(),
+        None => body.into_bytes(),
+    };
+    let authority = "sessiondirectory.xboxlive.com".to_owned();
+    let request = Request { method, target, authority, headers, body: Body::plain(bytes), ..Request::default() };
+    Call::new([127, 0, 0, 1].into(), 1, Protocol::H1, Service::Mpsd, request)
+}
+
+fn request_line(line: &str) -> (String, String) {
+    if let Some((method, target)) = line.split_once(' ') {
+        return (method.to_owned(), target.to_owned());
+    }
+    let (name, query) = line.split_once('?').map_or((line, String::new()), |(name, query)| (name, format!("?{query}")));
+    let route = ROUTES.iter().find(|route| route.name == name).unwrap_or_else(|| panic!("no operation {name}"));
+    let path = PARAMETERS.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value));
+    (route.method.to_owned(), path + &query)
+}
+
+fn edit<'t>(headers: &mut Headers, lines: impl Iterator<Item = &'t str>) {
+    for line in lines {
+        if let Some(name) = line.strip_prefix('-') {
+            headers.remove(&name.to_ascii_lowercase());
+            continue;
+        }
+        let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header: {line}"));
+        match name.strip_prefix('+') {
+            Some(name) => headers.push(name, value.trim().to_owned()),
+            None => headers.set(&name.to_ascii_lowercase(), value.trim().to_owned()),
+        }
+    }
+}
+
+fn response(call: &Call, text: &str) -> Response {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let status: u16 = lines.next().unwrap().parse().unwrap();
+    let body = document(body);
+    let op = call.resolution.operation().unwrap().op;
+    let mut headers = Headers::new();
+    if !body.is_empty() {
+        headers.push("content-type", "application/json");
+    }
+    if op.answers_session() && matches!(status, 200 | 201 | 412) && !body.is_empty() {
+        headers.push("etag", "\"415f6d4dd34d78c5090c0e916bfaedc3\"");
+    }
+    match (op.name(), status) {
+        ("handle.create", 201) => headers.push("location", format!("/handles/{}", PARAMETERS[3].1)),
+        ("handle.session.get" | "handle.session.put", 200 | 201) => headers.push("content-location", SESSION_PATH),
+        _ => {}
+    }
+    edit(&mut headers, lines);
+    Response::new(status, headers, body)
+}
+
+fn document(text: &str) -> String {
+    let Some((name, patch)) = text.strip_prefix('@').map(|text| text.split_once(' ').unwrap_or((text, "{}"))) else {
+        return text.to_owned();
+    };
+    let base = match name {
+        "session" => SESSION.to_owned(),
+        "large" => SESSION.replace("\"connectivity\": true,", "\"large\": true,").replace("\"0\": {", "\"me\": {"),
+        "handle" => HANDLE.replace("$ref", REFERENCE),
+        _ => panic!("no document {name}"),
+    };
+    let mut document: Value = serde_json::from_str(&base).unwrap();
+    merge(&mut document, serde_json::from_str(patch).unwrap());
+    document.to_string()
+}
+
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let members = target.as_object_mut().unwrap();
+    for (name, value) in patch {
+        if value.is_null() {
+            members.shift_remove(&name);
+        } else {
+            merge(members.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+const PARAMETERS: [(&str, &str); 6] = [
+    ("{scid}", "097d0100-e05c-4d37-8420-46f1169056cf"),
+    ("{template}", "LobbySession"),
+    ("{session}", "9F9D4697-0311-449D-8CA3-70BAA1667066"),
+    ("{handle}", "ef187fbe-3ed8-4c32-a9d6-2964ec47358d"),
+    ("{index}", "4"),
+    ("{server}", "matchmaking"),
+];
+
+const SESSION_PATH: &str = "/serviceconfigs/097d0100-e05c-4d37-8420-46f1169056cf/sessionTemplates/LobbySession\
+                            /sessions/9F9D4697-0311-449D-8CA3-70BAA1667066";
+
+const REFERENCE: &str = r#"{"scid": "097d0100-e05c-4d37-8420-46f1169056cf", "templateName": "LobbySession",
+    "name": "9F9D4697-0311-449D-8CA3-70BAA1667066"}"#;
+
+const SESSION: &str = r#"{
+  "contractVersion": 107,
+  "branch": "17a13f76-1ba5-44a5-92c9-5c22196ddbc4",
+  "changeNumber": 3,
+  "correlationId": "8d050174-412b-4d51-a29b-d55a34edfdb7",
+  "startTime": "2026-11-01T10:00:00.5180901Z",
+  "constants": {
+    "system": {
+      "version": 1,
+      "maxMembersCount": 8,
+      "visibility": "open",
+      "capabilities": {"connectivity": true, "connectionRequiredForActiveMembers": true},
+      "sessionEmptyTimeout": 0
+    },
+    "custom": {}
+  },
+  "properties": {"system": {"turn": []}, "custom": {}},
+  "members": {
+    "0": {
+      "next": 1,
+      "joinTime": "2026-11-01T10:00:00Z",
+      "gamertag": "player one",
+      "deviceToken": "0f795505a7f6cd8e76d89dc49c4ce278",
+      "activeTitleId": "896928775",
+      "constants": {"system": {"xuid": "7000000000000001", "index": 0}, "custom": {}},
+      "properties": {
+        "system": {"active": true, "connection": "85b40569-7cb3-45c6-b167-48536a6e2174"},
+        "custom": {}
+      }
+    }
+  },
+  "membersInfo": {"first": 0, "next": 1, "count": 1, "accepted": 1, "active": 1},
+  "servers": {}
+}"#;
+
+const HANDLE: &str = r#"{
+  "id": "ef187fbe-3ed8-4c32-a9d6-2964ec47358d",
+  "type": "activity",
+  "version": 1,
+  "sessionRef": $ref,
+  "titleId": "896928775",
+  "ownerXuid": "7000000000000001",
+  "createTime": "2026-11-01T10:00:01.2Z"
+}"#;

@@ -1,0 +1,213 @@
+//! Findings: one broken rule at one place, collected without bound on effort, reported within a bound.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::catalogue;
+use super::rule::Rule;
+use crate::json::{Doc, Node};
+
+/// One violation of one rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule that is broken.
+    pub rule: &'static Rule,
+    /// Where.
+    pub place: Place,
+    /// What stands there.
+    pub message: String,
+}
+
+/// Where in an exchange a finding is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The request's verb or target.
+    Target,
+    /// A request header, by lower-case name.
+    Header(String),
+    /// The request body; a JSON pointer.
+    Body(String),
+    /// The answer's status.
+    Status,
+    /// An answer header, by lower-case name.
+    AnswerHeader(String),
+    /// The answer body; a JSON pointer.
+    AnswerBody(String),
+}
+
+impl Place {
+    pub(super) fn header(name: &str) -> Self {
+        Self::Header(name.to_owned())
+    }
+
+    pub(super) fn body(pointer: &str) -> Self {
+        Self::Body(pointer.to_owned())
+    }
+
+    pub(super) fn answer_header(name: &str) -> Self {
+        Self::AnswerHeader(name.to_owned())
+    }
+
+    pub(super) fn answer_body(pointer: &str) -> Self {
+        Self::AnswerBody(pointer.to_owned())
+    }
+
+    /// The JSON pointer of a place in a body.
+    pub fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::Body(pointer) | Self::AnswerBody(pointer) => Some(pointer),
+            _ => None,
+        }
+    }
+
+    /// Places in the order a reader of the exchange meets them.
+    fn rank(&self, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> (u8, usize) {
+        match self {
+            Self::Target => (0, 0),
+            Self::Header(_) => (1, 0),
+            Self::Body(pointer) => (2, offset(request, pointer)),
+            Self::Status => (3, 0),
+            Self::AnswerHeader(_) => (4, 0),
+            Self::AnswerBody(pointer) => (5, offset(answer, pointer)),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target => f.write_str("target"),
+            Self::Header(name) => write!(f, "header {name}"),
+            Self::Body(pointer) if pointer.is_empty() => f.write_str("body"),
+            Self::Body(pointer) => write!(f, "body {pointer}"),
+            Self::Status => f.write_str("status"),
+            Self::AnswerHeader(name) => write!(f, "answer header {name}"),
+            Self::AnswerBody(pointer) if pointer.is_empty() => f.write_str("answer body"),
+            Self::AnswerBody(pointer) => write!(f, "answer body {pointer}"),
+        }
+    }
+}
+
+/// Findings as checks make them.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Finding>);
+
+impl Findings {
+    pub(super) fn add(&mut self, id: &str, place: Place, message: impl Into<String>) {
+        let known = catalogue::rule(id);
+        debug_assert!(known.is_some(), "no rule is called {id}");
+        if let Some(rule) = known.filter(|_| self.0.len() < COLLECTED_AT_MOST) {
+            self.0.push(Finding { rule, place, message: message.into() });
+        }
+    }
+
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|finding| finding.rule.id == id)
+    }
+
+    /// Drops what other findings say already.
+    pub(super) fn without(mut self, other: &Self) -> Self {
+        self.0.retain(|finding| !other.0.iter().any(|one| one.rule == finding.rule && one.place == finding.place));
+        self
+    }
+
+    pub(super) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    pub(super) fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.0.retain(keep);
+    }
+
+    /// The findings in document order, one per rule and place, bounded.
+    pub(super) fn finish(self, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> Vec<Finding> {
+        let mut found = self.0;
+        found.sort_by_cached_key(|finding| {
+            (finding.place.rank(request, answer), finding.rule.id, finding.place.clone(), finding.message.clone())
+        });
+        found.dedup_by(|later, first| later.rule == first.rule && later.place == first.place);
+        found.truncate(REPORTED_AT_MOST);
+        found
+    }
+}
+
+/// Where the value a pointer names starts; the text's end when it names none.
+fn offset(doc: Option<&Doc<'_>>, pointer: &str) -> usize {
+    let Some(doc) = doc else {
+        return 0;
+    };
+    let mut node = doc.root();
+    for step in pointer.split('/').skip(1) {
+        match child(node, &step.replace("~1", "/").replace("~0", "~")) {
+            Some(next) => node = next,
+            None => return usize::MAX,
+        }
+    }
+    node.span().start
+}
+
+fn child<'d>(node: Node<'d>, step: &str) -> Option<Node<'d>> {
+    node.get(step).or_else(|| node.items().nth(step.parse().ok()?))
+}
+
+/// A value as a message shows it: short, on one line.
+pub(super) fn shown(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::String(text) => quoted(text),
+        other => other.to_string(),
+    }
+}
+
+/// Text as a message shows it: quoted, short, on one line.
+pub(super) fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN_CHARACTERS).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+const SHOWN_CHARACTERS: usize = 60;
+
+/// Most findings reported for one exchange and direction.
+pub const REPORTED_AT_MOST: usize = 100;
+
+/// Most findings collected before they are put in order.
+const COLLECTED_AT_MOST: usize = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn document_order_then_rule_and_no_repeats() {
+        let doc = Doc::parse(br#"{"b":{"x":1},"a":[1,2]}"#).unwrap();
+        let mut findings = Findings::default();
+        findings.add("json-malformed", Place::body("/a/1"), "");
+        findings.add("json-not-object", Place::body("/b/x"), "");
+        findings.add("json-malformed", Place::body("/b/x"), "one");
+        findings.add("json-malformed", Place::body("/b/x"), "two");
+        findings.add("path-unknown", Place::Target, "");
+        let order: Vec<String> = findings
+            .finish(Some(&doc), None)
+            .iter()
+            .map(|found| format!("{} {}", found.place, found.rule.id))
+            .collect();
+        let expected = [
+            "target path-unknown",
+            "body /b/x json-malformed",
+            "body /b/x json-not-object",
+            "body /a/1 json-malformed",
+        ];
+        assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn values_are_shown_short_and_on_one_line() {
+        assert_eq!(quoted("a\nb"), "`a\\nb`");
+        assert!(quoted(&"x".repeat(500)).len() < 80);
+    }
+}

@@ -1,0 +1,46 @@
+//! String formats the schemas name: shapes a pattern says badly.
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use crate::mpsd::name;
+
+/// Every format: its name in the schemas, and when a string has it.
+pub(super) const FORMATS: [(&str, fn(&str) -> bool); 5] = [
+    ("xuid", name::is_xuid),
+    ("guid", name::is_guid),
+    ("base64", is_base64),
+    ("title-id", is_title_id),
+    ("invite-context", fits_invite),
+];
+
+fn is_base64(text: &str) -> bool {
+    // Clients end with or without `=`, and some with stray bits.
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(&STANDARD, lenient).decode(text).is_ok()
+}
+
+fn is_title_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u32>().is_ok()
+}
+
+/// True for a context of at most 256 characters once it is URI-encoded.
+fn fits_invite(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~!'()*".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { 1 } else { 3 }).sum::<usize>() <= 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_hold_for_what_they_name() {
+        assert!(is_base64("") && is_base64("ryY=") && is_base64("ryY") && !is_base64("zzz*"));
+        assert!(is_title_id("896928775") && !is_title_id("abc") && !is_title_id("4294967296"));
+        assert!(fits_invite(&"a".repeat(256)) && !fits_invite(&"ü".repeat(43)));
+    }
+}
