@@ -2,9 +2,10 @@
 
 use super::line::LineBody;
 use super::record::{Circumstances, HttpRecord, Mark, Timing};
-use super::{AliasClass, Cassette, Record, WireBytes};
+use super::{Cassette, Record, WireBytes};
 use crate::exchange::{Answer, Protocol};
 use crate::message::{Headers, Request, Response};
+use crate::slot::alias::AliasClass;
 
 /// The names that sealing takes out of a recording.
 pub(super) struct Names {

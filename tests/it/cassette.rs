@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use tapdeck::cassette::alias::{AliasClass, canonical};
 use tapdeck::cassette::seal::{seal, write_sealed};
 use tapdeck::cassette::{
     Cassette, Circumstances, HttpRecord, LineBody, Mark, Record, Seal, Timing, Verdict, View, WireBytes, fmt, fsck,
@@ -15,6 +14,7 @@ use tapdeck::cassette::{
 use tapdeck::engine::journal::Journal;
 use tapdeck::exchange::{Answer, Protocol};
 use tapdeck::message::{Body, Coding, Headers, Request, Response};
+use tapdeck::slot::alias::{AliasClass, canonical};
 
 /// The calls of the script: which player makes it, and the bytes that come back.
 fn script() -> Vec<(usize, Response)> {

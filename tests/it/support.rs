@@ -20,10 +20,11 @@ use hyper_util::server::conn::auto::Builder;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tapdeck::client::{Client, Way};
-use tapdeck::engine::{Engine, Source};
+use tapdeck::engine::{Enforce, Engine, Source};
 use tapdeck::exchange::Protocol;
 use tapdeck::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
 use tapdeck::message::{Body, Headers, Response};
+use tapdeck::redact::Redactor;
 use tapdeck::upstream::wire::{Payload, header_map, headers_of, read_whole};
 use tapdeck::upstream::{self, Dialler, Route, Upstream, tls};
 use tempfile::TempDir;
@@ -300,7 +301,7 @@ impl Setup {
 }
 
 fn engine(upstream: Upstream) -> Arc<Engine> {
-    Arc::new(Engine::new(Source::Upstream(upstream)))
+    Engine::new(Source::Upstream(upstream), Arc::new(Redactor::new(1)), None, Enforce::Report)
 }
 
 /// A running proxy.
