@@ -2,9 +2,9 @@
 //!
 //! It is an upstream where there is no Xbox Live, and the thing the rest of tapdeck is tested against. An answer
 //! depends on the seed, the clock and the requests before it, on nothing else: every value a server makes up is drawn
-//! by entity and number, and every map is ordered. What the documents leave open is decided in [`policy`], by name.
+//! by entity and number, and every map is ordered. What the documents leave open is decided in `policy`, by name.
 //!
-//! A write is read into an [`intent`], applied to a draft by [`merge`], and stored only when nothing refused it.
+//! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it.
 
 mod access;
 mod birth;

@@ -66,11 +66,7 @@ impl<'a> Visitor<'a> {
 
     /// Allows a write by somebody who is not a member and does not become one.
     pub(super) fn may_write(&self, session: &Session) -> Result<(), Refusal> {
-        let is_open = visibility(session) == Visibility::Open && self.passes(session, "joinRestriction");
-        if policy::NONMEMBER_WRITE && is_open && !session.properties.system.flag("closed") {
-            return Ok(());
-        }
-        Err(self.refusal(session))
+        if policy::NONMEMBER_WRITE { self.may_join(session) } else { Err(self.refusal(session)) }
     }
 
     /// Allows a newcomer in.

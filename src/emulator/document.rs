@@ -57,16 +57,16 @@ fn shown_properties(session: &Session, names: Names) -> Bag {
 
 fn members(session: &Session, reader: &str) -> Object {
     let mut out = Object::new();
+    let is_large = session.can("large");
     let initializes = session.constants.system.raw("memberInitialization").is_some();
     let turn = session.properties.system.numbers("turn");
     let nexts = session.members.keys().skip(1).copied().chain([session.next]);
     for ((index, member), next) in session.members.iter().zip(nexts) {
-        let object = || member_object(*index, next, member, &turn, initializes);
-        match session.can("large") {
-            true if member.xuid == reader => out.object("me", object()),
-            true => {}
-            false => out.object(&index.to_string(), object()),
+        if is_large && member.xuid != reader {
+            continue;
         }
+        let name = if is_large { "me".to_owned() } else { index.to_string() };
+        out.object(&name, member_object(*index, next, member, &turn, initializes));
     }
     out
 }

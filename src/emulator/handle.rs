@@ -140,10 +140,10 @@ impl Handles {
 
     /// Adds a handle; a new activity replaces the player's last.
     pub(super) fn add(&mut self, handle: Handle) {
-        if matches!(handle.kind, Kind::Activity) {
-            if let Some(last) = self.activities.insert(handle.owner.clone(), handle.id.clone()) {
-                self.remove(&last);
-            }
+        if matches!(handle.kind, Kind::Activity)
+            && let Some(last) = self.activities.insert(handle.owner.clone(), handle.id.clone())
+        {
+            self.remove(&last);
         }
         self.by_session.entry(handle.target.key()).or_default().insert(handle.id.clone());
         self.by_id.insert(handle.id.clone(), handle);
@@ -167,7 +167,7 @@ impl Handles {
     }
 
     /// Drops what a change of the session leaves without ground: activities of players no longer active in it, and
-    /// transfer handles to a session that has ended. Invites outlive it until they expire.
+    /// handles into a session that has ended.
     pub(super) fn sweep(&mut self, key: &str, session: Option<&Session>) {
         let ids: Vec<String> = self.by_session.get(key).into_iter().flatten().cloned().collect();
         for id in ids {
@@ -176,7 +176,7 @@ impl Handles {
                     session.and_then(|session| session.member(&handle.owner)).is_some_and(|member| member.is_active())
                 }
                 Kind::Transfer { .. } => session.is_some(),
-                Kind::Invite { .. } => true,
+                Kind::Invite { .. } => policy::INVITE_OUTLIVES_SESSION || session.is_some(),
             });
             if !stands {
                 self.remove(&id);

@@ -65,7 +65,7 @@ impl Desk<'_> {
     }
 
     /// The handle itself.
-    pub(super) fn show_handle(&mut self, operation: &Operation) -> Result<Response, Refusal> {
+    pub(super) fn show_handle(&self, operation: &Operation) -> Result<Response, Refusal> {
         Ok(reply::uncached(reply::json(200, self.find(operation)?.json())))
     }
 
@@ -76,7 +76,7 @@ impl Desk<'_> {
             return Err(Refusal::Forbidden("The handle belongs to another user."));
         }
         self.store.handles.remove(&handle.id);
-        Ok(reply::uncached(reply::empty(204)))
+        Ok(reply::uncached(reply::empty(policy::HANDLE_DELETED)))
     }
 
     /// The session a handle stands for, and what the handle lets the caller do there.
@@ -96,7 +96,7 @@ impl Desk<'_> {
         Ok(Target { location: Some(handle.target.path()), reference: handle.target, way })
     }
 
-    fn find(&mut self, operation: &Operation) -> Result<Handle, Refusal> {
+    fn find(&self, operation: &Operation) -> Result<Handle, Refusal> {
         let id = operation.param(ParamName::Handle);
         if !is_guid(id) || id.bytes().all(|byte| matches!(byte, b'0' | b'-')) {
             return Err(Refusal::invalid("The path holds no valid handle id."));

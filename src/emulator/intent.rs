@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::policy;
 use super::refusal::Refusal;
 use crate::json::{Doc, Kind, Node};
 use crate::mpsd::bag::{Custom, Delta, Fields};
@@ -181,7 +182,7 @@ fn delta(node: Node<'_>, place: Place, path: &str) -> Result<Delta, Refusal> {
 }
 
 fn roles(node: Node<'_>, path: &str) -> Result<Fields, Refusal> {
-    for (key, value) in entries(node, path)? {
+    for (key, value) in few(entries(node, path)?, path)? {
         if !is_role_name(&key) {
             return Err(Misfit::new(path, &key, "is no role type name").into());
         }
@@ -193,7 +194,7 @@ fn roles(node: Node<'_>, path: &str) -> Result<Fields, Refusal> {
 }
 
 fn role_types(node: Node<'_>) -> Result<Fields, Refusal> {
-    for (name, role_type) in entries(node, "roleTypes")? {
+    for (name, role_type) in few(entries(node, "roleTypes")?, "roleTypes")? {
         if !is_role_name(&name) {
             return Err(Misfit::new("roleTypes", &name, "is no role type name").into());
         }
@@ -208,7 +209,7 @@ fn role_type_fits(name: &str, node: Node<'_>) -> Result<(), Refusal> {
         let fits = match key.as_str() {
             "ownerManaged" => value.kind() == Kind::Bool,
             "mutableRoleSettings" => value.items().all(|item| item.kind() == Kind::String),
-            "roles" => value.members().all(|(role, settings)| role_fits(role, settings)),
+            "roles" => few(entries(value, &place)?, &place)?.iter().all(|(role, settings)| role_fits(role, *settings)),
             _ => return Err(Misfit::new(&place, &key, "is not known").into()),
         };
         if !fits {
@@ -219,12 +220,12 @@ fn role_type_fits(name: &str, node: Node<'_>) -> Result<(), Refusal> {
 }
 
 /// A role's settings: nothing but whole numbers for `max` and `target`.
-fn role_fits(role: Node<'_>, settings: Node<'_>) -> bool {
+fn role_fits(role: &str, settings: Node<'_>) -> bool {
     let is_count =
         |value: Node<'_>| value.number().is_some_and(|text| text.parse::<u32>().is_ok_and(|count| count > 0));
     let is_setting = |key: Node<'_>| key.str().is_some_and(|name| name == "max" || name == "target");
     settings.kind() == Kind::Object
-        && role.str().is_some_and(|name| is_role_name(&name))
+        && is_role_name(role)
         && settings.members().all(|(key, value)| is_setting(key) && is_count(value))
 }
 
@@ -240,6 +241,14 @@ fn entries<'d>(node: Node<'d>, place: &str) -> Result<Vec<(String, Node<'d>)>, M
     match entries.iter().find(|(key, _)| !seen.insert(key.as_str())) {
         Some((key, _)) => Err(Misfit::new(place, key, "is named twice")),
         None => Ok(entries),
+    }
+}
+
+/// The same entries, unless they are more than roles can be.
+fn few<'d>(entries: Vec<(String, Node<'d>)>, place: &str) -> Result<Vec<(String, Node<'d>)>, Misfit> {
+    match entries.len() <= policy::ROLE_LIMIT {
+        true => Ok(entries),
+        false => Err(Misfit { place: place.to_owned(), fault: "has too many entries" }),
     }
 }
 
@@ -269,6 +278,7 @@ mod tests {
             (r#"{"members":{"me":{"gamertag":"x"}}}"#, "members.me.gamertag is not known"),
             (r#"{"members":{"me":{"roles":{"class":"Healer"}}}}"#, "members.me.roles.class is no role name"),
             (r#"{"roleTypes":{"a":{"roles":{"b":{"max":0}}}}}"#, "roleTypes.a.roles is not of its documented form"),
+            (r#"{"roleTypes":{"a":{"roles":{"b":{},"b":{}}}}}"#, "roleTypes.a.b is named twice"),
             (r#"{"properties":null}"#, "properties is not an object"),
         ] {
             assert!(refused(body).contains(part), "{body}: {}", refused(body));

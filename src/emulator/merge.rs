@@ -5,6 +5,8 @@
 mod member;
 mod settle;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::access::Visitor;
@@ -252,9 +254,19 @@ fn same_constants(stored: &Bag, sent: &Delta) -> Result<(), Refusal> {
 
 /// The first field sent that is not what is stored; `null` stands for absent.
 fn differing<'a>(stored: &Fields, sent: &'a Fields) -> Option<&'a str> {
-    let stands = |name: &str, value: &str| match stored.raw(name) {
-        Some(stored) => same_value(stored, value),
-        None => value == "null",
+    let (stored, sent) = (by_name(stored), by_name(sent));
+    let stands = |name: &str, values: &[&str]| match stored.get(name) {
+        Some(stored) => stored.len() == values.len() && stored.iter().zip(values).all(|(a, b)| same_value(a, b)),
+        None => values.last() == Some(&"null"),
     };
-    sent.iter().find(|(name, value)| !stands(name, value)).map(|(name, _)| name)
+    sent.into_iter().find(|(name, values)| !stands(name, values)).map(|(name, _)| name)
+}
+
+/// Every value of each name: a title's own JSON may repeat names.
+fn by_name(fields: &Fields) -> BTreeMap<&str, Vec<&str>> {
+    let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, value) in fields.iter() {
+        named.entry(name).or_default().push(value);
+    }
+    named
 }

@@ -1,6 +1,21 @@
 //! The choices the documents leave open, each a named value: a mismatch with the real service is a change here.
 //!
-//! Sources and alternatives: mpsd-behaviour §1-2 (marked DECIDE there) and §9.
+//! Sources and alternatives: mpsd-behaviour §1-2 (marked DECIDE there) and §9. Some choices are a rule, not a value:
+//!
+//! * **no-change**: a write that changes nothing keeps change number and entity tag (`write`).
+//! * **first-sight**: what a body shows to be wrong is 400, what only the session shows is 409 (`intent`, `merge`).
+//! * **full**: joining a full session is 409; closed, locked or restricted is 403 (`merge`, `access`).
+//! * **unmet**: a 412 carries the session only when an entity tag differs (`precondition`).
+//! * **both-conditions**: `If-Match` together with `If-None-Match` on a write is 400 (`precondition`).
+//! * **whole-session**: an element's write answers with the whole session (`write`).
+//! * **handle-body**: `GET /handles/{id}` answers with the handle (`handling`).
+//! * **bearer-invite**: whoever holds an invite's id may use it; xuids are not verifiable here (`handling`).
+//! * **transfer-way**: a transfer handle passes visibility and restriction, never `closed` (`access`).
+//! * **nameless-activity**: an activity without a session name gets one, and no membership check (`handling`).
+//! * **device**: an IP address stands for a device, so that players on one machine are `local` (`access`).
+//! * **stated-xuid**: the first xuid a user states is believed, a different later one ignored (`people`).
+//! * **custom-merge**: `custom` merges one level deep, as `system` does (`mpsd::bag`).
+//! * **content-type**: not looked at; that is the contract check's business.
 
 use std::time::Duration;
 
@@ -29,6 +44,15 @@ pub(super) const NONMEMBER_WRITE: bool = true;
 
 /// With `hasOwners`, an owner may remove a member by index, as a server may.
 pub(super) const OWNER_KICK: bool = true;
+
+/// What an element's write or delete answers when the element is gone by it while the session stays.
+pub(super) const ELEMENT_GONE: u16 = 204;
+
+/// What deleting a handle answers; clients also know 200.
+pub(super) const HANDLE_DELETED: u16 = 204;
+
+/// An invite handle stays when its session ends, until it expires: a handle may stand for no session.
+pub(super) const INVITE_OUTLIVES_SESSION: bool = true;
 
 /// The `inactiveRemovalTimeout` of a session whose creator and template left it open, by the creator's contract.
 pub(super) const fn inactive_default(names: Names) -> u64 {
@@ -65,7 +89,10 @@ pub(super) const LARGE_DOCUMENT_LIMIT: usize = 64 << 20;
 /// An invite's `context`, percent-encoded.
 pub(super) const CONTEXT_LIMIT: usize = 256;
 
-/// Session names and template names.
+/// Role types of a session, roles of a type, and roles of a member; the SDKs stop at one type.
+pub(super) const ROLE_LIMIT: usize = 100;
+
+/// Session names and template names, in characters.
 pub(super) const NAME_LIMIT: usize = 100;
 
 /// Session names, handles and players remembered, each; beyond that new ones get 503.

@@ -71,7 +71,7 @@ impl Desk<'_> {
     }
 
     /// The session as the write would have it.
-    fn draft(&mut self, write: &Write<'_>, before: Option<&Session>, template: &Template) -> Result<Session, Refusal> {
+    fn draft(&self, write: &Write<'_>, before: Option<&Session>, template: &Template) -> Result<Session, Refusal> {
         let current = before.map(|session| etag(session, self.dice));
         if let Some(session) = before {
             let visitor = Visitor::new(&write.caller, write.target.way, session, &self.store.people);
@@ -133,7 +133,7 @@ impl Desk<'_> {
             }
         }
         if write.element == Element::Me && draft.index_of(&write.caller.xuid).is_none() {
-            return Ok(reply::uncached(reply::empty(204)));
+            return Ok(reply::uncached(reply::empty(policy::ELEMENT_GONE)));
         }
         let body = document(&draft, &write.caller.xuid, write.contract);
         Ok(reply::tagged(reply::json(status, body), &etag(&draft, self.dice)))

@@ -196,7 +196,7 @@ impl Fields {
     /// A field that is an object, as fields of its own; empty when it is anything else.
     pub fn inner(&self, name: &str) -> Self {
         let parse = |doc: Doc<'_>| Self::of(doc.root());
-        self.raw(name).and_then(|raw| Doc::parse(raw.as_bytes()).ok()).map(|doc| parse(doc)).unwrap_or_default()
+        self.raw(name).and_then(|raw| Doc::parse(raw.as_bytes()).ok()).map(parse).unwrap_or_default()
     }
 
     /// Names and texts, in order.

@@ -1,3 +1,5 @@
+//! Handles from the outside: invites, activities, transfers.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is refused, with which status and in which form.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Sessions from the outside: creating, joining, merging, leaving.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What never varies: number text, server-made values, the shape clients parse, survival of any body.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -23,6 +25,9 @@ fn custom_values_come_back_as_they_were_sent() {
 #[test]
 fn custom_need_not_be_an_object() {
     let world = World::new();
+    let repeated = r#"{"constants":{"custom":{"k":1,"k":2}},"members":{"me":{}}}"#;
+    world.call(&put(&session("lobby", "L0"), 'a', repeated)).is(201);
+    world.call(&put(&session("lobby", "L0"), 'a', repeated)).is(200);
     let body = r#"{"constants":{"custom":"Hello"},"properties":{"custom":[1]},"members":{"me":{"constants":{"custom":"Hi"}}}}"#;
     let created = world.call(&put(&session("lobby", "L1"), 'a', body)).is(201);
     assert_eq!((created.at("/constants/custom"), created.at("/properties/custom")), (json!("Hello"), json!([1])));
@@ -37,6 +42,22 @@ fn the_same_calls_get_the_same_bytes() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
+}
+
+#[test]
+fn threads_may_share_one_emulator() {
+    let world = World::new();
+    lobby(&world);
+    let write = |user: char| {
+        for n in 0..20 {
+            let body = format!(r#"{{"properties":{{"custom":{{"{user}{n}":{n}}}}}}}"#);
+            world.call(&put(&session("lobby", "L1"), user, &body)).is(200);
+        }
+    };
+    std::thread::scope(|scope| ['a', 'b', 'c'].map(|user| scope.spawn(move || write(user))).map(drop));
+    let after = world.call(&get(&session("lobby", "L1"), 'a'));
+    assert_eq!(after.at("/changeNumber"), 61);
+    assert_eq!(after.at("/properties/custom").as_object().unwrap().len(), 61);
 }
 
 #[test]
