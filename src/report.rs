@@ -80,13 +80,13 @@ impl Report {
     }
 }
 
-/// Merges repeats into their first: same rule, lane, operation and place. Numbers in a pointer count as one place.
+/// Merges repeats into their first: same rule, lane, operation and place.
 pub fn merge(findings: &[Located]) -> Vec<Located> {
     let mut merged: Vec<Located> = Vec::new();
-    let mut first: BTreeMap<(&str, &str, &str, String), usize> = BTreeMap::new();
+    let mut first: BTreeMap<(&str, &str, &str, &Place), usize> = BTreeMap::new();
     for located in findings {
         let rule = located.finding.rule.id;
-        let key = (rule, located.lane.as_str(), located.op.as_str(), place_kind(&located.finding.place));
+        let key = (rule, located.lane.as_str(), located.op.as_str(), &located.finding.place);
         match first.get(&key) {
             Some(at) => merged[*at].count += located.count,
             None => {
@@ -96,13 +96,6 @@ pub fn merge(findings: &[Located]) -> Vec<Located> {
         }
     }
     merged
-}
-
-/// A place without the indices in its pointer: the second member's fault is the first one's again.
-fn place_kind(place: &Place) -> String {
-    let text = place.to_string();
-    let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
-    text.split('/').map(|step| if is_index(step) { "*" } else { step }).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
@@ -180,10 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn places_that_differ_by_an_index_merge() {
+    fn only_repeats_merge() {
         let of = |pointer: &str| located(1, "turn-index-range", Place::Body(pointer.to_owned()));
-        let merged = merge(&[of("/properties/system/turn/0"), of("/properties/system/turn/1"), of("/x/y")]);
-        assert_eq!(merged.iter().map(|one| one.count).collect::<Vec<_>>(), [2, 1]);
+        let mut other = of("/a");
+        other.lane = "host".to_owned();
+        let merged = merge(&[of("/a"), of("/b"), of("/a"), other, of("/a")]);
+        assert_eq!(merged.iter().map(|one| one.count).collect::<Vec<_>>(), [3, 1, 1]);
+        assert_eq!(merged[0].exchange, 1);
     }
 
     #[test]

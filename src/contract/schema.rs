@@ -125,7 +125,7 @@ impl Schema {
         let pointer = error.instance_path().as_str();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                for name in unexpected {
+                for name in unexpected.iter().take(ERRORS_AT_MOST) {
                     let message = format!("{} is no member the documents know here", super::finding::quoted(name));
                     findings.add(rule, place(&join_pointer(pointer, name)), message);
                 }
