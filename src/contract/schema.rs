@@ -10,7 +10,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use super::finding::{Findings, Place, shown};
-use super::format;
+use super::format::FORMATS;
 use crate::json::join_pointer;
 use crate::mpsd::Op;
 
@@ -112,7 +112,7 @@ impl Schema {
     fn compile(source: &Source) -> Self {
         let text = source.merged().expect("the schema files are JSON");
         let options = jsonschema::draft202012::options().should_validate_formats(true);
-        let options = format::FORMATS.iter().fold(options, |options, (name, holds)| options.with_format(*name, *holds));
+        let options = FORMATS.iter().fold(options, |options, format| options.with_format(format.name, format.holds));
         let validator = options.build(&text).expect("the schemas are valid");
         Self { text, validator }
     }
@@ -125,7 +125,7 @@ impl Schema {
         let pointer = error.instance_path().as_str();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                for name in unexpected {
+                for name in unexpected.iter().take(ERRORS_AT_MOST) {
                     let message = format!("{} is no member the documents know here", super::finding::quoted(name));
                     findings.add(rule, place(&join_pointer(pointer, name)), message);
                 }

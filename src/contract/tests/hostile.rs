@@ -151,3 +151,22 @@ fn an_opaque_body_is_left_alone() {
     assert!(call.request.body.decoded().is_none());
     assert!(Contract::new().check_call(&call).is_empty());
 }
+
+#[test]
+fn a_long_name_is_not_repeated_without_end() {
+    let name = "x".repeat(400_000);
+    let many: Vec<String> = (0..300).map(|name| format!("\"n{name}\":1")).collect();
+    let found = findings(&format!("session.put\n\n{{\"servers\":{{\"{name}\":{{{}}}}}}}", many.join(",")));
+    assert_eq!(found.len(), 1 + 1);
+    let size: usize = found.iter().map(|finding| finding.place.to_string().len() + finding.message.len()).sum();
+    assert!(size < 10_000, "{size}");
+}
+
+#[test]
+fn many_containers_below_one_name_are_looked_through() {
+    let items = "[1],".repeat(100_000);
+    let body = format!("{{\"custom\":{{}},\"{}\":[{items}{{\"a\":1,\"a\":2}}]}}", "x".repeat(900));
+    let found = findings(&format!("session.put\n\n{body}"));
+    let ids: Vec<&str> = found.iter().map(|finding| finding.rule.id).collect();
+    assert!(ids.contains(&"json-duplicate-key"), "{ids:?}");
+}
