@@ -19,6 +19,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 
 use crate::redact::Redactor;
+use crate::report::Colour;
 pub use failure::{Code, Failure};
 
 /// A tape deck for MPSD, the Xbox Live Multiplayer Session Directory.
@@ -148,9 +149,10 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// True when colour would be seen as colour on standard output.
-fn wants_colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+/// Colour where it would be seen as colour.
+fn colour() -> Colour {
+    let is_seen = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if is_seen { Colour::Always } else { Colour::Never }
 }
 
 const EXAMPLES: &str = "\

@@ -7,10 +7,14 @@ mod rules;
 mod text;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub use rules::{rule_page, rules_list};
 
-use crate::contract::{Finding, Place, Severity};
+use crate::cassette::Cassette;
+use crate::contract::{Contract, Finding, Place, Severity};
+use crate::exchange::{Answer, Call};
+use crate::mpsd::Service;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub enum Colour {
 /// A finding with the exchange it was found in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
+    /// The file the exchange came from, if it came from one.
+    pub file: Option<String>,
     /// The exchange's ordinal.
     pub exchange: usize,
     /// The player's lane.
@@ -56,8 +62,6 @@ pub struct Located {
 /// Everything a report is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The file the exchanges came from, if they came from one.
-    pub file: Option<String>,
     /// How many exchanges were judged.
     pub exchanges: usize,
     /// What was found, in the order it was found.
@@ -65,6 +69,30 @@ pub struct Report {
 }
 
 impl Report {
+    /// Judges every exchange of a cassette and adds what is found.
+    pub fn add(&mut self, contract: &Contract, cassette: &Cassette, file: &str) {
+        let exchanges = cassette.entries.iter().filter_map(|entry| Some((entry.line, entry.record.http()?)));
+        for (at, (line, record)) in exchanges.enumerate() {
+            let request = record.request();
+            let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
+            let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, record.protocol, service, request);
+            let answer = Answer { outcome: record.outcome, response: record.response() };
+            let findings = contract.check_call(&call).into_iter().chain(contract.check_answer(&call, &answer));
+            self.findings.extend(findings.map(|finding| Located {
+                file: Some(file.to_owned()),
+                exchange: at + 1,
+                lane: record.lane.clone(),
+                op: call.resolution.name().to_owned(),
+                method: call.request.method.clone(),
+                target: call.request.target.clone(),
+                line: (line > 0).then_some(line),
+                finding,
+                count: 1,
+            }));
+            self.exchanges += 1;
+        }
+    }
+
     /// The report in a form. Repeats of one rule by one lane, operation and place are merged with a count.
     pub fn render(&self, format: Format, colour: Colour) -> String {
         let merged = merge(&self.findings);
@@ -80,13 +108,13 @@ impl Report {
     }
 }
 
-/// Merges repeats into their first: same rule, lane, operation and place.
+/// Merges repeats into their first: same file, rule, lane, operation and place.
 pub fn merge(findings: &[Located]) -> Vec<Located> {
     let mut merged: Vec<Located> = Vec::new();
-    let mut first: BTreeMap<(&str, &str, &str, &Place), usize> = BTreeMap::new();
+    let mut first: BTreeMap<(Option<&str>, &str, &str, &str, &Place), usize> = BTreeMap::new();
     for located in findings {
         let rule = located.finding.rule.id;
-        let key = (rule, located.lane.as_str(), located.op.as_str(), &located.finding.place);
+        let key = (located.file.as_deref(), rule, located.lane.as_str(), located.op.as_str(), &located.finding.place);
         match first.get(&key) {
             Some(at) => merged[*at].count += located.count,
             None => {
@@ -106,6 +134,7 @@ mod tests {
     fn located(exchange: usize, id: &str, place: Place) -> Located {
         let finding = Finding { rule: rule(id).unwrap(), place, message: "version 1 is below 104".to_owned() };
         Located {
+            file: Some("a.cassette.jsonl".to_owned()),
             exchange,
             lane: "player2".to_owned(),
             op: "session.put".to_owned(),
@@ -127,7 +156,7 @@ mod tests {
             located(3, "xuid-not-string", body("/members/reserve_0")),
             located(4, "body-on-delete", body("")),
         ];
-        Report { file: Some("a.cassette.jsonl".to_owned()), exchanges: 14, findings }
+        Report { exchanges: 14, findings }
     }
 
     #[test]

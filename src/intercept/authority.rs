@@ -288,6 +288,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let race = || Authority::load_or_create(home.path()).unwrap().cert_der().clone();
         let seen: Vec<_> = std::thread::scope(|scope| {
+            #[expect(clippy::needless_collect, reason = "all race before the first is waited for")]
             let racers: Vec<_> = (0..8).map(|_| scope.spawn(race)).collect();
             racers.into_iter().map(|racer| racer.join().unwrap()).collect()
         });

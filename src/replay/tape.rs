@@ -227,10 +227,9 @@ impl Bindable {
             census.response(&exchange.response);
         }
         let classes = aliases.iter().filter_map(|(name, texts)| Some((AliasClass::named(name)?.class(), texts)));
-        let mut entries: Vec<(String, Class)> =
-            classes.flat_map(|(class, texts)| texts.iter().map(move |text| (text.clone(), class))).collect();
-        entries.extend(census.client_guids.into_iter().map(|guid| (guid, Class::Guid)));
-        let (texts, classes): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        let aliases = classes.flat_map(|(class, texts)| texts.iter().map(move |text| (text.clone(), class)));
+        let guids = census.client_guids.into_iter().map(|guid| (guid, Class::Guid));
+        let (texts, classes): (Vec<_>, Vec<_>) = aliases.chain(guids).unzip();
         let search =
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(texts);
         Self {

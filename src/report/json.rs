@@ -21,6 +21,7 @@ fn object(located: &Located) -> Value {
         "side": rule.side.as_str(),
         "place": located.finding.place.to_string(),
         "pointer": located.finding.place.pointer(),
+        "file": located.file,
         "exchange": located.exchange,
         "line": located.line,
         "lane": located.lane,

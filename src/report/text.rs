@@ -9,15 +9,15 @@ use crate::contract::Severity;
 pub(super) fn render(report: &Report, merged: &[Located], colour: Colour) -> String {
     let mut out = String::new();
     for located in merged {
-        line(&mut out, report.file.as_deref(), located, colour);
+        line(&mut out, located, colour);
     }
     summary(&mut out, report);
     out
 }
 
-fn line(out: &mut String, file: Option<&str>, located: &Located, colour: Colour) {
+fn line(out: &mut String, located: &Located, colour: Colour) {
     let rule = located.finding.rule;
-    if let Some((file, line)) = file.zip(located.line) {
+    if let Some((file, line)) = located.file.as_deref().zip(located.line) {
         let _ = write!(out, "{}:{line}: ", plain(file));
     }
     let _ = write!(

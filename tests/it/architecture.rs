@@ -80,7 +80,7 @@ fn is_function(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     let keywords = ["pub", "pub(super)", "pub(crate)", "const", "async"];
     let name = words.iter().skip_while(|word| keywords.contains(*word)).collect::<Vec<_>>();
-    name.first() == Some(&&"fn") && line.ends_with('{')
+    name.first() == Some(&&"fn") && line.ends_with(['{', '('])
 }
 
 /// A file's code without its tests and comments.
