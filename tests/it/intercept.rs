@@ -1,12 +1,13 @@
 //! Every way in, through real sockets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
 use tapdeck::demo::client::{Client, ClientError, Way};
 use tapdeck::exchange::Protocol;
-use tapdeck::intercept::Others;
+use tapdeck::intercept::{Limits, Others};
 use tapdeck::message::{Coding, Headers, Response, Scheme};
 use tapdeck::upstream::Route;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,6 +42,8 @@ async fn every_way_in_reaches_the_service() {
         let mut client = Client::connect(proxy.address, authority, way.clone(), protocol).await.unwrap();
         let answer = client.send("PUT", SESSION, &[("x-xbl-contract-version", "107")], b"{ \"b\": 2 }").await.unwrap();
         assert_eq!((answer.status, answer.body.wire().as_ref()), (201, b"{\"a\":1}".as_slice()), "{way:?}");
+        let names: Vec<_> = answer.headers.iter().map(|header| header.name.as_str()).collect();
+        assert_eq!(names, ["content-type", "content-length"], "{way:?}");
         let seen = service.seen().swap_remove(at);
         assert_eq!((seen.protocol, seen.method.as_str(), seen.target.as_str()), (protocol, "PUT", SESSION), "{way:?}");
         assert_eq!(seen.body, b"{ \"b\": 2 }".as_slice());
@@ -392,7 +395,8 @@ async fn a_first_stop_lets_running_calls_end() {
     let gate = Arc::new(Notify::new());
     let held = Arc::clone(&gate);
     let service = Service::start(move |_| Reaction::Hold(Arc::clone(&held), json(200, "{}"))).await;
-    let mut proxy = Setup::before(&service).start().await;
+    let limits = Limits { drain: Duration::from_secs(3600), ..Limits::default() };
+    let mut proxy = Setup { limits, ..Setup::before(&service) }.start().await;
     let idle = proxy.client(Protocol::H1).await;
     let mut client = proxy.client(Protocol::H2).await;
     let waiting = tokio::spawn(async move { client.send("GET", "/handles/1", &[], b"").await });
