@@ -14,7 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::support::{HOST, Reaction, Service, Setup, Verbatim, closed_port, gzipped, json, problem_code, rest};
+use crate::support::{
+    HOST, Reaction, Service, Setup, Verbatim, closed_port, gzipped, json, problem_code, rest, run, text,
+};
 
 const SESSION: &str = "/serviceconfigs/A/sessionTemplates/t/sessions/s?nocommit=true";
 const BOTH: [Protocol; 2] = [Protocol::H1, Protocol::H2];
@@ -88,6 +90,35 @@ async fn requests_without_a_body_stay_without_one() {
     assert_eq!((answer.status, answer.body.wire().len()), (204, 0));
     let raw = String::from_utf8(service.raw()).unwrap();
     assert!(!raw.contains("chunked"), "{raw}");
+}
+
+#[tokio::test]
+async fn a_client_that_expects_to_be_asked_is_asked() {
+    let service = Service::start(|_| echo()).await;
+    let proxy = Setup::before(&service).reverse().start().await;
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    let head =
+        "PUT /handles HTTP/1.1\r\nhost: x\r\nExpect: 100-continue\r\ncontent-length: 3\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"abc").await.unwrap();
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 201 "));
+    let seen = service.seen().swap_remove(0);
+    assert_eq!((seen.body.as_ref(), seen.headers.text("expect")), (b"abc".as_slice(), None));
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_itself_reached_over_tls_works_too() {
+    let service = Service::start(|_| echo()).await;
+    let proxy = Setup::before(&service).start().await;
+    let args = ["-sS", "--noproxy", "", "--proxytunnel", "--http2", "-o", "-", "-w", "|%{http_code}"];
+    let (address, root) = (format!("https://localhost:{}", proxy.address.port()), proxy.root_path());
+    let trust = ["--proxy", &address, "--proxy-cacert", text(&root), "--cacert", text(&root)];
+    let url = "https://sessiondirectory.xboxlive.com/handles/1";
+    let (ok, output) = run("curl", &[&args[..], &trust, &[url]].concat()).await;
+    assert!(ok && output == "{\"a\":1}|201", "{output}");
 }
 
 #[tokio::test]
