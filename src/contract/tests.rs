@@ -3,8 +3,13 @@
 mod clients;
 mod hostile;
 
+use std::sync::LazyLock;
+
 use super::example::Example;
 use super::*;
+
+/// Compiled once: the examples are many.
+static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::new);
 
 /// Rule ids of both directions, sorted, each once.
 fn broken(text: &str) -> Vec<&'static str> {
@@ -16,10 +21,9 @@ fn broken(text: &str) -> Vec<&'static str> {
 
 fn findings(text: &str) -> Vec<Finding> {
     let example = Example::read(text);
-    let contract = Contract::new();
-    let mut found = contract.check_call(&example.call);
+    let mut found = CONTRACT.check_call(&example.call);
     if let Some(answer) = &example.answer {
-        found.extend(contract.check_answer(&example.call, answer));
+        found.extend(CONTRACT.check_answer(&example.call, answer));
     }
     found
 }
