@@ -177,8 +177,9 @@ fn limits_hold_at_their_edges() {
             "session.get\n---\n200\n\n{capabilities} {{\"constants\": {{\"system\": {{\"maxMembersCount\": {count}}}}}}}"
         ))
     };
-    assert!(members(100, "@session").is_empty() && members(10_000, "@large").is_empty());
+    assert!(members(100, "@session").is_empty() && members(1000, "@large").is_empty());
     assert_eq!(members(101, "@session"), ["max-members-range"]);
+    assert_eq!(members(10_000, "@large"), ["max-members-disputed"]);
     assert_eq!(members(10_001, "@large"), ["max-members-range"]);
     let named = |length: usize| {
         let scid = "097d0100-e05c-4d37-8420-46f1169056cf";

@@ -17,6 +17,19 @@ pub(super) const RULES: &[Rule] = &[
         good: "session.put\n\n{\"constants\": {\"system\": {\"maxMembersCount\": 12}}}",
     },
     Rule {
+        id: "max-members-disputed",
+        severity: Info,
+        side: Client,
+        title: "maxMembersCount is past 1000",
+        requires: "One page allows large sessions 10000 members, others 1000",
+        fix: "Stay at 1000 unless the service is known to take more",
+        citation: "MPSD large sessions, MPSD details; discrepancies D07",
+        bad: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"large\": true}, \
+              \"maxMembersCount\": 1001}}}",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"large\": true}, \
+               \"maxMembersCount\": 1000}}}",
+    },
+    Rule {
         id: "constants-change",
         severity: Error,
         side: Client,
