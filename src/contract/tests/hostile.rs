@@ -16,9 +16,9 @@ fn call(method: &str, target: &str, headers: &[(String, String)], body: Vec<u8>)
     Call::new([127, 0, 0, 1].into(), 1, Protocol::H1, Service::Mpsd, request)
 }
 
-fn judge(contract: &Contract, call: &Call, status: u16, body: Vec<u8>) -> Vec<Finding> {
-    let mut found = contract.check_call(call);
-    found.extend(contract.check_answer(call, &Answer::answered(Response::new(status, Headers::new(), body))));
+fn judge(call: &Call, status: u16, body: Vec<u8>) -> Vec<Finding> {
+    let mut found = CONTRACT.check_call(call);
+    found.extend(CONTRACT.check_answer(call, &Answer::answered(Response::new(status, Headers::new(), body))));
     found
 }
 
@@ -106,10 +106,9 @@ proptest! {
         method in "[A-Z]{0,6}", target in "/?[a-z/?&=%~é]{0,40}", body: Vec<u8>, answer: Vec<u8>, status: u16,
         headers in prop::collection::vec(("[a-z-]{1,12}", "[ -~é]{0,20}"), 0..6),
     ) {
-        let contract = Contract::new();
         let call = call(&method, &target, &headers, body);
-        let found = judge(&contract, &call, status, answer.clone());
-        prop_assert_eq!(found, judge(&contract, &call, status, answer));
+        let found = judge(&call, status, answer.clone());
+        prop_assert_eq!(found, judge(&call, status, answer));
     }
 
     #[test]
@@ -119,9 +118,9 @@ proptest! {
     ) {
         let headers = [("x-xbl-contract-version".to_owned(), version.to_string())];
         let call = call(at.0, at.1, &headers, body.to_string().into_bytes());
-        let found = judge(&Contract::new(), &call, status, answer.to_string().into_bytes());
+        let found = judge(&call, status, answer.to_string().into_bytes());
         prop_assert!(found.len() <= 2 * REPORTED_AT_MOST);
-        let again = judge(&Contract::new(), &call, status, answer.to_string().into_bytes());
+        let again = judge(&call, status, answer.to_string().into_bytes());
         prop_assert_eq!(found, again);
     }
 }
