@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cassette;
+mod examples;
 mod hostile;
 mod intercept;
 mod support;
