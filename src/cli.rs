@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 use crate::redact::Redactor;
 use crate::report::Colour;
@@ -88,7 +89,8 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Code, Failure> {
     let redactor = Arc::new(Redactor::new(random_key()?));
-    log::start(&cli.log, Arc::clone(&redactor))?;
+    let usual = if matches!(cli.command, Command::Demo(_)) { LevelFilter::OFF } else { LevelFilter::INFO };
+    log::start(&cli.log, usual, Arc::clone(&redactor))?;
     match cli.command {
         Command::Demo(options) => session::block_on(demo::run(options)),
         Command::Record(options) => session::block_on(serve::record(options, redactor)),

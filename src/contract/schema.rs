@@ -133,7 +133,7 @@ impl Schema {
             ValidationErrorKind::Required { property } => {
                 findings.add(rule, place(pointer), format!("{} is missing", shown(property)));
             }
-            kind => findings.add(rule, place(pointer), describe(kind, error.instance())),
+            kind => findings.add(rule, place(pointer), describe(kind, error.instance(), rule)),
         }
     }
 
@@ -144,9 +144,13 @@ impl Schema {
     }
 }
 
-fn describe(kind: &ValidationErrorKind, value: &Value) -> String {
+fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
     let shown = shown(value);
     match kind {
+        // An object as such is never forbidden: it is its members that do not go together.
+        ValidationErrorKind::Not { .. } if value.is_object() => {
+            super::catalogue::rule(rule).map_or_else(|| "contradicts itself".to_owned(), |rule| rule.title.to_owned())
+        }
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),

@@ -6,4 +6,5 @@ mod cassette;
 mod examples;
 mod hostile;
 mod intercept;
+mod readme;
 mod support;
