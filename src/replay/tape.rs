@@ -60,6 +60,8 @@ impl Recorded {
 pub struct Tape {
     takes: Vec<Take>,
     lanes: Vec<String>,
+    /// The takes of each lane.
+    of_lane: Vec<Vec<usize>>,
     values: Bindable,
     versions: BTreeMap<String, Version>,
 }
@@ -127,7 +129,11 @@ impl Tape {
         let mut lanes: Vec<String> = Vec::new();
         let takes: Vec<Take> = recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &values)).collect();
         let versions = takes.iter().filter_map(version).collect();
-        Self { takes, lanes, values, versions }
+        let mut of_lane = vec![Vec::new(); lanes.len()];
+        for (at, take) in takes.iter().enumerate() {
+            of_lane[take.lane].push(at);
+        }
+        Self { takes, lanes, of_lane, values, versions }
     }
 
     /// Prepares a cassette.
@@ -142,6 +148,11 @@ impl Tape {
 
     pub(super) fn takes(&self) -> &[Take] {
         &self.takes
+    }
+
+    /// A lane's takes, in order.
+    pub(super) fn of_lane(&self, lane: usize) -> &[usize] {
+        self.of_lane.get(lane).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn values(&self) -> &Bindable {
