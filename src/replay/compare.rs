@@ -126,10 +126,11 @@ impl Comparison<'_> {
             }
             match (recorded.kind(), live.kind()) {
                 (Kind::Object, Kind::Object) => {
-                    for (name, left, right) in self.members(recorded, live, &pointer) {
+                    let pairs = self.members(recorded, live, &pointer);
+                    pending.extend(pairs.into_iter().rev().map(|(name, left, right)| {
                         let role = member_role(recorded, &name, role);
-                        pending.push((left, right, join_pointer(&pointer, &name), role));
-                    }
+                        (left, right, join_pointer(&pointer, &name), role)
+                    }));
                 }
                 (Kind::Array, Kind::Array) => {
                     let (left, right): (Vec<_>, Vec<_>) = (recorded.items().collect(), live.items().collect());
@@ -137,7 +138,7 @@ impl Comparison<'_> {
                         self.note_nodes(false, &pointer, recorded, live);
                         continue;
                     }
-                    let items = left.into_iter().zip(right).enumerate();
+                    let items = left.into_iter().zip(right).enumerate().rev();
                     pending.extend(items.map(|(at, (left, right))| (left, right, format!("{pointer}/{at}"), role)));
                 }
                 _ => {
