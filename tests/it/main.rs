@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic")]
 
 mod cassette;
+mod durable;
+mod fidelity;
 mod hostile;
 mod intercept;
+mod playback;
 mod support;
