@@ -144,6 +144,36 @@ fn a_kill_at_any_acknowledgement_loses_nothing_acknowledged() {
     assert!(kept.into_inner() >= KILLS * (KILLS + 1) / 2);
 }
 
+#[tokio::test]
+async fn an_interrupted_recording_is_sealed_and_plays() {
+    let home = TempDir::new().unwrap();
+    let cassette = home.path().join("take.cassette.json");
+    let deck = Deck::start(home.path(), &["record", "--upstream", "emulator", text(&cassette)]);
+    let root = fs::read_to_string(home.path().join("ca/cert.pem")).unwrap();
+    let mut noted = Vec::new();
+    let mut player = Player::connect(&deck, &root, "take-c0".into(), 0).await;
+    for _ in 0..7 {
+        noted.push(player.act().await.unwrap());
+    }
+    deck.interrupt();
+    let Ended { code, talk } = deck.ended();
+    assert!(code == Some(0) && talk.contains("sealed 7 exchanges in 1 lanes"), "{talk}");
+    assert!(talk.contains("this recording replays"), "{talk}");
+    assert!(!cassette.with_extension("jsonl").exists(), "the journal is sealed, and gone");
+    assert_kept(&cassette, &noted);
+
+    let deck = Deck::start(home.path(), &["replay", "--require-seal", text(&cassette)]);
+    let mut player = Player::connect(&deck, &root, "take-c0".into(), 1).await;
+    for Noted { mark, answer } in noted {
+        let again = player.act().await.unwrap().answer;
+        let plain = |response: &Response| masked(response.body.decoded().unwrap(), &PEOPLE[1..]);
+        assert_eq!((again.status, plain(&again)), (answer.status, plain(&answer)), "{mark}");
+    }
+    deck.interrupt();
+    let Ended { code, talk } = deck.ended();
+    assert!(code == Some(0) && talk.contains("7 hit (7 bound), 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{talk}");
+}
+
 /// The bytes of a real recording, and where each of its exchanges ends.
 async fn recording(directory: &Path) -> (Vec<u8>, Vec<usize>) {
     let journal = directory.join("cut.cassette.jsonl");

@@ -244,6 +244,23 @@ async fn odd_answers_with_people_in_them_come_back_equal_over_h2() {
     round_trip(slotted(), Protocol::H2).await;
 }
 
+#[tokio::test]
+async fn a_binary_answer_with_a_person_in_it_is_delivered_but_not_kept() {
+    let wire = [b"\xff\xfe ".as_slice(), XUID.as_bytes(), b" \xff"].concat();
+    let case = Case::of("binary", wire.clone());
+    let service = Service::answering(case.response.clone()).await;
+    let directory = TempDir::new().unwrap();
+    let journal = directory.path().join("odd.cassette.jsonl");
+    let proxy = Setup::before(&service).recording(&journal).start().await;
+    let answers = play(&mut proxy.client(Protocol::H1).await, &[case]).await;
+    assert_eq!(answers[0].body.wire(), &wire);
+    assert_eq!(proxy.engine.recorder().unwrap().secrets(), 1);
+    proxy.close().await;
+    let kept = Cassette::read(&journal).unwrap();
+    let http = kept.exchanges().next().unwrap();
+    assert!(http.withheld().is_some() && http.response().body.is_empty());
+}
+
 const LOBBY: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions";
 const XUID: &str = "2814646326226712";
 const GAMERTAG: &str = "Odd Major Nelson";
