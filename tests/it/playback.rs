@@ -286,7 +286,7 @@ fn race() -> Vec<Vec<Act>> {
     let shared = Place::Shared;
     vec![
         vec![Join(shared), Read(shared), WriteIfCurrent(1)],
-        vec![Join(shared), Read(shared), WriteIfCurrent(2), WriteIfCurrent(3)],
+        vec![Join(shared), Read(shared), WriteIfCurrent(2), WriteIfCurrent(2)],
     ]
 }
 
