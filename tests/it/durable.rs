@@ -270,6 +270,31 @@ async fn a_journal_that_cannot_grow_ends_the_recording_with_everything_acknowled
     assert_kept(&cassette, &noted);
 }
 
+#[tokio::test]
+async fn a_disk_too_full_for_the_seal_keeps_the_journal() {
+    let home = TempDir::new().unwrap();
+    let cassette = home.path().join("full.cassette.json");
+    let journal = cassette.with_extension("jsonl");
+    let deck = bounded(home.path(), &cassette, 24);
+    let root = fs::read_to_string(home.path().join("ca/cert.pem")).unwrap();
+    let mut player = Player::connect(&deck, &root, "full-c0".into(), 0).await;
+    let mut noted = Vec::new();
+    while fs::metadata(&journal).unwrap().len() < 20 << 10 {
+        noted.push(player.act().await.unwrap());
+    }
+    deck.interrupt();
+    let Ended { code, talk } = deck.ended();
+    assert_eq!(code, Some(3), "{talk}");
+    assert!(talk.contains("\nerror: cannot seal ") && talk.contains("full.cassette.jsonl is kept"), "{talk}");
+    let left = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut left: Vec<String> = fs::read_dir(home.path()).unwrap().map(left).collect();
+    left.sort();
+    assert_eq!(left, ["ca", "full.cassette.jsonl"], "nothing half-written is left");
+
+    assert_eq!(binary::run(home.path(), &["cassette", "fsck", text(&journal)]).code, Some(0));
+    assert_kept(&cassette, &noted);
+}
+
 /// What redaction renames.
 const PEOPLE: [Class; 4] = [Class::Xuid, Class::Gamertag, Class::DeviceToken, Class::Address];
 const LOBBY: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions";

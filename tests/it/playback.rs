@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tapdeck::cassette::Cassette;
 use tapdeck::client::Client;
 use tapdeck::dice::{Dice, hex};
 use tapdeck::exchange::Protocol;
@@ -11,6 +13,7 @@ use tapdeck::replay::{self, Tally, difference};
 use tapdeck::slot::Class;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::support::{HOST, Proxy, Service, Setup, json, masked, sealed};
 
@@ -212,6 +215,28 @@ async fn perform(proxy: &Proxy, cast: &Cast, acts: &[Vec<Act>], schedule: &[usiz
     answers
 }
 
+/// Everybody acts at once, after all have arrived.
+async fn perform_at_once(proxy: &Proxy, cast: &Arc<Cast>, acts: &[Vec<Act>]) -> Vec<Vec<Response>> {
+    let mut playing = JoinSet::new();
+    let mut seats = Vec::new();
+    for (number, acts) in acts.iter().enumerate() {
+        let mut seat = Seat::take(proxy, number).await;
+        seats.push((vec![seat.act(cast, number, acts[0]).await], seat));
+    }
+    for (number, (mut answers, mut seat)) in seats.into_iter().enumerate() {
+        let (cast, acts) = (Arc::clone(cast), acts[number].clone());
+        playing.spawn(async move {
+            for act in &acts[1..] {
+                answers.push(seat.act(&cast, number, *act).await);
+            }
+            (number, answers)
+        });
+    }
+    let mut answers = playing.join_all().await;
+    answers.sort_by_key(|(number, _)| *number);
+    answers.into_iter().map(|(_, answers)| answers).collect()
+}
+
 /// Records a performance against the emulator, through TLS, and seals it.
 async fn record(directory: &Path, cast: &Cast, acts: &[Vec<Act>], schedule: &[usize]) -> (PathBuf, Vec<Vec<Response>>) {
     let journal = directory.join("take.cassette.jsonl");
@@ -276,6 +301,26 @@ async fn a_thousand_exchanges_replay_to_fresh_players_in_another_order() {
     let played = perform(&proxy, &second, &acts, &shuffled(&acts, 2)).await;
     let Tally { hits, bound, repeats, misses, unplayed } = proxy.tally();
     assert_eq!((hits + bound, repeats, misses, unplayed), (1000, 0, 0, 0), "{statuses:?}");
+    assert_equal((&first, recorded), (&second, played));
+    proxy.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_players_did_at_once_replays_at_once() {
+    let directory = TempDir::new().unwrap();
+    let journal = directory.path().join("take.cassette.jsonl");
+    let acts: Vec<Vec<Act>> = (0..4).map(|player| drawn(player, 60)).collect();
+    let (first, second) = (Arc::new(Cast::new(1, 4)), Arc::new(Cast::new(2, 4)));
+    let proxy = Setup::emulating().recording(&journal).start().await;
+    let recorded = perform_at_once(&proxy, &first, &acts).await;
+    proxy.close().await;
+    let cassette = sealed(&journal);
+    assert_eq!(replay::verify(&Cassette::read(&cassette).unwrap()), []);
+
+    let proxy = Setup::replaying(&cassette, replay::Options::default()).start().await;
+    let played = perform_at_once(&proxy, &second, &acts).await;
+    let Tally { hits, bound, repeats, misses, unplayed } = proxy.tally();
+    assert_eq!((hits + bound, repeats, misses, unplayed), (240, 0, 0, 0));
     assert_equal((&first, recorded), (&second, played));
     proxy.close().await;
 }
