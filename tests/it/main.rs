@@ -3,8 +3,11 @@
 
 mod architecture;
 mod cassette;
+mod durable;
 mod examples;
+mod fidelity;
 mod hostile;
 mod intercept;
+mod playback;
 mod readme;
 mod support;
