@@ -183,7 +183,7 @@ async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Resul
         return Ok(Code::Clean);
     };
     let closed = recorder.close().await;
-    if let Some(error) = engine.failure().or(closed.as_ref().err()) {
+    if let Some(error) = engine.failure().or_else(|| closed.as_ref().err()) {
         let hint = format!("`tapdeck cassette fsck {}` seals it once there is room", journal.display());
         return Err(Failure::runtime(error.to_string()).hint(hint));
     }
