@@ -1,4 +1,6 @@
-//! What the tests stand on: a scripted service, a proxy in front of it, and raw sockets.
+//! What the tests stand on: a scripted service, a proxy in front of it, raw sockets, and the real binary.
+
+pub(crate) mod binary;
 
 use std::collections::BTreeMap;
 use std::io;

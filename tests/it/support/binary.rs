@@ -1,0 +1,174 @@
+//! The real binary, and the programs that talk to it: started, listened to, and ended by their own ids.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How a run of the binary ended, and all it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code().expect("a signal ended it"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) fn tapdeck(home: &Path, args: &[&str]) -> Ended {
+    Ended::of(command(home).args(args).output().unwrap())
+}
+
+/// The binary with nothing of this machine's settings in it.
+pub(crate) fn command(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapdeck"));
+    command.env_clear().env("TAPDECK_HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The binary while it serves.
+pub(crate) struct Deck {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    lines: Receiver<String>,
+    heard: String,
+    stdout: Option<JoinHandle<String>>,
+}
+
+impl Deck {
+    /// Starts a serving command on a free port and waits until it listens.
+    pub(crate) fn start(home: &Path, args: &[&str]) -> Self {
+        let mut command = command(home);
+        command.args(args).args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|read| read > 0)
+                && sender.send(std::mem::take(&mut line)).is_ok()
+            {}
+        });
+        let mut out = child.stdout.take().unwrap();
+        let stdout = Some(std::thread::spawn(move || {
+            let mut text = String::new();
+            out.read_to_string(&mut text).unwrap();
+            text
+        }));
+        let mut deck = Self { address: ([127, 0, 0, 1], 0).into(), child, lines, heard: String::new(), stdout };
+        let line = deck.hear("listening on http://");
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next());
+        deck.address = address.unwrap().parse().unwrap();
+        deck
+    }
+
+    /// Waits for a line on standard error that holds a text.
+    pub(crate) fn hear(&mut self, text: &str) -> String {
+        let end = Instant::now() + HANG;
+        loop {
+            let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("it never said {text:?}, but:\n{}", self.heard));
+            self.heard.push_str(&line);
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Its address as a proxy's URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Interrupts it and waits for its end.
+    pub(crate) fn interrupt(self) -> Ended {
+        self.signal("INT");
+        self.end()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Ended {
+        let end = Instant::now() + HANG;
+        // Standard error closes when the process ends.
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.heard.push_str(&line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.heard),
+            }
+        }
+        let status = self.child.wait().unwrap();
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        Ended { code: status.code().unwrap_or(-1), stdout, stderr: std::mem::take(&mut self.heard) }
+    }
+}
+
+impl Drop for Deck {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer as curl printed it.
+#[derive(Debug)]
+pub(crate) struct Curled {
+    pub(crate) version: String,
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Curled {
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Runs the real curl, with no settings of this machine, and takes its answer apart; or gives what it complains of.
+pub(crate) fn curl(args: &[&str]) -> Result<Curled, String> {
+    let mut command = Command::new("curl");
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.args(["-q", "-sS", "-i", "--suppress-connect-headers", "--noproxy", "", "--max-time", "60"]).args(args);
+    let output = command.output().unwrap_or_else(|error| panic!("this test needs the program `curl`: {error}"));
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    let mut first = lines.next().unwrap().split(' ');
+    Ok(Curled {
+        version: first.next().unwrap().trim_start_matches("HTTP/").to_owned(),
+        status: first.next().unwrap().parse().unwrap(),
+        headers: lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
+        body: body.to_owned(),
+    })
+}
+
+/// Far longer than anything here takes.
+const HANG: Duration = Duration::from_secs(120);
