@@ -1,6 +1,7 @@
 //! One integration binary: every test here goes through real sockets, files or the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic")]
 
+mod canaries;
 mod cassette;
 mod curl;
 mod hostile;
