@@ -56,7 +56,8 @@ impl Take {
 
     fn assert_none_in(&self, place: &str, text: &str) {
         let found = self.found(text);
-        assert!(found.is_empty(), "{place} holds {found:?}:\n{text}");
+        let lines: Vec<_> = text.lines().filter(|line| !self.found(line).is_empty()).collect();
+        assert!(found.is_empty(), "{place} holds {found:?}:\n{}", lines.join("\n"));
     }
 }
 
@@ -230,7 +231,7 @@ fn body(answer: &Response) -> String {
 }
 
 fn last_lines(text: &str) -> &str {
-    &text[text.len().saturating_sub(3000)..]
+    &text[text.len().saturating_sub(9000)..]
 }
 
 fn step(text: &str) -> Step {
