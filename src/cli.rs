@@ -17,8 +17,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 use crate::redact::Redactor;
+use crate::report::Colour;
 pub use failure::{Code, Failure};
 
 /// A tape deck for MPSD, the Xbox Live Multiplayer Session Directory.
@@ -87,7 +89,8 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Code, Failure> {
     let redactor = Arc::new(Redactor::new(random_key()?));
-    log::start(&cli.log, Arc::clone(&redactor))?;
+    let usual = if matches!(cli.command, Command::Demo(_)) { LevelFilter::OFF } else { LevelFilter::INFO };
+    log::start(&cli.log, usual, Arc::clone(&redactor))?;
     match cli.command {
         Command::Demo(options) => session::block_on(demo::run(options)),
         Command::Record(options) => session::block_on(serve::record(options, redactor)),
@@ -148,9 +151,10 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// True when colour would be seen as colour on standard output.
-fn wants_colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+/// Colour where it would be seen as colour.
+fn colour() -> Colour {
+    let is_seen = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if is_seen { Colour::Always } else { Colour::Never }
 }
 
 const EXAMPLES: &str = "\

@@ -87,7 +87,11 @@ impl Contract {
             let document = view.as_ref().filter(|_| carries).and_then(|view| view.value.as_ref());
             let request = asked.as_ref().and_then(|asked| asked.value.as_ref());
             if let Some((request, document)) = request.filter(|_| !op.is_read()).zip(document) {
-                let written = if response.status == 412 { Written::No } else { Written::Yes };
+                let written = match response.status {
+                    201 => Written::Created,
+                    200 => Written::Updated,
+                    _ => Written::No,
+                };
                 against::check(call, &Parts::of(op, request), document, written, &mut findings);
             }
         }

@@ -92,7 +92,7 @@ impl Door {
     /// A door, open to as many listeners as there are.
     pub fn new(options: Options) -> Arc<Self> {
         let Options { engine, authority, reverse, others, dialler, limits } = options;
-        let hosts = Hosts::new(reverse.as_ref().map(|reverse| reverse.host.as_str()), others);
+        let hosts = Hosts::new(reverse.as_ref().map(|reverse| (reverse.host.as_str(), reverse.port)), others);
         let relay = Relay::new(dialler.clone(), limits);
         let seats = Arc::new(Semaphore::new(limits.connections));
         let accepted = AtomicU64::new(0);

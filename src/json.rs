@@ -76,14 +76,6 @@ impl<'a> Doc<'a> {
     pub fn facts(&self) -> Facts {
         self.facts
     }
-
-    /// Every string in the document, keys included, in text order, as nodes.
-    pub fn strings(&'a self) -> impl Iterator<Item = Node<'a>> {
-        let is_string = |token: &Token| matches!(token.kind, TokenKind::String | TokenKind::Key);
-        (0..self.tokens.len())
-            .filter(move |index| is_string(&self.tokens[*index]))
-            .map(|index| Node { doc: self, index })
-    }
 }
 
 impl<'d> Node<'d> {
@@ -125,11 +117,6 @@ impl<'d> Node<'d> {
         self.members().find(|(key, _)| key.str().is_some_and(|text| text == name)).map(|(_, value)| value)
     }
 
-    /// Follows member names from here.
-    pub fn at(self, path: &[&str]) -> Option<Self> {
-        path.iter().try_fold(self, |node, name| node.get(name))
-    }
-
     /// The string's value, escapes undone; `None` for anything but a string.
     pub fn str(self) -> Option<Cow<'d, str>> {
         self.unescaped().map(Unescaped::into_text)
@@ -151,18 +138,6 @@ impl<'d> Node<'d> {
     /// The Boolean's value; `None` for anything but a Boolean.
     pub fn bool(self) -> Option<bool> {
         (self.kind() == Kind::Bool).then(|| self.raw() == b"true")
-    }
-
-    /// The first name an object carries twice, here or below, and the second key that carries it.
-    pub fn duplicate_key(self) -> Option<Self> {
-        let end = self.token().next;
-        (self.index..end)
-            .map(|index| Node { doc: self.doc, index })
-            .filter(|node| node.kind() == Kind::Object)
-            .find_map(|object| {
-                let mut seen = std::collections::HashSet::new();
-                object.members().map(|(key, _)| key).find(|key| !seen.insert(key.str().unwrap_or_default()))
-            })
     }
 
     fn children(self) -> Children<'d> {
@@ -246,14 +221,7 @@ mod tests {
         let items: Vec<_> = first.items().map(Node::raw).collect();
         assert_eq!(items, [b"1.50".as_slice(), br#""x\u00e9""#]);
         assert_eq!(first.items().nth(1).unwrap().str().unwrap(), "xé");
-        assert_eq!(root.duplicate_key().unwrap().span().start, 54);
         assert!(doc.facts().spaced);
-    }
-
-    #[test]
-    fn siblings_are_not_duplicates() {
-        let doc = Doc::parse(br#"[{"a":1},{"a":2},{"b":{"a":3}}]"#).unwrap();
-        assert!(doc.root().duplicate_key().is_none());
     }
 
     #[test]

@@ -1,4 +1,40 @@
-//! tapdeck: a tape deck for MPSD, the Xbox Live Multiplayer Session Directory.
+//! A tape deck for MPSD, the Xbox Live Multiplayer Session Directory. This page is the map of the code.
+//!
+//! # One request, once through
+//!
+//! ```text
+//! socket → intercept (first bytes, TLS, hyper) → Call
+//!        → engine: redact → check → source.answer → redact → journal (order, write, ack) → reply
+//! after the reply, off the client's path: the answer is checked, findings are logged and counted
+//! ```
+//!
+//! The request is read once, decoded once and resolved to an operation once. What can answer is a closed
+//! [`engine::Source`]: the service, a cassette, or the emulator. Bytes are forwarded as they came; JSON is a view.
+//!
+//! # The modules, in order
+//!
+//! A module uses only modules above it; a test holds this order, and that everything above `upstream` knows no
+//! sockets, no clock and (but for `cassette`) no files.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`clock`], [`dice`] | time and draws as values |
+//! | [`json`] | one scanner: values with their byte spans |
+//! | [`message`] | requests and responses as bytes |
+//! | [`mpsd`] | operations, names, and what MPSD's documents are made of |
+//! | [`exchange`] | a call, its answer, and whose it is |
+//! | [`slot`] | spans that hold an alias or a bound value; the walk that finds them |
+//! | [`redact`] | what becomes an alias before anything is kept |
+//! | [`contract`] | the documented contract as data, and the one engine that judges by it |
+//! | [`cassette`] | journal and sealed file |
+//! | [`report`] | findings as people and programs read them |
+//! | [`replay`] | answers from a cassette |
+//! | [`emulator`] | an MPSD in memory |
+//! | [`upstream`] | the service behind pooled connections; every limit |
+//! | [`engine`] | the whole way of a request; the journal's owner |
+//! | [`intercept`] | listeners, certificates, hosts, tunnels |
+//! | [`client`] | a small HTTP client that comes in by every way a game does |
+//! | [`cli`] | the command line and the demo |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic"))]
 
 pub mod clock;

@@ -11,6 +11,8 @@ mod cursor;
 mod lane;
 mod miss;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::sync::{Mutex, PoisonError};

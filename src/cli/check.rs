@@ -1,11 +1,11 @@
 //! `tapdeck check`: cassettes and journals against the contract, with the engine that checks live traffic.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Code, Failure, print, say, serve, wants_colour};
+use super::{Code, Failure, colour, print, say, serve};
 use crate::cassette::Cassette;
 use crate::contract::{Contract, Severity};
-use crate::report::{self, Colour, Format, Located};
+use crate::report::{Format, Located, Report};
 
 /// What to check, and how to say it.
 #[derive(Debug, clap::Args)]
@@ -48,29 +48,22 @@ impl From<SeverityArg> for Severity {
 
 pub(super) fn run(options: &Options) -> Result<Code, Failure> {
     let contract = Contract::new();
-    let mut findings = Vec::new();
-    let mut exchanges = 0;
+    let mut report = Report::default();
     for file in &options.files {
         let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
         for note in &cassette.notes {
             say(&format!("note: {}: {note}", file.display()));
         }
-        exchanges += cassette.exchanges().count();
-        findings.extend(report::check(&contract, &cassette, &name(file)));
+        report.add(&contract, &cassette, &file.display().to_string());
     }
     let format = match options.format {
-        FormatArg::Text if wants_colour() => Format::Text(Colour::Always),
-        FormatArg::Text => Format::Text(Colour::Never),
+        FormatArg::Text => Format::Text,
         FormatArg::Json => Format::Json,
     };
-    print(&report::render(&findings, exchanges, format))?;
+    print(&report.render(format, colour()))?;
     let floor = Severity::from(options.fail_on);
     let fails = |located: &Located| located.finding.rule.severity <= floor;
-    Ok(if findings.iter().any(fails) { Code::Findings } else { Code::Clean })
-}
-
-fn name(file: &Path) -> String {
-    file.display().to_string()
+    Ok(if report.findings.iter().any(fails) { Code::Findings } else { Code::Clean })
 }
 
 pub(super) const EXAMPLES: &str = "\

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::serve::seal_journal;
-use super::{Code, Failure, print, wants_colour};
+use super::{Code, Failure, colour, print};
 use crate::cassette::Cassette;
 use crate::clock::{Clock, virtual_start};
 use crate::contract::Contract;
@@ -20,7 +20,7 @@ use crate::engine::{Enforce, Engine, Recorder, Source};
 use crate::intercept::Authority;
 use crate::redact::Redactor;
 use crate::replay::{self, Player, Tape};
-use crate::report::{self, Colour, Format};
+use crate::report::{Format, Report};
 use cast::Cast;
 use script::{PLAYED, RECORDED, Scene};
 use stage::Stage;
@@ -57,11 +57,12 @@ pub(super) async fn run(options: Options) -> Result<Code, Failure> {
     print(&verdict(&differences, tally))?;
 
     print("\n4. The contract has something to say about two of those calls.\n\n")?;
-    let findings = report::check(&Contract::new(), &cassette, "demo.cassette.json");
-    let colour = if wants_colour() { Colour::Always } else { Colour::Never };
-    print(&report::render(&findings, cassette.exchanges().count(), Format::Text(colour)))?;
+    let mut report = Report::default();
+    report.add(&Contract::new(), &cassette, "demo.cassette.json");
+    print(&report.render(Format::Text, colour()))?;
     print(&next(options.keep.as_deref()))?;
-    let is_right = seal.unfaithful.is_empty() && differences.is_empty() && tally.misses == 0 && findings.len() == 2;
+    let is_right =
+        seal.unfaithful.is_empty() && differences.is_empty() && tally.misses == 0 && report.findings.len() == 2;
     Ok(if is_right { Code::Clean } else { Code::Findings })
 }
 

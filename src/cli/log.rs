@@ -16,9 +16,9 @@ use crate::redact::Redactor;
 /// How much is logged, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct LogOptions {
-    /// How much to log: error, warn, info, debug or trace
-    #[arg(long, global = true, env = "TAPDECK_LOG", default_value = "info", value_name = "LEVEL")]
-    log_level: LevelFilter,
+    /// How much to log: off, error, warn, info, debug or trace [default: info; off for the demo]
+    #[arg(long, global = true, env = "TAPDECK_LOG", value_name = "LEVEL")]
+    log_level: Option<LevelFilter>,
     /// How to log
     #[arg(long, global = true, env = "TAPDECK_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -32,10 +32,11 @@ enum LogFormat {
     Json,
 }
 
-/// Starts logging. Libraries are heard from warnings on, and fully at trace.
-pub(super) fn start(options: &LogOptions, redactor: Arc<Redactor>) -> Result<(), Failure> {
-    let others = if options.log_level == LevelFilter::TRACE { LevelFilter::TRACE } else { LevelFilter::ERROR };
-    let filter = Targets::new().with_default(others.min(options.log_level)).with_target("tapdeck", options.log_level);
+/// Starts logging, at `usual` unless told otherwise. Libraries are heard when something fails, and fully at trace.
+pub(super) fn start(options: &LogOptions, usual: LevelFilter, redactor: Arc<Redactor>) -> Result<(), Failure> {
+    let level = options.log_level.unwrap_or(usual);
+    let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::ERROR) };
+    let filter = Targets::new().with_default(others).with_target("tapdeck", level);
     let writer = Guarded { redactor };
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);

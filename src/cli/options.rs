@@ -67,7 +67,7 @@ pub(super) struct Service {
     #[arg(long, env = "TAPDECK_RESOLVE", value_name = "HOST=ADDR", value_delimiter = ',')]
     resolve: Vec<Resolve>,
     /// Reach the service through this HTTP proxy
-    #[arg(long, env = "TAPDECK_UPSTREAM_PROXY", value_name = "URL")]
+    #[arg(long, env = "TAPDECK_UPSTREAM_PROXY", hide_env_values = true, value_name = "URL")]
     upstream_proxy: Option<WebUri>,
     #[command(flatten)]
     emulator: EmulatorOptions,

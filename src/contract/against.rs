@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::constants::has;
-use super::finding::Findings;
+use super::finding::{Findings, shown};
 use super::parts::{Part, Parts};
 use super::{context, session};
 use crate::exchange::Call;
 
-/// Checks a request against the session it was answered with. `written` tells whether that session holds the request.
+/// Checks a request against the session it was answered with. `written` tells what that session holds of it.
 pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: Written, findings: &mut Findings) {
     let Some(constants) = document.pointer("/constants/system") else {
         return;
@@ -18,7 +18,8 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: W
     let mut more = Findings::default();
     context::check(call, parts, constants, &mut more);
     context::check_whole(parts, constants, &mut more);
-    if written == Written::Yes {
+    if written != Written::No {
+        asked_constants(parts, constants, written, &mut more);
         indices(parts, document, &mut more);
         tokens(parts, document, &mut more);
         connection(parts, document, &mut more);
@@ -27,13 +28,31 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: W
     findings.extend(more.without(&known_before));
 }
 
-/// Whether an answered session holds what the request wrote.
+/// What an answered session holds of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// 200 or 201.
-    Yes,
+    /// 201: nothing else.
+    Created,
+    /// 200: the request and what was there.
+    Updated,
     /// 412: the session as it was.
     No,
+}
+
+/// Constants are fixed: by the template before the session is made, by the session afterwards.
+fn asked_constants(parts: &Parts<'_>, constants: &Value, written: Written, findings: &mut Findings) {
+    let rule = if written == Written::Created { "constants-vs-template" } else { "constants-change" };
+    for (name, asked) in parts.constants.iter().flat_map(Part::members) {
+        let differs = match (asked.value, constants.get(name)) {
+            (Value::String(asked), Some(Value::String(fixed))) => asked.to_lowercase() != fixed.to_lowercase(),
+            (Value::Number(asked), Some(Value::Number(fixed))) => asked.as_f64() != fixed.as_f64(),
+            _ => false,
+        };
+        // The template's format version is rendered by contract, whatever was asked.
+        if differs && name != "version" {
+            findings.add(rule, asked.place(), format!("{} was asked, the session has another", shown(asked.value)));
+        }
+    }
 }
 
 fn indices(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {

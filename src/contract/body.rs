@@ -1,9 +1,9 @@
 //! Rules of request bodies as such: there or not, strict JSON, an object, every name once.
 
-use super::finding::{Findings, Place, quoted};
+use super::finding::{Findings, Place};
 use super::view::View;
 use crate::exchange::Call;
-use crate::json::{Kind, join_pointer};
+use crate::json::Kind;
 use crate::mpsd::Op;
 
 /// Checks the body and reads it; `None` when there is nothing more to judge.
@@ -25,11 +25,14 @@ pub(super) fn read<'a>(call: &'a Call, findings: &mut Findings) -> Option<View<'
             return None;
         }
     };
-    for (pointer, name) in view.duplicate_keys() {
-        let message = format!("the object has {} twice", quoted(&name));
-        findings.add("json-duplicate-key", Place::Body(join_pointer(&pointer, &name)), message);
+    for pointer in view.duplicate_keys() {
+        findings.add("json-duplicate-key", Place::Body(pointer), "the object has this name twice");
     }
-    if view.doc.root().kind() != Kind::Object {
+    let kind = view.doc.root().kind();
+    if kind == Kind::Null && matches!(op, Op::MemberMePut | Op::ServerPut) {
+        return None;
+    }
+    if kind != Kind::Object {
         findings.add("json-not-object", Place::body(""), "the outermost value is no object");
         return None;
     }

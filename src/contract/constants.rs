@@ -19,6 +19,9 @@ pub(super) fn conflicts(system: &Value, place: &dyn Fn(&str) -> Place, findings:
         findings.add("team-with-gameplay", capabilities(), "both are true");
     }
     let max = system.get("maxMembersCount").and_then(Value::as_i64);
+    if let Some(max) = max.filter(|max| (1001..=10_000).contains(max)) {
+        findings.add("max-members-disputed", place("maxMembersCount"), format!("up to {max} members"));
+    }
     for stage in ["memberInitialization", "managedInitialization"] {
         let needed = system.get(stage).and_then(|stage| stage.get("membersNeededToStart")).and_then(Value::as_i64);
         if let Some((needed, max)) = needed.zip(max).filter(|(needed, max)| needed > max) {

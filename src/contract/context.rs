@@ -81,11 +81,11 @@ fn large(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
             findings.add("large-subscription", part.place(), "the session is large");
         }
     }
-    if let Principal::Service(users) = principal(&call.request.headers) {
-        if users.len() > 1 {
-            let message = format!("{} users act on a large session", users.len());
-            findings.add("s2s-large-multi-user", Place::header(USERS), message);
-        }
+    if let Principal::Service(users) = principal(&call.request.headers)
+        && users.len() > 1
+    {
+        let message = format!("{} users act on a large session", users.len());
+        findings.add("s2s-large-multi-user", Place::header(USERS), message);
     }
 }
 

@@ -61,6 +61,19 @@ impl Place {
         }
     }
 
+    /// The same place; a pointer through absurdly long names is cut short.
+    fn bounded(mut self) -> Self {
+        if let Self::Body(pointer) | Self::AnswerBody(pointer) = &mut self
+            && pointer.len() > LONGEST_POINTER
+        {
+            let end = (0..=LONGEST_POINTER).rev().find(|end| pointer.is_char_boundary(*end)).unwrap_or_default();
+            pointer.truncate(end);
+            pointer.push('…');
+            pointer.shrink_to_fit();
+        }
+        self
+    }
+
     /// Places in the order a reader of the exchange meets them.
     fn rank(&self, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> (u8, usize) {
         match self {
@@ -98,7 +111,7 @@ impl Findings {
         let known = catalogue::rule(id);
         debug_assert!(known.is_some(), "no rule is called {id}");
         if let Some(rule) = known.filter(|_| self.0.len() < COLLECTED_AT_MOST) {
-            self.0.push(Finding { rule, place, message: message.into() });
+            self.0.push(Finding { rule, place: place.bounded(), message: message.into() });
         }
     }
 
@@ -169,6 +182,9 @@ pub(super) fn quoted(text: &str) -> String {
     }
     format!("`{shown}`")
 }
+
+/// Longest pointer kept, in bytes.
+const LONGEST_POINTER: usize = 1000;
 
 const SHOWN_CHARACTERS: usize = 60;
 

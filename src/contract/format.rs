@@ -6,13 +6,22 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::mpsd::name;
 
-/// Every format: its name in the schemas, and when a string has it.
-pub(super) const FORMATS: [(&str, fn(&str) -> bool); 5] = [
-    ("xuid", name::is_xuid),
-    ("guid", name::is_guid),
-    ("base64", is_base64),
-    ("title-id", is_title_id),
-    ("invite-context", fits_invite),
+/// A format of strings.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// Its name in the schemas.
+    pub(super) name: &'static str,
+    /// True for strings that have it.
+    pub(super) holds: fn(&str) -> bool,
+}
+
+/// Every format.
+pub(super) const FORMATS: [Format; 5] = [
+    Format { name: "xuid", holds: name::is_xuid },
+    Format { name: "guid", holds: name::is_guid },
+    Format { name: "base64", holds: is_base64 },
+    Format { name: "title-id", holds: is_title_id },
+    Format { name: "invite-context", holds: fits_invite },
 ];
 
 fn is_base64(text: &str) -> bool {

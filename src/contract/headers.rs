@@ -169,8 +169,8 @@ fn posts_activity(call: &Call) -> bool {
 }
 
 fn is_acting_user(entry: &str) -> bool {
-    let (xuid, privilege) = entry.trim().split_once(';').unwrap_or((entry.trim(), "priv=multiplayer"));
-    is_xuid(xuid.trim()) && privilege.trim().eq_ignore_ascii_case("priv=multiplayer")
+    let (xuid, privilege) = entry.trim().split_once(';').unwrap_or_else(|| (entry.trim(), PRIVILEGE));
+    is_xuid(xuid.trim()) && privilege.trim().eq_ignore_ascii_case(PRIVILEGE)
 }
 
 /// The contract version's header.
@@ -178,4 +178,5 @@ pub(super) const VERSION: &str = "x-xbl-contract-version";
 /// The header that names the users a service acts for.
 pub(super) const USERS: &str = "x-xbl-onbehalfof-users";
 const TITLE: &str = "x-xbl-onbehalfof-title";
+const PRIVILEGE: &str = "priv=multiplayer";
 const DENY_SCOPE: &str = "x-xbl-deny-scope";

@@ -10,7 +10,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use super::finding::{Findings, Place, shown};
-use super::format;
+use super::format::FORMATS;
 use crate::json::join_pointer;
 use crate::mpsd::Op;
 
@@ -112,7 +112,7 @@ impl Schema {
     fn compile(source: &Source) -> Self {
         let text = source.merged().expect("the schema files are JSON");
         let options = jsonschema::draft202012::options().should_validate_formats(true);
-        let options = format::FORMATS.iter().fold(options, |options, (name, holds)| options.with_format(*name, *holds));
+        let options = FORMATS.iter().fold(options, |options, format| options.with_format(format.name, format.holds));
         let validator = options.build(&text).expect("the schemas are valid");
         Self { text, validator }
     }
@@ -125,7 +125,7 @@ impl Schema {
         let pointer = error.instance_path().as_str();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                for name in unexpected {
+                for name in unexpected.iter().take(ERRORS_AT_MOST) {
                     let message = format!("{} is no member the documents know here", super::finding::quoted(name));
                     findings.add(rule, place(&join_pointer(pointer, name)), message);
                 }
@@ -133,7 +133,7 @@ impl Schema {
             ValidationErrorKind::Required { property } => {
                 findings.add(rule, place(pointer), format!("{} is missing", shown(property)));
             }
-            kind => findings.add(rule, place(pointer), describe(kind, error.instance())),
+            kind => findings.add(rule, place(pointer), describe(kind, error.instance(), rule)),
         }
     }
 
@@ -144,9 +144,13 @@ impl Schema {
     }
 }
 
-fn describe(kind: &ValidationErrorKind, value: &Value) -> String {
+fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
     let shown = shown(value);
     match kind {
+        // An object as such is never forbidden: it is its members that do not go together.
+        ValidationErrorKind::Not { .. } if value.is_object() => {
+            super::catalogue::rule(rule).map_or_else(|| "contradicts itself".to_owned(), |rule| rule.title.to_owned())
+        }
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),

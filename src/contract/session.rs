@@ -13,10 +13,9 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
     reservations(parts, findings);
     principals(call, parts, findings);
     restrictions(parts, findings);
-    if let Some(host) = parts.properties.as_ref().and_then(|properties| properties.part("host")) {
-        if !matches_one_state(&call.request.headers) {
-            findings.add("host-unsynchronised", host.place(), "the host changes without an ETag in If-Match");
-        }
+    let host = parts.properties.as_ref().and_then(|properties| properties.part("host"));
+    if let Some(host) = host.filter(|_| !matches_one_state(&call.request.headers)) {
+        findings.add("host-unsynchronised", host.place(), "the host changes without an ETag in If-Match");
     }
     roles(parts, findings);
     if let Some(system) = &parts.constants {
@@ -119,10 +118,8 @@ fn roles(parts: &Parts<'_>, findings: &mut Findings) {
     let roles = types.filter_map(|(_, kind)| kind.part("roles"));
     for (_, role) in roles.flat_map(|roles| roles.members().collect::<Vec<_>>()) {
         let number = |name: &str| role.value.get(name).and_then(Value::as_i64);
-        if let (Some(max), Some(target)) = (number("max"), number("target")) {
-            if target > max && max >= 1 {
-                findings.add("role-max-invalid", role.place(), format!("target {target} is above max {max}"));
-            }
+        if let Some((max, target)) = number("max").zip(number("target")).filter(|(max, target)| target > max) {
+            findings.add("role-max-invalid", role.place(), format!("target {target} is above max {max}"));
         }
     }
 }

@@ -3,8 +3,13 @@
 mod clients;
 mod hostile;
 
+use std::sync::LazyLock;
+
 use super::example::Example;
 use super::*;
+
+/// Compiled once: the examples are many.
+static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::new);
 
 /// Rule ids of both directions, sorted, each once.
 fn broken(text: &str) -> Vec<&'static str> {
@@ -16,10 +21,9 @@ fn broken(text: &str) -> Vec<&'static str> {
 
 fn findings(text: &str) -> Vec<Finding> {
     let example = Example::read(text);
-    let contract = Contract::new();
-    let mut found = contract.check_call(&example.call);
+    let mut found = CONTRACT.check_call(&example.call);
     if let Some(answer) = &example.answer {
-        found.extend(contract.check_answer(&example.call, answer));
+        found.extend(CONTRACT.check_answer(&example.call, answer));
     }
     found
 }
@@ -110,4 +114,77 @@ fn secrets_stay_out_of_messages() {
         assert_eq!(found.len(), 1);
         assert!(found.iter().all(|finding| !format!("{finding:?}").contains(secret)));
     }
+}
+
+#[test]
+fn one_contract_serves_every_thread() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let contract = Contract::new();
+    shared(&contract);
+    let example = Example::read("session.put\n\n{\"changeNumber\": 1}");
+    let found = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| contract.check_call(&example.call))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(found.iter().all(|one| *one == found[0] && one.len() == 1));
+}
+
+#[test]
+fn element_writes_are_judged_at_their_own_pointers() {
+    let me = "session.me.put\n\n{\"properties\": {\"system\": {\"connection\": \"x\"}}}";
+    assert_eq!(findings(me)[0].place, Place::body("/properties/system/connection"));
+    assert!(findings("session.me.put\n\nnull").is_empty());
+    let bag = "session.properties.put\n\n{\"system\": {\"joinRestriction\": \"none\", \"readRestriction\": \"local\"}}";
+    assert_eq!(findings(bag)[0].place, Place::body("/system/readRestriction"));
+    let server = "session.server.put\n\n{\"constants\": []}";
+    assert_eq!(broken(server), ["bag-not-object", "servers-user-principal"]);
+}
+
+#[test]
+fn a_lost_update_is_judged_by_what_the_session_is_not_by_what_it_would_be() {
+    let request = "session.put\nIf-Match: \"415f6d4dd34d78c5090c0e916bfaedc2\"\n\n\
+                   {\"properties\": {\"system\": {\"turn\": [7], \"host\": \"aa\", \"locked\": true, \"owners\": [0]}}}";
+    assert_eq!(broken(&format!("{request}\n---\n412\n\n@session")), ["owners-without-capability"]);
+}
+
+#[test]
+fn what_the_request_shows_alone_is_not_said_again_with_its_answer() {
+    let example = Example::read(
+        "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"large\": true}}}, \
+         \"properties\": {\"system\": {\"turn\": [0], \"locked\": true, \"closed\": false}}}\n---\n200\n\n@large",
+    );
+    let contract = Contract::new();
+    let ids = |found: Vec<Finding>| found.iter().map(|finding| finding.rule.id).collect::<Vec<_>>();
+    assert_eq!(ids(contract.check_call(&example.call)), ["large-subscription", "locked-without-closed"]);
+    assert!(contract.check_answer(&example.call, &example.answer.unwrap()).is_empty());
+}
+
+#[test]
+fn locations_may_be_absolute_and_of_any_case() {
+    let location = "https://sessiondirectory.xboxlive.com/ServiceConfigs/a/sessiontemplates/b/sessions/c";
+    assert!(findings(&format!("handle.session.get\n---\n200\nContent-Location: {location}\n\n@session")).is_empty());
+    let handle = "handle.create\n\n{\"type\": \"activity\", \"version\": 1, \"sessionRef\": $ref}\n---\n201\n";
+    let other = format!("{handle}Location: /handles/EF187FBE-3ED8-4C32-A9D6-2964EC47358D\n\n@handle");
+    assert!(findings(&other).is_empty());
+    let wrong = format!("{handle}Location: /handles/00000000-3ED8-4C32-A9D6-2964EC47358D\n\n@handle");
+    assert_eq!(broken(&wrong), ["handle-response-location"]);
+}
+
+#[test]
+fn limits_hold_at_their_edges() {
+    let members = |count: u32, capabilities: &str| {
+        broken(&format!(
+            "session.get\n---\n200\n\n{capabilities} {{\"constants\": {{\"system\": {{\"maxMembersCount\": {count}}}}}}}"
+        ))
+    };
+    assert!(members(100, "@session").is_empty() && members(1000, "@large").is_empty());
+    assert_eq!(members(101, "@session"), ["max-members-range"]);
+    assert_eq!(members(10_000, "@large"), ["max-members-disputed"]);
+    assert_eq!(members(10_001, "@large"), ["max-members-range"]);
+    let named = |length: usize| {
+        let scid = "097d0100-e05c-4d37-8420-46f1169056cf";
+        broken(&format!("GET /serviceconfigs/{scid}/sessiontemplates/{}", "a".repeat(length)))
+    };
+    assert!(named(100).is_empty());
+    assert_eq!(named(101), ["template-name-too-long"]);
 }

@@ -1,8 +1,11 @@
 //! A JSON body as the checks see it: always the scan, and the value when it is small and flat enough.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::json::{Doc, JsonError, Kind, Node};
+use crate::json::{Doc, JsonError, Kind, Node, join_pointer};
 use crate::message::Body;
 
 /// A body that is JSON.
@@ -31,33 +34,67 @@ impl<'a> View<'a> {
         Self::read(text).ok()
     }
 
-    /// Keys an object carries a second time, outside anything called `custom`, with the object's pointer.
-    pub(super) fn duplicate_keys(&self) -> Vec<(String, String)> {
+    /// Keys an object carries a second time, outside anything called `custom`, as pointers; none in deep bodies.
+    pub(super) fn duplicate_keys(&self) -> Vec<String> {
+        if self.doc.facts().depth > DEEPEST {
+            return Vec::new();
+        }
+        let mut trail = Trail { steps: vec![Step { node: self.doc.root(), key: None, index: 0, parent: 0 }] };
         let mut found = Vec::new();
-        let mut open: Vec<(Node<'_>, String)> = vec![(self.doc.root(), String::new())];
-        while let Some((node, pointer)) = open.pop() {
-            let mut seen = std::collections::BTreeSet::new();
+        let mut at = 0;
+        while at < trail.steps.len() && found.len() < DUPLICATES_AT_MOST {
+            let node = trail.steps[at].node;
+            let mut seen = BTreeSet::new();
             for (key, value) in node.members() {
-                let name = key.str().unwrap_or_default().into_owned();
-                if name != "custom" && is_container(value) && pointer.len() < LONGEST_POINTER {
-                    open.push((value, crate::json::join_pointer(&pointer, &name)));
+                let name = key.str().unwrap_or_default();
+                if name != "custom" {
+                    trail.enter(value, Some(key), 0, at);
                 }
                 if !seen.insert(name.clone()) {
-                    found.push((pointer.clone(), name));
+                    found.push(join_pointer(&trail.pointer(at), &name));
                 }
             }
-            for (index, item) in node.items().enumerate().filter(|(_, item)| is_container(*item)) {
-                if pointer.len() < LONGEST_POINTER {
-                    open.push((item, format!("{pointer}/{index}")));
-                }
+            for (index, item) in node.items().enumerate() {
+                trail.enter(item, None, index, at);
             }
+            at += 1;
         }
+        found.truncate(DUPLICATES_AT_MOST);
         found
     }
 }
 
-fn is_container(node: Node<'_>) -> bool {
-    matches!(node.kind(), Kind::Object | Kind::Array)
+/// Containers still to be looked into, each with the way to it: pointers are spelt out only where they are needed,
+/// for a body of many containers below one long name would need the name many times.
+struct Trail<'d> {
+    steps: Vec<Step<'d>>,
+}
+
+struct Step<'d> {
+    node: Node<'d>,
+    /// The key it stands under; in an array, `index` counts.
+    key: Option<Node<'d>>,
+    index: usize,
+    parent: usize,
+}
+
+impl<'d> Trail<'d> {
+    fn enter(&mut self, node: Node<'d>, key: Option<Node<'d>>, index: usize, parent: usize) {
+        if matches!(node.kind(), Kind::Object | Kind::Array) {
+            self.steps.push(Step { node, key, index, parent });
+        }
+    }
+
+    fn pointer(&self, mut at: usize) -> String {
+        let mut names = Vec::new();
+        while at != 0 {
+            let step = &self.steps[at];
+            let key = step.key.and_then(Node::str);
+            names.push(key.map_or_else(|| step.index.to_string(), Cow::into_owned));
+            at = step.parent;
+        }
+        names.iter().rev().fold(String::new(), |pointer, name| join_pointer(&pointer, name))
+    }
 }
 
 /// Bodies past this many bytes are judged by the scanner alone.
@@ -66,8 +103,8 @@ const LARGEST: usize = 1 << 20;
 /// Bodies nested deeper are judged by the scanner alone.
 const DEEPEST: usize = 100;
 
-/// Pointers are followed no further: a document a million levels deep has no business there.
-const LONGEST_POINTER: usize = 4096;
+/// Most repeated keys named.
+const DUPLICATES_AT_MOST: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -76,8 +113,7 @@ mod tests {
     #[test]
     fn duplicates_count_outside_custom_only() {
         let text = br#"{"a":[{"x":1,"x":2}],"custom":{"y":1,"y":2},"a":{}}"#;
-        let found = View::read(text).unwrap().duplicate_keys();
-        assert_eq!(found, [(String::new(), "a".to_owned()), ("/a/0".to_owned(), "x".to_owned())]);
+        assert_eq!(View::read(text).unwrap().duplicate_keys(), ["/a", "/a/0/x"]);
     }
 
     #[test]

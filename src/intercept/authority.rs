@@ -286,12 +286,17 @@ mod tests {
     #[test]
     fn processes_that_race_agree_on_one() {
         let home = tempfile::tempdir().unwrap();
-        let race = || Authority::load_or_create(home.path()).unwrap().cert_der().clone();
-        let seen: Vec<_> = std::thread::scope(|scope| {
-            let racers: Vec<_> = (0..8).map(|_| scope.spawn(race)).collect();
-            racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+        let seen = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let authority = Authority::load_or_create(home.path()).unwrap();
+                    seen.lock().unwrap().push(authority.cert_der().clone());
+                });
+            }
         });
-        assert!(seen.iter().all(|certificate| *certificate == seen[0]));
+        let seen = seen.into_inner().unwrap();
+        assert!(seen.len() == 8 && seen.iter().all(|certificate| *certificate == seen[0]));
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 

@@ -80,7 +80,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
     let Some((host, port)) = uri.authority().and_then(|authority| hosts::split(authority.as_str(), scheme)) else {
         return nowhere(400, "bad-target", "the request names no host");
     };
-    match (session.door.hosts.connect(&host, port), scheme) {
+    match (session.door.hosts.verdict(&host, port), scheme) {
         (Verdict::Intercept(service), _) => Destination::Service(Origin { scheme, host, port, service }),
         (Verdict::Tunnel, Scheme::Http) => Destination::Elsewhere,
         (Verdict::Tunnel, Scheme::Https) => {

@@ -32,37 +32,30 @@ pub enum Verdict {
 /// client certificates are in neither set, so they are never decrypted.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    upstream: Option<String>,
+    upstream: Option<(String, u16)>,
     others: Others,
 }
 
 impl Hosts {
-    /// Hosts besides the contract's: that of the upstream, if one is configured (a name or an address, no port).
-    pub fn new(upstream: Option<&str>, others: Others) -> Self {
-        Self { upstream: upstream.map(str::to_ascii_lowercase), others }
+    /// Hosts besides the contract's: that of the upstream, if one is configured, at its own port.
+    pub fn new(upstream: Option<(&str, u16)>, others: Others) -> Self {
+        Self { upstream: upstream.map(|(host, port)| (host.to_ascii_lowercase(), port)), others }
     }
 
-    /// What happens to a host (no port).
-    pub fn verdict(&self, host: &str) -> Verdict {
+    /// What happens to a host at a port. Of the others, only web ports leave the machine.
+    pub fn verdict(&self, host: &str, port: u16) -> Verdict {
+        let is_upstream = self.upstream.as_ref().is_some_and(|(_, upstream)| *upstream == port);
+        let is_safe = WEB_PORTS.contains(&port) || is_loopback(host);
         match self.service(host) {
-            Some(service) => Verdict::Intercept(service),
-            None if self.others == Others::Refuse => Verdict::Refuse,
-            None => Verdict::Tunnel,
+            Some(service) if is_upstream || Service::of_host(host).is_some() => Verdict::Intercept(service),
+            _ if is_safe && self.others == Others::Tunnel => Verdict::Tunnel,
+            _ => Verdict::Refuse,
         }
     }
 
-    /// What happens to a `CONNECT`: besides the host's own verdict, only web ports leave the machine.
-    pub fn connect(&self, host: &str, port: u16) -> Verdict {
-        match self.verdict(host) {
-            Verdict::Tunnel if !WEB_PORTS.contains(&port) && !is_loopback(host) => Verdict::Refuse,
-            verdict => verdict,
-        }
-    }
-
-    /// The service behind an intercepted host.
+    /// The service behind an intercepted host name, whatever its port.
     pub fn service(&self, host: &str) -> Option<Service> {
-        let host = host.trim_end_matches('.');
-        let is_upstream = self.upstream.as_deref().is_some_and(|upstream| upstream.eq_ignore_ascii_case(host));
+        let is_upstream = self.upstream.as_ref().is_some_and(|(upstream, _)| upstream.eq_ignore_ascii_case(host));
         Service::of_host(host).or_else(|| is_upstream.then_some(Service::Mpsd))
     }
 }
@@ -102,24 +95,25 @@ mod tests {
 
     #[test]
     fn only_the_contract_and_the_upstream_are_looked_into() {
-        let hosts = Hosts::new(Some("Staging.Test"), Others::Tunnel);
-        assert_eq!(hosts.verdict("SessionDirectory.xboxlive.com"), Verdict::Intercept(Service::Mpsd));
-        assert_eq!(hosts.verdict("staging.test"), Verdict::Intercept(Service::Mpsd));
+        let hosts = Hosts::new(Some(("Staging.Test", 8443)), Others::Tunnel);
+        assert_eq!(hosts.verdict("SessionDirectory.xboxlive.com", 443), Verdict::Intercept(Service::Mpsd));
+        assert_eq!(hosts.verdict("rta.xboxlive.com", 8443), Verdict::Intercept(Service::Rta));
+        assert_eq!(hosts.verdict("staging.test", 8443), Verdict::Intercept(Service::Mpsd));
+        assert_eq!(hosts.verdict("staging.test", 443), Verdict::Tunnel);
         for host in ["user.auth.xboxlive.com", "login.live.com", "client-sessiondirectory.xboxlive.com", "example.com"]
         {
-            assert_eq!(hosts.verdict(host), Verdict::Tunnel, "{host}");
-            assert_eq!(Hosts::new(None, Others::Refuse).verdict(host), Verdict::Refuse, "{host}");
+            assert_eq!(hosts.verdict(host, 443), Verdict::Tunnel, "{host}");
+            assert_eq!(Hosts::new(None, Others::Refuse).verdict(host, 443), Verdict::Refuse, "{host}");
         }
     }
 
     #[test]
     fn other_ports_stay_on_the_machine() {
         let hosts = Hosts::default();
-        assert_eq!(hosts.connect("example.com", 443), Verdict::Tunnel);
-        assert_eq!(hosts.connect("example.com", 25), Verdict::Refuse);
-        assert_eq!(hosts.connect("127.0.0.1", 25), Verdict::Tunnel);
-        assert_eq!(hosts.connect("[::1]", 8443), Verdict::Tunnel);
-        assert_eq!(hosts.connect("rta.xboxlive.com", 8443), Verdict::Intercept(Service::Rta));
+        assert_eq!(hosts.verdict("example.com", 80), Verdict::Tunnel);
+        assert_eq!(hosts.verdict("example.com", 25), Verdict::Refuse);
+        assert_eq!(hosts.verdict("127.0.0.1", 25), Verdict::Tunnel);
+        assert_eq!(hosts.verdict("[::1]", 8443), Verdict::Tunnel);
     }
 
     #[test]

@@ -95,11 +95,6 @@ impl Op {
                 | Self::HandleSessionPut
         )
     }
-
-    /// True when the request body is a MultiplayerSessionRequest.
-    pub fn takes_session(self) -> bool {
-        matches!(self, Self::SessionPut | Self::HandleSessionPut)
-    }
 }
 
 /// One row: how an operation looks on the wire.

@@ -1,5 +1,8 @@
 //! Is this live call that recorded one? Meaning is compared, not text; what differs is said by place.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+
 use super::bind::{Bindings, match_text};
 use super::miss::Difference;
 use super::tape::{Take, Tape, plain_tag};
@@ -46,7 +49,7 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn path(&mut self, take: &Take, live: &Call) {
         let (Some(recorded), Some(operation)) = (take.resolution.operation(), live.resolution.operation()) else {
-            let agree = take.recorded.request.path() == live.request.path();
+            let agree = self.segments(&take.recorded.request.target, &live.request.target);
             return self.note(agree, "path", take.recorded.request.path(), live.request.path());
         };
         for (name, piece) in recorded.params() {
@@ -57,6 +60,12 @@ impl Comparison<'_> {
             };
             self.note(agree, &format!("path {name:?}").to_lowercase(), &piece.text, live);
         }
+    }
+
+    fn segments(&mut self, recorded: &str, live: &str) -> bool {
+        let (recorded, live) = (target::segments(recorded), target::segments(live));
+        let pairs = || recorded.iter().zip(&live);
+        recorded.len() == live.len() && pairs().all(|(left, right)| self.text(&left.text, &right.text, Role::Plain))
     }
 
     /// Parameters compare by name, in any order; `include` is a set.
@@ -123,10 +132,11 @@ impl Comparison<'_> {
             }
             match (recorded.kind(), live.kind()) {
                 (Kind::Object, Kind::Object) => {
-                    for (name, left, right) in self.members(recorded, live, &pointer) {
+                    let pairs = self.members(recorded, live, &pointer);
+                    pending.extend(pairs.into_iter().rev().map(|(name, left, right)| {
                         let role = member_role(recorded, &name, role);
-                        pending.push((left, right, join_pointer(&pointer, &name), role));
-                    }
+                        (left, right, join_pointer(&pointer, &name), role)
+                    }));
                 }
                 (Kind::Array, Kind::Array) => {
                     let (left, right): (Vec<_>, Vec<_>) = (recorded.items().collect(), live.items().collect());
@@ -134,7 +144,7 @@ impl Comparison<'_> {
                         self.note_nodes(false, &pointer, recorded, live);
                         continue;
                     }
-                    let items = left.into_iter().zip(right).enumerate();
+                    let items = left.into_iter().zip(right).enumerate().rev();
                     pending.extend(items.map(|(at, (left, right))| (left, right, format!("{pointer}/{at}"), role)));
                 }
                 _ => {
@@ -147,24 +157,32 @@ impl Comparison<'_> {
 
     /// Pairs members by name, where a recorded name may hold slots; notes what has no partner.
     fn members<'a>(&mut self, recorded: Node<'a>, live: Node<'a>, pointer: &str) -> Vec<(String, Node<'a>, Node<'a>)> {
-        let mut free: Vec<_> = live.members().map(|(key, value)| (key.str().unwrap_or_default(), value)).collect();
+        let mut free: BTreeMap<Cow<'a, str>, VecDeque<Node<'a>>> = BTreeMap::new();
+        for (key, value) in live.members() {
+            free.entry(key.str().unwrap_or_default()).or_default().push_back(value);
+        }
         let mut pairs = Vec::new();
         let mut lonely = Vec::new();
         for (key, value) in recorded.members() {
-            let name = key.str().unwrap_or_default().into_owned();
-            match free.iter().position(|(live, _)| *live == name) {
-                Some(at) => pairs.push((name, value, free.remove(at).1)),
-                None => lonely.push((name, value)),
+            let name = key.str().unwrap_or_default();
+            match take_one(&mut free, &name) {
+                Some(live) => pairs.push((name.into_owned(), value, live)),
+                None => lonely.push((name.into_owned(), value)),
             }
         }
         for (name, value) in lonely {
-            match free.iter().position(|(live, _)| self.text(&name, live, Role::Key)) {
-                Some(at) => pairs.push((name, value, free.remove(at).1)),
+            let has_slots = !self.tape.values().judge(&name, Role::Key).is_empty();
+            let mut names = free.keys().filter(|_| has_slots).take(MOST_NAMES);
+            let partner = names.find(|live| self.text(&name, live, Role::Key)).cloned();
+            match partner.and_then(|partner| take_one(&mut free, &partner)) {
+                Some(live) => pairs.push((name, value, live)),
                 None => self.note(false, &body_place(&join_pointer(pointer, &name)), &excerpt(value), "absent"),
             }
         }
-        for (name, value) in free {
-            self.note(false, &body_place(&join_pointer(pointer, &name)), "absent", &excerpt(value));
+        for (name, values) in free {
+            for value in values {
+                self.note(false, &body_place(&join_pointer(pointer, &name)), "absent", &excerpt(value));
+            }
         }
         pairs
     }
@@ -199,6 +217,15 @@ impl Comparison<'_> {
             self.differences.push(difference);
         }
     }
+}
+
+fn take_one<'a>(free: &mut BTreeMap<Cow<'a, str>, VecDeque<Node<'a>>>, name: &str) -> Option<Node<'a>> {
+    let values = free.get_mut(name)?;
+    let value = values.pop_front();
+    if values.is_empty() {
+        free.remove(name);
+    }
+    value
 }
 
 fn member_role(parent: Node<'_>, name: &str, role: Role) -> Role {
@@ -258,4 +285,6 @@ fn cut(text: &str) -> String {
 const COMPARED: [&str; 4] =
     ["x-xbl-contract-version", "x-xbl-onbehalfof-users", "x-xbl-onbehalfof-title", "x-xbl-deny-scope"];
 const MOST_DIFFERENCES: usize = 20;
+/// How many live names a recorded name with slots is tried on.
+const MOST_NAMES: usize = 1000;
 const LONGEST_EXCERPT: usize = 200;

@@ -25,7 +25,6 @@ pub(super) struct Cursor {
 pub(super) struct Step {
     pub(super) response: Response,
     pub(super) played: Played,
-    pub(super) cursor: Cursor,
     pub(super) bindings: Bindings,
 }
 
@@ -40,6 +39,18 @@ pub(super) struct Lookup<'a> {
 impl Cursor {
     pub(super) fn played(&self) -> usize {
         self.played.len()
+    }
+
+    /// Takes note of an answer given.
+    pub(super) fn advance(&mut self, played: &Played) {
+        match played {
+            Played::Hit(exchange) | Played::Bound(exchange) => {
+                self.played.insert(exchange - 1);
+                self.order.push(exchange - 1);
+            }
+            Played::Repeat(exchange) => *self.repeats.entry(exchange - 1).or_default() += 1,
+            Played::Miss(_) => {}
+        }
     }
 }
 
@@ -74,7 +85,7 @@ impl Lookup<'_> {
         }
         let is_last = self.newest(cursor, twin, Take::changes_state) == Some(twin) || !self.take(twin).changes_state();
         if is_last && matches!(self.call.request.method.as_str(), "PUT" | "DELETE") {
-            return self.play_again(cursor, twin, twin, bindings);
+            return Ok(self.play_again(twin, twin, bindings));
         }
         Err(self.miss(Reason::Exhausted, cursor, &bindings))
     }
@@ -97,7 +108,7 @@ impl Lookup<'_> {
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
             return Err(self.miss(Reason::RepeatedTooOften, cursor, &bindings));
         }
-        self.play_again(cursor, twin, source, bindings)
+        Ok(self.play_again(twin, source, bindings))
     }
 
     fn play(&self, cursor: &Cursor, at: usize, bindings: Bindings) -> Result<Step, Miss> {
@@ -106,23 +117,18 @@ impl Lookup<'_> {
             return Err(self.miss(Reason::NotReplayable, cursor, &bindings));
         }
         let (response, bound) = bindings.render_response(&take.recorded.response, &take.slots);
-        let mut cursor = cursor.clone();
-        cursor.played.insert(at);
-        cursor.order.push(at);
         let played = if bound { Played::Bound(at + 1) } else { Played::Hit(at + 1) };
-        Ok(Step { response, played, cursor, bindings })
+        Ok(Step { response, played, bindings })
     }
 
-    fn play_again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Miss> {
+    fn play_again(&self, asked: usize, source: usize, bindings: Bindings) -> Step {
         let take = self.take(source);
         let (mut response, _) = bindings.render_response(&take.recorded.response, &take.slots);
         if self.take(asked).is_read() && take.shows_version() && response.status != 204 {
             response.status = 200;
             response = self.unless_unchanged(response);
         }
-        let mut cursor = cursor.clone();
-        *cursor.repeats.entry(source).or_default() += 1;
-        Ok(Step { response, played: Played::Repeat(source + 1), cursor, bindings })
+        Step { response, played: Played::Repeat(source + 1), bindings }
     }
 
     /// A conditional read of the version the client already has is a 304.
@@ -208,7 +214,7 @@ impl Lookup<'_> {
     }
 
     fn of_lane(&self) -> impl Iterator<Item = usize> {
-        (0..self.tape.takes().len()).filter(|at| self.take(*at).lane == self.lane)
+        self.tape.of_lane(self.lane).iter().copied()
     }
 
     fn is_similar(&self, at: usize) -> bool {

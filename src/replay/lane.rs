@@ -15,7 +15,7 @@ pub(super) struct LiveLane {
     candidates: Vec<Candidate>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Candidate {
     lane: usize,
     cursor: Cursor,
@@ -97,14 +97,11 @@ impl LiveLane {
         let (response, played) = (steps[0].1.response.clone(), steps[0].1.played.clone());
         let is_certain = steps.len() == 1;
         let bindings = is_certain.then(|| steps[0].1.bindings.clone());
-        self.candidates = steps
-            .into_iter()
-            .map(|(lane, step)| Candidate {
-                lane,
-                cursor: step.cursor,
-                pending: (!is_certain).then_some(step.bindings),
-            })
-            .collect();
+        self.candidates.retain(|candidate| steps.iter().any(|(lane, _)| *lane == candidate.lane));
+        for (candidate, (_, step)) in self.candidates.iter_mut().zip(steps) {
+            candidate.cursor.advance(&step.played);
+            candidate.pending = (!is_certain).then_some(step.bindings);
+        }
         Turn { response, played, bindings }
     }
 }

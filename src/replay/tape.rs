@@ -12,6 +12,7 @@ use crate::json::Doc;
 use crate::message::{Request, Response};
 use crate::mpsd::name::is_guid;
 use crate::mpsd::{Op, ParamName, Resolution, Service, resolve};
+use crate::redact::REDACTED;
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, settle};
 
@@ -60,6 +61,8 @@ impl Recorded {
 pub struct Tape {
     takes: Vec<Take>,
     lanes: Vec<String>,
+    /// The takes of each lane.
+    of_lane: Vec<Vec<usize>>,
     values: Bindable,
     versions: BTreeMap<String, Version>,
 }
@@ -127,7 +130,11 @@ impl Tape {
         let mut lanes: Vec<String> = Vec::new();
         let takes: Vec<Take> = recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &values)).collect();
         let versions = takes.iter().filter_map(version).collect();
-        Self { takes, lanes, values, versions }
+        let mut of_lane = vec![Vec::new(); lanes.len()];
+        for (at, take) in takes.iter().enumerate() {
+            of_lane[take.lane].push(at);
+        }
+        Self { takes, lanes, of_lane, values, versions }
     }
 
     /// Prepares a cassette.
@@ -142,6 +149,11 @@ impl Tape {
 
     pub(super) fn takes(&self) -> &[Take] {
         &self.takes
+    }
+
+    /// A lane's takes, in order.
+    pub(super) fn of_lane(&self, lane: usize) -> &[usize] {
+        self.of_lane.get(lane).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn values(&self) -> &Bindable {
@@ -227,10 +239,10 @@ impl Bindable {
             census.response(&exchange.response);
         }
         let classes = aliases.iter().filter_map(|(name, texts)| Some((AliasClass::named(name)?.class(), texts)));
-        let mut entries: Vec<(String, Class)> =
-            classes.flat_map(|(class, texts)| texts.iter().map(move |text| (text.clone(), class))).collect();
-        entries.extend(census.client_guids.into_iter().map(|guid| (guid, Class::Guid)));
-        let (texts, classes): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        let aliases = classes.flat_map(|(class, texts)| texts.iter().map(move |text| (text.clone(), class)));
+        let guids = census.client_guids.into_iter().map(|guid| (guid, Class::Guid));
+        let secret = (REDACTED.to_owned(), Class::Secret);
+        let (texts, classes): (Vec<_>, Vec<_>) = aliases.chain(guids).chain([secret]).unzip();
         let search =
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(texts);
         Self {

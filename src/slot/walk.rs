@@ -63,16 +63,10 @@ fn in_document(doc: &Doc<'_>, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
         match node.kind() {
             Kind::Object => {
                 let is_reference = node.get("templateName").is_some();
-                let members: Vec<_> = node.members().collect();
-                for (key, value) in members.iter().rev() {
-                    pending.push((*value, value_role(key, role, is_reference)));
-                }
-                slots.extend(members.iter().flat_map(|(key, _)| in_string(*key, key_role(role), judge, 0)));
+                pending.extend(node.members().map(|(key, value)| (value, value_role(key, role, is_reference))));
+                slots.extend(node.members().flat_map(|(key, _)| in_string(key, key_role(role), judge, 0)));
             }
-            Kind::Array => {
-                let items: Vec<_> = node.items().collect();
-                pending.extend(items.into_iter().rev().map(|item| (item, role)));
-            }
+            Kind::Array => pending.extend(node.items().map(|item| (item, role))),
             Kind::String => slots.extend(in_string(node, role, judge, embedded)),
             Kind::Number => slots.extend(in_number(node, role, judge)),
             Kind::Bool | Kind::Null => {}
@@ -83,7 +77,7 @@ fn in_document(doc: &Doc<'_>, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
 }
 
 /// `name` beside `templateName` is a session's name; a secret stays one all the way down.
-fn value_role(key: &Node<'_>, parent: Role, is_reference: bool) -> Role {
+fn value_role(key: Node<'_>, parent: Role, is_reference: bool) -> Role {
     let key = key.str().unwrap_or_default();
     match parent {
         Role::Typed(Class::Secret) => parent,

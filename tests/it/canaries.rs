@@ -17,6 +17,10 @@ use crate::support::{HOST, Reaction, Service, text};
 /// The calls with their answers; `«class name»` marks a canary, `|form` another way to write it.
 const CALLS: &str = include_str!("canaries/calls.txt");
 
+/// What a body has too much in a miss: written in escapes, and where an excerpt would be cut off.
+const EXTRA: &str = r#""extra":{"odd":"«xuid extra|json»","who":{"gamertag":"«tag extra|json»","token":"«token extra|json»"},"mail":"«email extra|json»"},
+"cut":"PAD«xuid cut»","cutMail":"PAD«email cut»","cutToken":{"token":"PAD«token cut»"},"cutIp":"PAD «ipv4 cut»","cutNote":"PAD«jwt cut»","cutBearer":"PAD Bearer «token bearer cut»""#;
+
 /// One call and its scripted answer.
 #[derive(Clone)]
 struct Step {
@@ -38,7 +42,11 @@ struct Take {
 
 impl Take {
     fn new(take: u64) -> Self {
-        let (script, canaries) = filled(CALLS, take);
+        Self::of(CALLS, take)
+    }
+
+    fn of(template: &str, take: u64) -> Self {
+        let (script, canaries) = filled(template, take);
         let steps = script.split("=== ").skip(1).map(step).collect();
         Self { steps, canaries }
     }
@@ -55,11 +63,26 @@ impl Take {
     }
 
     fn assert_none_in(&self, place: &str, text: &str) {
-        let found = self.found(text);
-        let lines: Vec<_> = text.lines().filter(|line| !self.found(line).is_empty()).collect();
-        assert!(found.is_empty(), "{place} holds {found:?}:\n{}", lines.join("\n"));
+        self.assert_none_but(&[], place, text);
+    }
+
+    /// As above, for a replay: nobody tells it what other players are called.
+    fn assert_none_of_its_own_in(&self, place: &str, text: &str) {
+        self.assert_none_but(&TOLD_BY_ANSWERS, place, text);
+    }
+
+    fn assert_none_but(&self, excused: &[&str], place: &str, text: &str) {
+        let found =
+            |text: &str| self.found(text).into_iter().filter(|mark| !excused.contains(mark)).collect::<Vec<_>>();
+        let lines: Vec<_> = text.lines().filter(|line| !found(line).is_empty()).collect();
+        assert!(found(text).is_empty(), "{place} holds {:?}:\n{}", found(text), lines.join("\n"));
     }
 }
+
+/// Names without a shape that only the service's answers tell to be names. A replay gives out aliases for them, so
+/// what a client writes into free text instead it cannot know.
+const TOLD_BY_ANSWERS: [&str; 7] =
+    ["tag host", "tag guest", "tag friend", "gamertag unique", "address guest", "device guest", "device candidate"];
 
 /// A scripted service that gives the answers in turn, again and again.
 async fn service(take: &Take) -> Service {
@@ -196,7 +219,7 @@ async fn plays(take: &Take, recording: &Recording, protocol: Protocol) {
     assert!(ended.stderr.contains(" 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{}", last_lines(&ended.stderr));
     assert_eq!(ended.code, 0, "{}", last_lines(&ended.stderr));
     assert_eq!(answers.len(), count);
-    take.assert_none_in("the log of the replay", &ended.stderr);
+    take.assert_none_of_its_own_in("the log of the replay", &ended.stderr);
     for (recorded, played) in recording.answers.iter().zip(&answers) {
         assert_eq!((recorded.status, recorded.headers.text("etag")), (played.status, played.headers.text("etag")));
     }
@@ -208,9 +231,10 @@ async fn plays(take: &Take, recording: &Recording, protocol: Protocol) {
 
 /// Calls the cassette does not have, each a little off: the problems quote none of their canaries.
 async fn misses_tell_nothing(recording: &Recording, protocol: Protocol) {
-    let mut take = Take::new(4);
+    let extra = EXTRA.replace("PAD", &"x".repeat(190));
+    let off = CALLS.replace(":\"«", ":\"~ «").replace("\n\n{", &format!("\n\n{{{extra},"));
+    let mut take = Take::of(&off, 4);
     for step in &mut take.steps {
-        step.body = step.body.replacen('{', r#"{"extra":1,"#, 1);
         step.target.push_str(if step.target.contains('?') { "&extra=1" } else { "?extra=1" });
     }
     let args = ["replay", text(&recording.cassette), "--log-level", "trace", "--log-format", "json"];
@@ -218,12 +242,12 @@ async fn misses_tell_nothing(recording: &Recording, protocol: Protocol) {
     let mut client = client(&deck, &recording.home, protocol).await;
     for answer in perform(&mut client, &take).await {
         assert_eq!(answer.status, 501);
-        take.assert_none_in("a miss", &format!("{:?} {}", answer.headers, body(&answer)));
+        take.assert_none_of_its_own_in("a miss", &format!("{:?} {}", answer.headers, body(&answer)));
     }
     drop(client);
     let ended = deck.interrupt();
     assert_eq!(ended.code, 1, "{}", last_lines(&ended.stderr));
-    take.assert_none_in("the log of the misses", &ended.stderr);
+    take.assert_none_of_its_own_in("the log of the misses", &ended.stderr);
 }
 
 fn body(answer: &Response) -> String {

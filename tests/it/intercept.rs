@@ -1,19 +1,22 @@
 //! Every way in, through real sockets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
 use tapdeck::client::{Client, ClientError, Way};
 use tapdeck::exchange::Protocol;
-use tapdeck::intercept::Others;
+use tapdeck::intercept::{Limits, Others};
 use tapdeck::message::{Coding, Headers, Response, Scheme};
 use tapdeck::upstream::Route;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::support::{HOST, Reaction, Service, Setup, Verbatim, closed_port, gzipped, json, problem_code, rest};
+use crate::support::{
+    HOST, Reaction, Service, Setup, Verbatim, closed_port, gzipped, json, problem_code, rest, run, text,
+};
 
 const SESSION: &str = "/serviceconfigs/A/sessionTemplates/t/sessions/s?nocommit=true";
 const BOTH: [Protocol; 2] = [Protocol::H1, Protocol::H2];
@@ -41,6 +44,8 @@ async fn every_way_in_reaches_the_service() {
         let mut client = Client::connect(proxy.address, authority, way.clone(), protocol).await.unwrap();
         let answer = client.send("PUT", SESSION, &[("x-xbl-contract-version", "107")], b"{ \"b\": 2 }").await.unwrap();
         assert_eq!((answer.status, answer.body.wire().as_ref()), (201, b"{\"a\":1}".as_slice()), "{way:?}");
+        let names: Vec<_> = answer.headers.iter().map(|header| header.name.as_str()).collect();
+        assert_eq!(names, ["content-type", "content-length"], "{way:?}");
         let seen = service.seen().swap_remove(at);
         assert_eq!((seen.protocol, seen.method.as_str(), seen.target.as_str()), (protocol, "PUT", SESSION), "{way:?}");
         assert_eq!(seen.body, b"{ \"b\": 2 }".as_slice());
@@ -85,6 +90,35 @@ async fn requests_without_a_body_stay_without_one() {
     assert_eq!((answer.status, answer.body.wire().len()), (204, 0));
     let raw = String::from_utf8(service.raw()).unwrap();
     assert!(!raw.contains("chunked"), "{raw}");
+}
+
+#[tokio::test]
+async fn a_client_that_expects_to_be_asked_is_asked() {
+    let service = Service::start(|_| echo()).await;
+    let proxy = Setup::before(&service).reverse().start().await;
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    let head =
+        "PUT /handles HTTP/1.1\r\nhost: x\r\nExpect: 100-continue\r\ncontent-length: 3\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"abc").await.unwrap();
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 201 "));
+    let seen = service.seen().swap_remove(0);
+    assert_eq!((seen.body.as_ref(), seen.headers.text("expect")), (b"abc".as_slice(), None));
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_itself_reached_over_tls_works_too() {
+    let service = Service::start(|_| echo()).await;
+    let proxy = Setup::before(&service).start().await;
+    let args = ["-sS", "--noproxy", "", "--proxytunnel", "--http2", "-o", "-", "-w", "|%{http_code}"];
+    let (address, root) = (format!("https://localhost:{}", proxy.address.port()), proxy.root_path());
+    let trust = ["--proxy", &address, "--proxy-cacert", text(&root), "--cacert", text(&root)];
+    let url = "https://sessiondirectory.xboxlive.com/handles/1";
+    let (ok, output) = run("curl", &[&args[..], &trust, &[url]].concat()).await;
+    assert!(ok && output == "{\"a\":1}|201", "{output}");
 }
 
 #[tokio::test]
@@ -392,7 +426,8 @@ async fn a_first_stop_lets_running_calls_end() {
     let gate = Arc::new(Notify::new());
     let held = Arc::clone(&gate);
     let service = Service::start(move |_| Reaction::Hold(Arc::clone(&held), json(200, "{}"))).await;
-    let mut proxy = Setup::before(&service).start().await;
+    let limits = Limits { drain: Duration::from_secs(3600), ..Limits::default() };
+    let mut proxy = Setup { limits, ..Setup::before(&service) }.start().await;
     let idle = proxy.client(Protocol::H1).await;
     let mut client = proxy.client(Protocol::H2).await;
     let waiting = tokio::spawn(async move { client.send("GET", "/handles/1", &[], b"").await });

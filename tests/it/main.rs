@@ -1,9 +1,12 @@
 //! One integration binary: every test here goes through real sockets, files or the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic")]
 
+mod architecture;
 mod canaries;
 mod cassette;
 mod curl;
+mod examples;
 mod hostile;
 mod intercept;
+mod readme;
 mod support;

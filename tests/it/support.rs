@@ -107,24 +107,21 @@ impl Service {
 
     /// Waits until that many requests have come.
     pub(crate) async fn wait_seen(&self, count: usize) {
-        loop {
-            let changed = self.log.changed.notified();
-            if self.log.seen.lock().unwrap().len() >= count {
-                return;
-            }
-            let _ = tokio::time::timeout(Duration::from_millis(50), changed).await;
-        }
+        self.wait(|log| log.seen.lock().unwrap().len() >= count).await;
     }
 
     /// Waits until that many requests have been answered, the script's part of it.
     pub(crate) async fn wait_finished(&self, count: u64) {
-        loop {
-            let changed = self.log.changed.notified();
-            if self.log.finished.load(Ordering::SeqCst) >= count {
-                return;
+        self.wait(|log| log.finished.load(Ordering::SeqCst) >= count).await;
+    }
+
+    async fn wait(&self, is_reached: impl Fn(&Log) -> bool) {
+        let waiting = async {
+            while !is_reached(&self.log) {
+                let _ = tokio::time::timeout(Duration::from_millis(50), self.log.changed.notified()).await;
             }
-            let _ = tokio::time::timeout(Duration::from_millis(50), changed).await;
-        }
+        };
+        tokio::time::timeout(HANG, waiting).await.expect("the request does not come through");
     }
 }
 
@@ -329,7 +326,8 @@ impl Proxy {
 
     /// Waits for the listener to have ended; it must not have panicked.
     pub(crate) async fn ended(&mut self) {
-        self.serving.take().unwrap().await.unwrap();
+        let serving = self.serving.take().unwrap();
+        tokio::time::timeout(HANG, serving).await.expect("the listener does not end").unwrap();
     }
 
     /// Sends raw bytes to the proxy and reads until it closes.
@@ -438,4 +436,4 @@ pub(crate) fn text(path: &Path) -> &str {
 }
 
 /// Far longer than anything here takes.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(30);

@@ -81,15 +81,63 @@ pub(super) const PLAYED: [Act; 14] = [
     Act::LookAgain,
 ];
 
-/// A request before it is sent.
-struct Ask {
+/// How an act looks on the wire.
+struct Row {
     who: Who,
     title: &'static str,
     method: &'static str,
     what: &'static str,
-    target: String,
-    condition: Option<(&'static str, String)>,
-    body: String,
+    at: At,
+    condition: Condition,
+    content: Content,
+}
+
+enum At {
+    Session,
+    Handles,
+    Handle,
+}
+
+#[derive(Clone, Copy)]
+enum Condition {
+    None,
+    New,
+    Any,
+    Seen,
+}
+
+enum Content {
+    None,
+    Lobby,
+    Activity,
+    Member,
+    Map(&'static str),
+    ActiveAndReady,
+    Leave,
+}
+
+impl Act {
+    #[rustfmt::skip]
+    fn row(self) -> Row {
+        let row = |who, title, method, what, at, condition, content| Row { who, title, method, what, at, condition, content };
+        use Who::{Guest, Host};
+        match self {
+            Self::OpenLobby => row(Host, "opens a lobby", "PUT", "session", At::Session, Condition::New, Content::Lobby),
+            Self::SetActivity => row(Host, "shows it as activity", "POST", "handles", At::Handles, Condition::None, Content::Activity),
+            Self::LookByHandle => row(Guest, "looks at it", "GET", "handles/{id}/session", At::Handle, Condition::None, Content::None),
+            Self::JoinByHandle => row(Guest, "joins", "PUT", "handles/{id}/session", At::Handle, Condition::Any, Content::Member),
+            Self::HostReads => row(Host, "reads the lobby", "GET", "session", At::Session, Condition::None, Content::None),
+            Self::GuestReads => row(Guest, "reads the lobby, too", "GET", "session", At::Session, Condition::None, Content::None),
+            Self::HostPicksDocks => row(Host, "picks a map", "PUT", "session if unchanged", At::Session, Condition::Seen, Content::Map("docks")),
+            Self::GuestPicksForest => row(Guest, "picks another, too late", "PUT", "session if unchanged", At::Session, Condition::Seen, Content::Map("forest")),
+            Self::GuestRetries => row(Guest, "retries on the new version", "PUT", "session if unchanged", At::Session, Condition::Seen, Content::Map("forest")),
+            Self::ForgetVersion => row(Guest, "forgets the contract version", "GET", "session", At::Session, Condition::None, Content::None),
+            Self::ActiveAndReady => row(Host, "is active and ready at once", "PUT", "session", At::Session, Condition::Any, Content::ActiveAndReady),
+            Self::GuestLeaves => row(Guest, "leaves", "PUT", "session", At::Session, Condition::Any, Content::Leave),
+            Self::HostLeaves => row(Host, "leaves as the last", "PUT", "session", At::Session, Condition::Any, Content::Leave),
+            Self::LookAgain => row(Host, "finds it gone", "GET", "session", At::Session, Condition::None, Content::None),
+        }
+    }
 }
 
 /// Performs the acts in order, the host over HTTP/2 and the guest over HTTP/1.1.
@@ -99,100 +147,64 @@ pub(super) async fn perform(stage: &Stage, mut cast: Cast, acts: &[Act]) -> Resu
     let mut handle = String::new();
     let mut scenes = Vec::new();
     for act in acts {
-        let ask = ask(*act, &cast, &handle);
-        let client = if ask.who == Who::Host { &mut host } else { &mut guest };
-        let headers = headers(*act, &ask, &cast);
+        let row = act.row();
+        let client = if row.who == Who::Host { &mut host } else { &mut guest };
+        let (target, body) = (target(&row.at, &cast, &handle), content(&row, &cast));
+        let headers = headers(*act, &row, &body, &cast);
         let lines: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let sent = client.send(ask.method, &ask.target, &lines, ask.body.as_bytes()).await;
-        let response = sent.map_err(|error| Failure::runtime(format!("{}: {error}", ask.title)))?;
+        let sent = client.send(row.method, &target, &lines, body.as_bytes()).await;
+        let response = sent.map_err(|error| Failure::runtime(format!("{}: {error}", row.title)))?;
         if *act == Act::SetActivity {
             handle = text_at(&response, "id");
         }
         if let Some(tag) = response.headers.text("etag") {
-            cast.of_mut(ask.who).tag = tag.to_owned();
+            cast.of_mut(row.who).tag = tag.to_owned();
         }
-        scenes.push(scene(&ask, &response, &cast));
+        scenes.push(scene(&row, &response, &cast));
     }
     Ok(scenes)
 }
 
-fn headers(act: Act, ask: &Ask, cast: &Cast) -> Vec<(&'static str, String)> {
+fn target(at: &At, cast: &Cast, handle: &str) -> String {
+    match at {
+        At::Session => format!("/serviceconfigs/{SCID}/sessionTemplates/lobby/sessions/{}", cast.session),
+        At::Handles => "/handles".to_owned(),
+        At::Handle => format!("/handles/{handle}/session"),
+    }
+}
+
+fn headers(act: Act, row: &Row, body: &str, cast: &Cast) -> Vec<(&'static str, String)> {
     let mut headers = vec![
-        ("authorization", cast.of(ask.who).authorization.clone()),
+        ("authorization", cast.of(row.who).authorization.clone()),
         ("signature", "AAAAAQHbSignatureOfTheRequest==".to_owned()),
     ];
     if act != Act::ForgetVersion {
         headers.push(("x-xbl-contract-version", "107".to_owned()));
     }
-    if !ask.body.is_empty() {
+    if !body.is_empty() {
         headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
     }
-    headers.extend(ask.condition.clone());
+    headers.extend(match row.condition {
+        Condition::None => None,
+        Condition::New => Some(("if-none-match", "*".to_owned())),
+        Condition::Any => Some(("if-match", "*".to_owned())),
+        Condition::Seen => Some(("if-match", cast.of(row.who).tag.clone())),
+    });
     headers
 }
 
-fn ask(act: Act, cast: &Cast, handle: &str) -> Ask {
-    let session = format!("/serviceconfigs/{SCID}/sessionTemplates/lobby/sessions/{}", cast.session);
-    let by_handle = format!("/handles/{handle}/session");
-    let tag = |who| Some(("if-match", cast.of(who).tag.clone()));
-    let any = || Some(("if-match", "*".to_owned()));
-    let new = Some(("if-none-match", "*".to_owned()));
-    let get = |who, title, what, target| Ask {
-        who,
-        title,
-        method: "GET",
-        what,
-        target,
-        condition: None,
-        body: String::new(),
-    };
-    let put = |who, title, what, target, condition, body: String| Ask {
-        who,
-        title,
-        method: "PUT",
-        what,
-        target,
-        condition,
-        body,
-    };
-    let map = |name| format!(r#"{{"properties":{{"custom":{{"map":"{name}"}}}}}}"#);
-    let leave = || r#"{"members":{"me":null}}"#.to_owned();
-    match act {
-        Act::OpenLobby => put(Who::Host, "opens a lobby", "session", session, new, lobby(cast)),
-        Act::SetActivity => Ask {
-            who: Who::Host,
-            title: "shows it as activity",
-            method: "POST",
-            what: "handles",
-            target: "/handles".to_owned(),
-            condition: None,
-            body: activity(cast),
-        },
-        Act::LookByHandle => get(Who::Guest, "looks at it", "handles/{id}/session", by_handle),
-        Act::JoinByHandle => {
-            put(Who::Guest, "joins", "handles/{id}/session", by_handle, any(), member(cast, Who::Guest))
+fn content(row: &Row, cast: &Cast) -> String {
+    match row.content {
+        Content::None => String::new(),
+        Content::Lobby => lobby(cast),
+        Content::Activity => activity(cast),
+        Content::Member => member(cast, row.who),
+        Content::Map(name) => format!(r#"{{"properties":{{"custom":{{"map":"{name}"}}}}}}"#),
+        // A member cannot be both.
+        Content::ActiveAndReady => {
+            r#"{"members":{"me":{"properties":{"system":{"active":true,"ready":true}}}}}"#.to_owned()
         }
-        Act::HostReads => get(Who::Host, "reads the lobby", "session", session),
-        Act::GuestReads => get(Who::Guest, "reads the lobby, too", "session", session),
-        Act::HostPicksDocks => {
-            put(Who::Host, "picks a map", "session if unchanged", session, tag(Who::Host), map("docks"))
-        }
-        Act::GuestPicksForest => {
-            put(Who::Guest, "picks another, too late", "session if unchanged", session, tag(Who::Guest), map("forest"))
-        }
-        Act::GuestRetries => put(
-            Who::Guest,
-            "retries on the new version",
-            "session if unchanged",
-            session,
-            tag(Who::Guest),
-            map("forest"),
-        ),
-        Act::ForgetVersion => get(Who::Guest, "forgets the contract version", "session", session),
-        Act::ActiveAndReady => put(Who::Host, "is active and ready at once", "session", session, any(), muddled()),
-        Act::GuestLeaves => put(Who::Guest, "leaves", "session", session, any(), leave()),
-        Act::HostLeaves => put(Who::Host, "leaves as the last", "session", session, any(), leave()),
-        Act::LookAgain => get(Who::Host, "finds it gone", "session", session),
+        Content::Leave => r#"{"members":{"me":null}}"#.to_owned(),
     }
 }
 
@@ -219,21 +231,16 @@ fn activity(cast: &Cast) -> String {
     )
 }
 
-/// A member cannot be both.
-fn muddled() -> String {
-    r#"{"members":{"me":{"properties":{"system":{"active":true,"ready":true}}}}}"#.to_owned()
-}
-
-fn scene(ask: &Ask, response: &Response, cast: &Cast) -> Scene {
+fn scene(row: &Row, response: &Response, cast: &Cast) -> Scene {
     let bytes = response.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let masked = cast.masked(&String::from_utf8_lossy(bytes));
     let mut document = serde_json::from_str(&masked).unwrap_or(Value::String(masked));
     mask_people(&mut document);
     Scene {
-        who: cast.of(ask.who).name,
-        title: ask.title,
-        method: ask.method,
-        what: ask.what,
+        who: cast.of(row.who).name,
+        title: row.title,
+        method: row.method,
+        what: row.what,
         status: response.status,
         tag: response.headers.text("etag").unwrap_or_default().to_owned(),
         document,

@@ -17,6 +17,42 @@ pub(super) const RULES: &[Rule] = &[
         good: "session.put\n\n{\"constants\": {\"system\": {\"maxMembersCount\": 12}}}",
     },
     Rule {
+        id: "max-members-disputed",
+        severity: Info,
+        side: Client,
+        title: "maxMembersCount is past 1000",
+        requires: "One page allows large sessions 10000 members, others 1000",
+        fix: "Stay at 1000 unless the service is known to take more",
+        citation: "MPSD large sessions, MPSD details; discrepancies D07",
+        bad: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"large\": true}, \
+              \"maxMembersCount\": 1001}}}",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"large\": true}, \
+               \"maxMembersCount\": 1000}}}",
+    },
+    Rule {
+        id: "constants-change",
+        severity: Error,
+        side: Client,
+        title: "The request writes constants the session does not have",
+        requires: "Constants are fixed when a session is made; others are answered 409",
+        fix: "Leave constants out of updates",
+        citation: "MPSD status codes, 409; mpsd-wire 3",
+        bad: "session.put\n\n{\"constants\": {\"system\": {\"maxMembersCount\": 12}}}\n---\n200\n\n@session",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"maxMembersCount\": 8, \"visibility\": \"Open\"}}}\
+               \n---\n200\n\n@session",
+    },
+    Rule {
+        id: "constants-vs-template",
+        severity: Error,
+        side: Client,
+        title: "The session is made with constants its template does not allow",
+        requires: "A new session's constants are merged into its template's; those the template fixes stay",
+        fix: "Leave them out, or change the template in Partner Center",
+        citation: "Session templates; mpsd-wire 3",
+        bad: "session.put\n\n{\"constants\": {\"system\": {\"visibility\": \"private\"}}}\n---\n201\n\n@session",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"visibility\": \"open\"}}}\n---\n201\n\n@session",
+    },
+    Rule {
         id: "visibility-invalid",
         severity: Error,
         side: Client,

@@ -436,7 +436,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "initialization-group-name",
-        severity: Info,
+        severity: Warning,
         side: Client,
         title: "The initialization group has its old name",
         requires: "Contract 107 calls it initializationGroup, not group",

@@ -166,3 +166,48 @@ fn custom_holds_anything() {
                      {{\"custom\":{plain}}}}}}},\"properties\":{{\"custom\":{plain}}}}}"
     ));
 }
+
+#[test]
+fn services_for_their_users() {
+    silent(
+        "session.put\nX-Xbl-OnBehalfOf-Title: 896928775\nX-Xbl-OnBehalfOf-Users: 7000000000000001;priv=multiplayer, \
+         7000000000000002\nX-Xbl-Deny-Scope: Multiplayer.Manage\nAuthorization: XBL3.0 x=-;redacted\n\n\
+         {\"members\":{\"me_7000000000000001\":{},\"me_7000000000000002\":null}}\n---\n200\n\n@session",
+    );
+    silent("session.server.put\nAuthorization: XBL3.0 x=-;redacted\n\n{\"properties\":{\"custom\":{\"a\":1}}}");
+}
+
+#[test]
+fn looking_for_group() {
+    silent(
+        "session.put\n\n{\"roleTypes\":{\"lfg\":{\"roles\":{\"confirmed\":{\"target\":3,\"max\":3}}}},\"properties\":\
+         {\"system\":{\"description\":{\"text\":\"x\",\"locale\":\"en\"},\"scheduledTime\":\"2026-11-01T10:00:00Z\",\
+         \"searchHandleVisibility\":\"xboxlive\"}},\"members\":{\"me\":{\"roles\":{\"lfg\":\"confirmed\"},\"properties\":\
+         {\"system\":{\"subscription\":{\"id\":\"81A3CA65-0A56-4D4E-9B3A-A5AC1D7F0C54\"}}}}}}",
+    );
+    silent(
+        "handle.create\n\n{\"type\":\"search\",\"version\":1,\"sessionRef\":$ref,\"searchAttributes\":{\"tags\":\
+         [\"micrequired\"],\"strings\":{},\"numbers\":{},\"achievementIds\":[\"3\"],\"locale\":\"en-US\"}}",
+    );
+}
+
+#[test]
+fn answers_the_documents_do_not_foresee() {
+    let members = "\"members\":{\"0\":null,\"1\":{\"next\":4,\"constants\":{\"system\":{\"xuid\":\"7000000000000003\",\
+                   \"index\":1}}},\"4\":{\"next\":6,\"reserved\":true,\"joinTime\":\"2016-09-20T20:50:00.5180901Z\",\
+                   \"constants\":{\"system\":{\"xuid\":\"7000000000000004\"}}}}";
+    let gaps = format!(
+        "{{{members},\"membersInfo\":{{\"first\":1,\"next\":6,\"count\":2,\"accepted\":1,\"active\":0}},\
+                        \"news\":[1],\"hostCandidates\":[\"ab\"],\"properties\":{{\"system\":{{\"new\":{{}}}}}}}}"
+    );
+    silent(&format!("session.get\n---\n200\n\n@session {gaps}"));
+    let empty =
+        "{\"members\":{\"0\":null},\"membersInfo\":{\"first\":0,\"next\":0,\"count\":0,\"accepted\":0,\"active\":0}}";
+    silent(&format!("session.get\n---\n200\n\n@session {empty}"));
+    silent("session.get\n---\n200\n\n@large {\"membersInfo\":{\"first\":3,\"next\":900,\"count\":7}}");
+    silent("session.me.delete\n---\n200\n\n@session");
+    silent("session.me.delete\n---\n204");
+    silent("session.put?nocommit=true\n\n{}\n---\n200\n-ETag\n\n@session");
+    silent("session.put\nIf-Match: *\n\n{}\n---\n412");
+    silent("session.put\n\n{}\n---\n403\nContent-Type: text/plain\n\nThe requested session cannot be accessed.");
+}

@@ -16,9 +16,9 @@ fn call(method: &str, target: &str, headers: &[(String, String)], body: Vec<u8>)
     Call::new([127, 0, 0, 1].into(), 1, Protocol::H1, Service::Mpsd, request)
 }
 
-fn judge(contract: &Contract, call: &Call, status: u16, body: Vec<u8>) -> Vec<Finding> {
-    let mut found = contract.check_call(call);
-    found.extend(contract.check_answer(call, &Answer::answered(Response::new(status, Headers::new(), body))));
+fn judge(call: &Call, status: u16, body: Vec<u8>) -> Vec<Finding> {
+    let mut found = CONTRACT.check_call(call);
+    found.extend(CONTRACT.check_answer(call, &Answer::answered(Response::new(status, Headers::new(), body))));
     found
 }
 
@@ -106,10 +106,9 @@ proptest! {
         method in "[A-Z]{0,6}", target in "/?[a-z/?&=%~é]{0,40}", body: Vec<u8>, answer: Vec<u8>, status: u16,
         headers in prop::collection::vec(("[a-z-]{1,12}", "[ -~é]{0,20}"), 0..6),
     ) {
-        let contract = Contract::new();
         let call = call(&method, &target, &headers, body);
-        let found = judge(&contract, &call, status, answer.clone());
-        prop_assert_eq!(found, judge(&contract, &call, status, answer));
+        let found = judge(&call, status, answer.clone());
+        prop_assert_eq!(found, judge(&call, status, answer));
     }
 
     #[test]
@@ -119,9 +118,9 @@ proptest! {
     ) {
         let headers = [("x-xbl-contract-version".to_owned(), version.to_string())];
         let call = call(at.0, at.1, &headers, body.to_string().into_bytes());
-        let found = judge(&Contract::new(), &call, status, answer.to_string().into_bytes());
+        let found = judge(&call, status, answer.to_string().into_bytes());
         prop_assert!(found.len() <= 2 * REPORTED_AT_MOST);
-        let again = judge(&Contract::new(), &call, status, answer.to_string().into_bytes());
+        let again = judge(&call, status, answer.to_string().into_bytes());
         prop_assert_eq!(found, again);
     }
 }
@@ -150,4 +149,23 @@ fn an_opaque_body_is_left_alone() {
     call.request.body = Body::received(b"\x01\x02".as_slice().into(), &headers, 1 << 20);
     assert!(call.request.body.decoded().is_none());
     assert!(Contract::new().check_call(&call).is_empty());
+}
+
+#[test]
+fn a_long_name_is_not_repeated_without_end() {
+    let name = "x".repeat(400_000);
+    let many: Vec<String> = (0..300).map(|name| format!("\"n{name}\":1")).collect();
+    let found = findings(&format!("session.put\n\n{{\"servers\":{{\"{name}\":{{{}}}}}}}", many.join(",")));
+    assert_eq!(found.len(), 1 + 1);
+    let size: usize = found.iter().map(|finding| finding.place.to_string().len() + finding.message.len()).sum();
+    assert!(size < 10_000, "{size}");
+}
+
+#[test]
+fn many_containers_below_one_name_are_looked_through() {
+    let items = "[1],".repeat(100_000);
+    let body = format!("{{\"custom\":{{}},\"{}\":[{items}{{\"a\":1,\"a\":2}}]}}", "x".repeat(900));
+    let found = findings(&format!("session.put\n\n{body}"));
+    let ids: Vec<&str> = found.iter().map(|finding| finding.rule.id).collect();
+    assert!(ids.contains(&"json-duplicate-key"), "{ids:?}");
 }

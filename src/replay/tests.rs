@@ -1,0 +1,228 @@
+//! How a player chooses: lanes, versions, repeats and misses, on tapes made by hand.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::*;
+use crate::exchange::{Outcome, Protocol};
+use crate::message::{Body, Request};
+use crate::mpsd::Service;
+
+const SCID: &str = "00000000-0000-0000-0000-0000000c0de1";
+
+fn session(name: &str) -> String {
+    format!("/serviceconfigs/{SCID}/sessionTemplates/lobby/sessions/{name}")
+}
+
+fn request(who: &str, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Request {
+    let mut lines = vec![("authorization", format!("XBL3.0 x={who};t")), ("x-xbl-contract-version", "107".into())];
+    lines.extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    Request {
+        method: method.into(),
+        authority: "sessiondirectory.xboxlive.com".into(),
+        target: target.into(),
+        headers: lines.iter().map(|(name, value)| (*name, value.as_str())).collect(),
+        body: Body::plain(body.to_owned()),
+        ..Request::default()
+    }
+}
+
+/// A tape under construction: each exchange comes after all before it.
+#[derive(Default)]
+struct Script {
+    aliases: BTreeMap<String, Vec<String>>,
+    recorded: Vec<Recorded>,
+}
+
+impl Script {
+    fn then(mut self, lane: &str, request: Request, status: u16, tag: Option<(&str, u64)>, body: &str) -> Self {
+        let at = u64::try_from(self.recorded.len()).unwrap() * 2;
+        let mut response =
+            Response::new(status, [("content-type", "application/json")].into_iter().collect(), body.to_owned());
+        if let Some((tag, change)) = tag {
+            response.headers.push("etag", format!("\"{tag}\""));
+            response.body = Body::plain(format!(r#"{{"branch":"b","changeNumber":{change},"x":{body}}}"#));
+        }
+        self.recorded.push(Recorded {
+            lane: lane.into(),
+            line: 0,
+            asked: at + 1,
+            answered: at + 2,
+            outcome: Outcome::Answered,
+            request,
+            response,
+            replayable: true,
+        });
+        self
+    }
+
+    fn player(self) -> Player {
+        Player::new(Tape::new(&self.aliases, self.recorded), Options { repeat: 2, ..Options::default() })
+    }
+}
+
+fn play(player: &Player, request: Request) -> (Response, Played) {
+    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request);
+    player.answer(&call)
+}
+
+fn reason(played: &Played) -> Option<Reason> {
+    match played {
+        Played::Miss(miss) => Some(miss.reason),
+        _ => None,
+    }
+}
+
+fn put(who: &str, body: &str) -> Request {
+    request(who, "PUT", &session("s"), &[], body)
+}
+
+fn get(who: &str) -> Request {
+    request(who, "GET", &session("s"), &[], "")
+}
+
+#[test]
+fn lanes_that_answer_differently_are_not_guessed() {
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("left", get("2"), 200, Some(("e1", 1)), "0")
+        .then("host", put("1", r#"{"a":2}"#), 200, Some(("e2", 2)), "0")
+        .then("right", get("3"), 200, Some(("e2", 2)), "0");
+    let player = script.player();
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Hit(1));
+    assert_eq!(reason(&play(&player, get("8")).1), Some(Reason::LaneAmbiguous));
+}
+
+#[test]
+fn the_only_client_takes_the_first_lane_that_fits() {
+    let script = Script::default().then("left", get("2"), 200, Some(("e1", 1)), "0").then(
+        "right",
+        get("3"),
+        200,
+        Some(("e2", 2)),
+        "0",
+    );
+    assert_eq!(play(&script.player(), get("8")).1, Played::Hit(1));
+}
+
+#[test]
+fn lanes_that_agree_are_told_apart_later() {
+    let join = |who, color| put(who, &format!(r#"{{"properties":{{"custom":{{"color":"{color}"}}}}}}"#));
+    let script = Script::default()
+        .then("left", get("2"), 200, Some(("e1", 1)), "0")
+        .then("right", get("3"), 200, Some(("e1", 1)), "0")
+        .then("left", join("2", "red"), 200, Some(("e2", 2)), "0")
+        .then("right", join("3", "blue"), 200, Some(("e3", 3)), "0");
+    let player = script.player();
+    assert_eq!(play(&player, get("8")).1, Played::Hit(1));
+    assert!(matches!(play(&player, get("9")).1, Played::Hit(_)));
+    assert_eq!(play(&player, join("8", "blue")).1, Played::Hit(4));
+    assert_eq!(play(&player, join("9", "red")).1, Played::Hit(3));
+    assert_eq!(player.tally().unplayed, 0);
+}
+
+#[test]
+fn a_read_never_sees_a_version_its_lane_has_not_made_or_has_left_behind() {
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("host", get("1"), 200, Some(("e1", 1)), "0")
+        .then("host", put("1", r#"{"a":2}"#), 200, Some(("e2", 2)), "0")
+        .then("host", get("1"), 200, Some(("e2", 2)), "0");
+    let player = script.player();
+    let tag = |response: &Response| response.headers.text("etag").unwrap().to_owned();
+    play(&player, put("9", r#"{"a":1}"#));
+    assert_eq!(play(&player, get("9")).1, Played::Hit(2));
+    let (again, played) = play(&player, get("9"));
+    assert_eq!((tag(&again).as_str(), played), ("\"e1\"", Played::Repeat(2)));
+    play(&player, put("9", r#"{"a":2}"#));
+    let known = request("9", "GET", &session("s"), &[("if-none-match", "\"e2\"")], "");
+    let (unchanged, played) = play(&player, known);
+    assert_eq!((unchanged.status, played), (304, Played::Repeat(3)));
+    assert!(unchanged.body.is_empty());
+    assert_eq!(play(&player, get("9")).1, Played::Hit(4));
+}
+
+#[test]
+fn a_skipped_read_is_not_served_after_the_write_that_replaced_it() {
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("host", get("1"), 200, Some(("e1", 1)), "0")
+        .then("host", put("1", r#"{"a":2}"#), 200, Some(("e2", 2)), "0");
+    let player = script.player();
+    play(&player, put("9", r#"{"a":1}"#));
+    play(&player, put("9", r#"{"a":2}"#));
+    let (response, played) = play(&player, get("9"));
+    assert_eq!((response.headers.text("etag"), played), (Some("\"e2\""), Played::Repeat(3)));
+    assert_eq!(player.tally().unplayed, 1);
+}
+
+#[test]
+fn polling_is_capped_and_writes_are_not_repeated_but_for_twins() {
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("host", get("1"), 200, Some(("e1", 1)), "0")
+        .then("host", request("1", "POST", "/handles", &[], "{}"), 201, None, "{}");
+    let player = script.player();
+    play(&player, put("9", r#"{"a":1}"#));
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Repeat(1));
+    let answers: Vec<Played> = (0..4).map(|_| play(&player, get("9")).1).collect();
+    assert_eq!(answers[..3], [Played::Hit(2), Played::Repeat(2), Played::Repeat(2)]);
+    assert_eq!(reason(&answers[3]), Some(Reason::RepeatedTooOften));
+    let post = || request("9", "POST", "/handles", &[], "{}");
+    assert_eq!(play(&player, post()).1, Played::Hit(3));
+    assert_eq!(reason(&play(&player, post()).1), Some(Reason::Exhausted));
+}
+
+#[test]
+fn a_precondition_is_a_version_not_a_text() {
+    let change = |who, tag: &str| request(who, "PUT", &session("s"), &[("if-match", tag)], r#"{"a":2}"#);
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("host", get("1"), 200, Some(("e1-of-another-node", 1)), "0")
+        .then("host", change("1", "\"e1\""), 200, Some(("e2", 2)), "0");
+    let player = script.player();
+    play(&player, put("9", r#"{"a":1}"#));
+    let (_, played) = play(&player, change("9", "*"));
+    let Played::Miss(miss) = played else { panic!("{played:?}") };
+    assert_eq!(miss.nearest[0].differences[0].place, "header if-match");
+    assert_eq!(play(&player, change("9", "\"e1-of-another-node\"")).1, Played::Hit(3));
+}
+
+#[test]
+fn identities_bind_in_values_keys_and_texts_and_stay_one_to_one() {
+    let alias = "9000000000000001";
+    let body = |xuid: &str, note: &str| {
+        format!(
+            r#"{{"members":{{"me":{{"constants":{{"system":{{"xuid":"{xuid}"}}}}}}}},"properties":{{"custom":{{"nonces":{{"{xuid}":"n"}},"note":"by {note}"}}}}}}"#
+        )
+    };
+    let script = Script { aliases: [("xuid".to_owned(), vec![alias.to_owned()])].into(), recorded: Vec::new() };
+    let answer = format!(r#"{{"members":{{"0":{{"xuid":"{alias}"}}}},"n":1.50,"by":"{alias}!","big":{alias}0}}"#);
+    let script = script.then("host", put("1", &body(alias, alias)), 201, None, &answer);
+    let live = "2814000000000077";
+    let player = script.player();
+    let (_, played) = play(&player, put("9", &body(live, "2814000000000078")));
+    let Played::Miss(miss) = played else { panic!("{played:?}") };
+    assert_eq!(miss.nearest[0].differences[0].place, "body /properties/custom/note");
+    let (response, played) = play(&player, put("9", &body(live, live)));
+    assert_eq!(played, Played::Bound(1));
+    let text = String::from_utf8(response.body.decoded().unwrap().to_vec()).unwrap();
+    assert_eq!(text, answer.replace(&format!("\"{alias}"), &format!("\"{live}")));
+}
+
+#[test]
+fn what_a_client_measured_may_differ_and_what_it_decided_may_not() {
+    let body = |latency: &str, map: &str| {
+        format!(
+            r#"{{"members":{{"me":{{"properties":{{"system":{{"measurements":{{"ab":{{"latency":{latency}}}}}}}}}}}}},"properties":{{"custom":{{"map":"{map}"}}}}}}"#
+        )
+    };
+    let script = Script::default().then("host", put("1", &body("20", "docks")), 200, None, "{}");
+    let player = script.player();
+    let (_, played) = play(&player, put("9", &body("31", "forest")));
+    let Played::Miss(miss) = played else { panic!("{played:?}") };
+    let difference = &miss.nearest[0].differences[0];
+    let shown = (difference.place.as_str(), difference.recorded.as_str(), difference.live.as_str());
+    assert_eq!(shown, ("body /properties/custom/map", "\"docks\"", "\"forest\""));
+    assert_eq!(play(&player, put("9", &body("31", "docks"))).1, Played::Hit(1));
+}

@@ -1,0 +1,75 @@
+//! The README is run, not read: its commands, line by line, in a directory of their own.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[test]
+fn its_commands_do_what_it_says() {
+    let record = run_section("Record", None);
+    assert!(record.contains("this recording replays"), "{record}");
+    let replay = run_section("Replay", Some("Record"));
+    assert!(replay.contains("tapdeck-outcome: bound"), "{replay}");
+    assert!(replay.contains("2814000000000009") && !replay.contains("2814000000000001"), "{replay}");
+    assert!(replay.contains("1 hit (1 bound), 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{replay}");
+    let check = run_section("Check", Some("Record"));
+    assert!(check.contains("1 warning, 1 note in 14 exchanges"), "{check}");
+    assert!(check.contains(r#""rule":"json-malformed""#), "{check}");
+    assert!(check.contains("violations found") && check.contains("To fix it:"), "{check}");
+}
+
+#[test]
+fn it_names_every_example() {
+    let readme = readme();
+    for entry in std::fs::read_dir(root().join("cassettes")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(readme.contains(&format!("cassettes/{name}")), "{name} is not in the README");
+    }
+}
+
+/// Runs a section's commands after those of the section they build on, and returns all they print.
+fn run_section(name: &str, after: Option<&str>) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    copy_examples(dir.path());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let before = after.map(commands).unwrap_or_default().replace("8888", &port);
+    let script = format!("(:\n{before}) >/dev/null 2>&1\nset -e\n{}", commands(name).replace("8888", &port));
+    let binary = Path::new(env!("CARGO_BIN_EXE_tapdeck")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.arg("-c").arg(script).current_dir(dir.path()).stdin(Stdio::null());
+    bash.env("PATH", path)
+        .env("TAPDECK_HOME", dir.path().join("home"))
+        .env("TAPDECK_LISTEN", format!("127.0.0.1:{port}"));
+    for name in
+        ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
+    {
+        bash.env_remove(name);
+    }
+    let output = bash.output().expect("bash runs");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "section {name} failed: {text}");
+    text
+}
+
+/// The first block of commands of a section.
+fn commands(section: &str) -> String {
+    let readme = readme();
+    let body = readme.split(&format!("## {section}\n")).nth(1).unwrap();
+    body.split("```sh\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+}
+
+fn copy_examples(dir: &Path) {
+    std::fs::create_dir(dir.join("cassettes")).unwrap();
+    for entry in std::fs::read_dir(root().join("cassettes")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, dir.join("cassettes").join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).unwrap().replace("\r\n", "\n")
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
