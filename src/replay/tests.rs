@@ -63,7 +63,7 @@ impl Script {
 
 fn play(player: &Player, request: Request) -> (Response, Played) {
     let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request);
-    player.answer(&call)
+    player.answer(&call, &call)
 }
 
 fn reason(played: &Played) -> Option<Reason> {

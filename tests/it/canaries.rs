@@ -19,7 +19,7 @@ const CALLS: &str = include_str!("canaries/calls.txt");
 
 /// What a body has too much in a miss: written in escapes, and where an excerpt would be cut off.
 const EXTRA: &str = r#""extra":{"odd":"«xuid extra|json»","who":{"gamertag":"«tag extra|json»","token":"«token extra|json»"},"mail":"«email extra|json»"},
-"cut":"PAD«xuid cut»","cutMail":"PAD«email cut»","cutToken":{"token":"PAD«token cut»"},"cutIp":"PAD «ipv4 cut»","cutNote":"PAD«jwt cut»","cutBearer":"PAD Bearer «token bearer cut»""#;
+"cut":"PAD «xuid cut»","cutMail":"PAD «email cut»","cutToken":{"token":"PAD «token cut»"},"cutIp":"PAD «ipv4 cut»","cutNote":"PAD «jwt cut»","cutBearer":"PAD Bearer «token bearer cut»""#;
 
 /// One call and its scripted answer.
 #[derive(Clone)]
@@ -59,7 +59,11 @@ impl Take {
     fn found(&self, text: &str) -> Vec<&str> {
         let text = every_reading(text);
         let secret = self.canaries.iter().filter(|(mark, _)| !mark.starts_with("guid "));
-        secret.filter(|(_, value)| text.contains(&value.to_lowercase())).map(|(mark, _)| mark.as_str()).collect()
+        // Of what stands where an excerpt is cut off, the beginning tells enough.
+        let telling = |mark: &str, value: &str| {
+            if mark.ends_with(" cut") { value[..8].to_lowercase() } else { value.to_lowercase() }
+        };
+        secret.filter(|(mark, value)| text.contains(&telling(mark, value))).map(|(mark, _)| mark.as_str()).collect()
     }
 
     fn assert_none_in(&self, place: &str, text: &str) {
@@ -231,7 +235,7 @@ async fn plays(take: &Take, recording: &Recording, protocol: Protocol) {
 
 /// Calls the cassette does not have, each a little off: the problems quote none of their canaries.
 async fn misses_tell_nothing(recording: &Recording, protocol: Protocol) {
-    let extra = EXTRA.replace("PAD", &"x".repeat(190));
+    let extra = EXTRA.replace("PAD", &"x".repeat(186));
     let off = CALLS.replace(":\"«", ":\"~ «").replace("\n\n{", &format!("\n\n{{{extra},"));
     let mut take = Take::of(&off, 4);
     for step in &mut take.steps {
