@@ -407,6 +407,37 @@ mod tests {
     }
 
     #[test]
+    fn what_the_body_teaches_is_gone_from_the_headers_too() {
+        let redactor = Redactor::new(1);
+        let headers = [("x-note", "from Nova7 at 81.2.3.4"), ("x-version", "81.2.3.4")];
+        let redacted = redactor.call(&call(SESSION, &headers, r#"{"gamertag":"Nova7","ip":"81.2.3.4"}"#));
+        let kept = format!("{:?}", redacted.message.request.headers);
+        assert!(!kept.contains("Nova7") && !kept.contains("81.2.3.4"), "{kept}");
+        let alias = redactor.alias(Class::Gamertag, "Nova7").unwrap();
+        assert!(kept.contains(&format!("from {alias} at ")), "{kept}");
+    }
+
+    #[test]
+    fn measurements_are_keyed_by_device() {
+        let redactor = Redactor::new(1);
+        let token = "5F2A9E7C01B44D8E9A3C6B7D2E1F0A4B";
+        let body = format!(r#"{{"measurements":{{"{token}":{{"latency":7}}}},"m":{{"{token}":1}}}}"#);
+        let redacted = redactor.call(&call(SESSION, &[], &body));
+        let text = String::from_utf8(redacted.message.request.body.decoded().unwrap().to_vec()).unwrap();
+        let alias = redactor.alias(Class::DeviceToken, token).unwrap();
+        assert_eq!(text, body.replace(token, &alias));
+    }
+
+    #[test]
+    fn builds_and_versions_survive() {
+        let redactor = Redactor::new(1);
+        let body = r#"{"build":"1.21.50.7","serverVersion":"10.0.22.4","buildNumber":"8.8.8.8"}"#;
+        let redacted = redactor.call(&call(SESSION, &[("user-agent", "Game/1.21.50.7")], body));
+        assert!(!redacted.body_changed);
+        assert_eq!(redacted.message.request.headers.text("user-agent"), Some("Game/1.21.50.7"));
+    }
+
+    #[test]
     fn the_scan_tells_clean_from_leaking() {
         let redactor = Redactor::new(1);
         let alias = redactor.alias(Class::Xuid, "2814646326226712").unwrap();

@@ -288,6 +288,15 @@ mod tests {
     }
 
     #[test]
+    fn percent_escapes_that_are_no_text_hide_none_that_are() {
+        let value = Unescaped::percent("%32%ff%c3%C3%A9%zz", 10);
+        assert_eq!(value.text(), "2%ff%c3é%zz");
+        let at = value.text().find('é').unwrap();
+        assert_eq!((value.raw_span(0..1), value.raw_span(at..at + 2)), (10..13, 19..25));
+        assert_eq!(value.raw_span(0..value.text().len()), 10..28);
+    }
+
+    #[test]
     fn pretty_is_stable_and_compact_undoes_it() {
         let text = br#"{"a":[1,"x"],"b":{},"c":{"d":[{"e":1.50}]},"f":[]}"#;
         let once = pretty(text, 0);
