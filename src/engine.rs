@@ -7,7 +7,7 @@ pub mod journal;
 mod recorder;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +19,7 @@ use crate::redact::{Redacted, Redactor};
 use crate::replay::{Played, Player};
 use crate::upstream::Upstream;
 
+use journal::JournalError;
 pub use recorder::Recorder;
 pub use watch::{Tallied, Watch};
 
@@ -52,6 +53,7 @@ pub struct Engine {
     recorder: Option<Recorder>,
     enforce: Enforce,
     failed: CancellationToken,
+    failure: OnceLock<JournalError>,
     afterwards: TaskTracker,
 }
 
@@ -66,6 +68,7 @@ impl Engine {
             recorder,
             enforce,
             failed: CancellationToken::new(),
+            failure: OnceLock::new(),
             afterwards: TaskTracker::new(),
         })
     }
@@ -94,8 +97,7 @@ impl Engine {
         if let (Some(recorder), Some(begun)) = (&self.recorder, begun)
             && let Err(error) = recorder.record(&self.redactor, &lane, begun, &kept, &kept_answer).await
         {
-            tracing::error!(%error, "recording failed; nothing more is accepted");
-            self.failed.cancel();
+            self.fail(error);
             return None;
         }
         self.judge_later(lane, kept, kept_answer);
@@ -105,6 +107,11 @@ impl Engine {
     /// Cancelled when recording became impossible.
     pub fn failed(&self) -> &CancellationToken {
         &self.failed
+    }
+
+    /// The error that made recording impossible, if one did.
+    pub fn failure(&self) -> Option<&JournalError> {
+        self.failure.get()
     }
 
     /// What was found so far.
@@ -129,6 +136,14 @@ impl Engine {
     pub async fn settle(&self) {
         self.afterwards.close();
         self.afterwards.wait().await;
+    }
+
+    /// Whoever runs the engine tells of the failure, once; calls that end with it are only its echo.
+    fn fail(&self, error: JournalError) {
+        tracing::debug!(%error, "recording failed; nothing more is accepted");
+        // The first error is the cause.
+        let _ = self.failure.set(error);
+        self.failed.cancel();
     }
 
     async fn source(&self, call: &Call, kept: &Call) -> Answer {

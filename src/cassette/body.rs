@@ -90,6 +90,17 @@ impl StoredBody {
         &self.content
     }
 
+    /// Without base64: bytes become the text they are read as, and wire bytes say nothing the decoded ones do not.
+    /// `None` when there is no base64 in it.
+    pub(super) fn legible(&self) -> Option<Self> {
+        let content = match &self.content {
+            Content::Bytes(bytes) => Content::Text(String::from_utf8_lossy(bytes).into_owned()),
+            _ if self.wire.is_none() => return None,
+            content => content.clone(),
+        };
+        Some(Self { content, coding: self.coding, wire: None })
+    }
+
     /// Replaces the decoded bytes; recorded wire bytes would contradict them and go.
     pub(super) fn rewrite(&mut self, content: Content) {
         self.content = content;

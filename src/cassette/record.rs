@@ -162,6 +162,20 @@ impl HttpRecord {
         }
     }
 
+    /// The record to look for secrets in: base64 hides what it holds, and by chance spells what it does not.
+    /// `None` when the record itself will do.
+    pub fn legible(&self) -> Option<Self> {
+        let (asked, answered) = (self.request.body.as_ref(), self.response.body.as_ref());
+        let bodies = (asked.and_then(StoredBody::legible), answered.and_then(StoredBody::legible));
+        if bodies.0.is_none() && bodies.1.is_none() {
+            return None;
+        }
+        let mut record = self.clone();
+        record.request.body = bodies.0.or(record.request.body);
+        record.response.body = bodies.1.or(record.response.body);
+        Some(record)
+    }
+
     /// What is known of a response body that was not kept: such an answer cannot be replayed.
     pub fn withheld(&self) -> Option<&Withheld> {
         match self.response.body.as_ref()?.content() {

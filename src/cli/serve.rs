@@ -182,10 +182,11 @@ async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Resul
     let Some(recorder) = engine.recorder() else {
         return Ok(Code::Clean);
     };
-    recorder.close().await.map_err(|error| {
-        let hint = format!("what was answered is safe in {0}; `tapdeck cassette fsck {0}` seals it", journal.display());
-        Failure::runtime(error.to_string()).hint(hint)
-    })?;
+    let closed = recorder.close().await;
+    if let Some(error) = engine.failure().or_else(|| closed.as_ref().err()) {
+        let hint = format!("`tapdeck cassette fsck {}` seals it once there is room", journal.display());
+        return Err(Failure::runtime(error.to_string()).hint(hint));
+    }
     if ended == Ended::Aborted {
         say(&format!("cut off; the journal stays: `tapdeck cassette fsck {}` seals it", journal.display()));
         return Ok(Code::Runtime);

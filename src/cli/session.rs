@@ -56,6 +56,7 @@ pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine)
             () = &mut served => break,
             () = engine.failed().cancelled(), if ended != Ended::Failed => {
                 ended = Ended::Failed;
+                say("stopping: the recording cannot go on, so nothing more is accepted");
                 shutdown.drain.cancel();
             }
             () = signals.next() => {

@@ -102,7 +102,8 @@ impl Recorder {
     /// The last look before the write. A record that still holds a secret is written without what may hold it.
     fn clean(&self, redactor: &Redactor, mut record: HttpRecord) -> LineBody {
         let line = LineBody::http(&record);
-        if redactor.is_clean(line.json()) {
+        let legible = record.legible().map(|record| LineBody::http(&record));
+        if redactor.is_clean(legible.as_ref().unwrap_or(&line).json()) {
             return line;
         }
         tracing::error!(op = record.op, "a secret was left after redaction; the exchange is kept without its contents");

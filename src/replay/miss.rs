@@ -85,6 +85,7 @@ impl Miss {
             "status": status,
             "detail": self.to_string(),
             "reason": self.reason,
+            "op": self.op,
             "nearest": self.nearest,
         });
         let headers = [("content-type", "application/problem+json")].into_iter().collect();

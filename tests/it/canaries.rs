@@ -11,7 +11,7 @@ use tapdeck::exchange::Protocol;
 use tapdeck::message::{Body, Coding, Headers, Response};
 use tempfile::TempDir;
 
-use crate::support::binary::{Deck, Ended, tapdeck};
+use crate::support::binary::{self, Deck, Ended};
 use crate::support::{HOST, Reaction, Service, text};
 
 /// The calls with their answers; `«class name»` marks a canary, `|form` another way to write it.
@@ -133,7 +133,7 @@ async fn record(take: &Take, protocol: Protocol, format: &str) -> Recording {
     let answers = perform(&mut client, take).await;
     let journal = fs::read_to_string(cassette.with_extension("jsonl")).unwrap();
     drop(client);
-    let ended = deck.interrupt();
+    let ended = deck.stopped();
     let upstream = service.seen().iter().map(|seen| format!("{seen:?}")).collect();
     Recording { home, cassette, journal, ended, answers, upstream }
 }
@@ -144,9 +144,9 @@ async fn no_canary_is_found_anywhere_and_the_recording_plays_back() {
     assert!(take.canaries.len() >= 60, "only {} canaries", take.canaries.len());
     for (protocol, format) in [(Protocol::H1, "text"), (Protocol::H2, "json")] {
         let recording = record(&take, protocol, format).await;
-        let Ended { code, stdout, stderr } = &recording.ended;
+        let Ended { code, stdout, talk: stderr } = &recording.ended;
         assert!(stderr.contains("this recording replays"), "{}", &stderr[stderr.len().saturating_sub(2000)..]);
-        assert_eq!(*code, 0, "{}", &stderr[stderr.len().saturating_sub(2000)..]);
+        assert_eq!(*code, Some(0), "{}", &stderr[stderr.len().saturating_sub(2000)..]);
         assert!(stderr.contains("TRACE"), "the log is not at trace level");
         take.assert_none_in("the journal", &recording.journal);
         let sealed = fs::read_to_string(&recording.cassette).unwrap();
@@ -179,17 +179,17 @@ async fn every_canary_passes_through() {
 
 fn shown_and_checked(take: &Take, recording: &Recording) {
     let file = text(&recording.cassette);
-    let shown = tapdeck(recording.home.path(), &["cassette", "show", file]);
-    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let shown = binary::run(recording.home.path(), &["cassette", "show", file]);
+    assert_eq!(shown.code, Some(0), "{}", shown.talk);
     take.assert_none_in("`cassette show`", &shown.stdout);
     for number in 1..=take.steps.len() {
-        let shown = tapdeck(recording.home.path(), &["cassette", "show", file, &number.to_string()]);
-        assert_eq!(shown.code, 0, "{}", shown.stderr);
+        let shown = binary::run(recording.home.path(), &["cassette", "show", file, &number.to_string()]);
+        assert_eq!(shown.code, Some(0), "{}", shown.talk);
         take.assert_none_in("`cassette show N`", &shown.stdout);
     }
     for format in ["text", "json"] {
-        let checked = tapdeck(recording.home.path(), &["check", "--format", format, file]);
-        assert!(checked.code <= 1, "{}", checked.stderr);
+        let checked = binary::run(recording.home.path(), &["check", "--format", format, file]);
+        assert!(matches!(checked.code, Some(0 | 1)), "{}", checked.talk);
         take.assert_none_in("`check`", &checked.stdout);
     }
 }
@@ -218,12 +218,12 @@ async fn plays(take: &Take, recording: &Recording, protocol: Protocol) {
     let mut client = client(&deck, &recording.home, protocol).await;
     let answers = perform(&mut client, take).await;
     drop(client);
-    let ended = deck.interrupt();
+    let ended = deck.stopped();
     let count = take.steps.len();
-    assert!(ended.stderr.contains(" 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{}", last_lines(&ended.stderr));
-    assert_eq!(ended.code, 0, "{}", last_lines(&ended.stderr));
+    assert!(ended.talk.contains(" 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{}", last_lines(&ended.talk));
+    assert_eq!(ended.code, Some(0), "{}", last_lines(&ended.talk));
     assert_eq!(answers.len(), count);
-    take.assert_none_of_its_own_in("the log of the replay", &ended.stderr);
+    take.assert_none_of_its_own_in("the log of the replay", &ended.talk);
     for (recorded, played) in recording.answers.iter().zip(&answers) {
         assert_eq!((recorded.status, recorded.headers.text("etag")), (played.status, played.headers.text("etag")));
     }
@@ -249,9 +249,9 @@ async fn misses_tell_nothing(recording: &Recording, protocol: Protocol) {
         take.assert_none_of_its_own_in("a miss", &format!("{:?} {}", answer.headers, body(&answer)));
     }
     drop(client);
-    let ended = deck.interrupt();
-    assert_eq!(ended.code, 1, "{}", last_lines(&ended.stderr));
-    take.assert_none_of_its_own_in("the log of the misses", &ended.stderr);
+    let ended = deck.stopped();
+    assert_eq!(ended.code, Some(1), "{}", last_lines(&ended.talk));
+    take.assert_none_of_its_own_in("the log of the misses", &ended.talk);
 }
 
 fn body(answer: &Response) -> String {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::binary::{Curled, Deck, command, curl, tapdeck};
+use crate::support::binary::{self, Curled, Deck, curl};
 use crate::support::text;
 
 /// One way for curl to reach the deck.
@@ -73,8 +73,8 @@ impl Way {
 
 /// The certificate as the command line gives it out.
 fn exported(home: &TempDir) -> std::path::PathBuf {
-    let ended = tapdeck(home.path(), &["ca", "export"]);
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    let ended = binary::run(home.path(), &["ca", "export"]);
+    assert_eq!((ended.code, ended.talk.as_str()), (Some(0), ""));
     let path = home.path().join("exported.pem");
     fs::write(&path, ended.stdout).unwrap();
     path
@@ -93,15 +93,15 @@ fn curl_comes_in_by_every_way_and_the_recording_plays_back() {
         for way in ways(&deck, &root) {
             way.visit();
         }
-        let ended = deck.interrupt();
-        assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{source:?}: {}", ended.stderr);
+        let ended = deck.stopped();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{source:?}: {}", ended.talk);
         let expected = match source[0] {
             "record" => "sealed 20 exchanges in 1 lanes",
             "replay" => "20 hit (15 bound), 0 repeat, 0 miss, 0 unplayed",
             _ => "20 calls from 1 clients: 0 errors, 0 warnings",
         };
-        assert!(ended.stderr.contains(expected), "{source:?}: {}", ended.stderr);
-        assert!(source[0] != "record" || ended.stderr.contains("this recording replays"), "{}", ended.stderr);
+        assert!(ended.talk.contains(expected), "{source:?}: {}", ended.talk);
+        assert!(source[0] != "record" || ended.talk.contains("this recording replays"), "{}", ended.talk);
     }
 }
 
@@ -117,23 +117,23 @@ fn curl_refuses_a_deck_it_was_not_told_to_trust() {
 #[test]
 fn the_authority_is_made_once_kept_private_and_given_out() {
     let home = TempDir::new().unwrap();
-    let made = tapdeck(home.path(), &["ca", "create"]);
-    assert_eq!((made.code, made.stdout.as_str()), (0, ""), "{}", made.stderr);
-    let path = tapdeck(home.path(), &["ca", "path"]).stdout;
+    let made = binary::run(home.path(), &["ca", "create"]);
+    assert_eq!((made.code, made.stdout.as_str()), (Some(0), ""), "{}", made.talk);
+    let path = binary::run(home.path(), &["ca", "path"]).stdout;
     let path = Path::new(path.trim_end());
     assert_eq!(path, home.path().join("ca/cert.pem"));
     let kept = fs::read(path).unwrap();
     assert_eq!(mode(&home.path().join("ca/key.pem")), 0o600);
 
-    let again = tapdeck(home.path(), &["ca", "create"]);
-    assert_eq!(again.code, 3);
-    assert_eq!(again.stderr.matches("error: ").count(), 1, "{}", again.stderr);
-    assert!(again.stderr.contains("\nhint: "), "{}", again.stderr);
+    let again = binary::run(home.path(), &["ca", "create"]);
+    assert_eq!(again.code, Some(3));
+    assert_eq!(again.talk.matches("error: ").count(), 1, "{}", again.talk);
+    assert!(again.talk.contains("\nhint: "), "{}", again.talk);
     assert_eq!(fs::read(path).unwrap(), kept);
 
-    let pem = tapdeck(home.path(), &["ca", "export", "--format", "pem"]);
+    let pem = binary::run(home.path(), &["ca", "export", "--format", "pem"]);
     assert_eq!(pem.stdout.as_bytes(), kept);
-    let der = command(home.path()).args(["ca", "export", "--format", "der"]).output().unwrap();
+    let der = binary::tapdeck(home.path()).args(["ca", "export", "--format", "der"]).output().unwrap();
     fs::write(home.path().join("ca.cer"), der.stdout).unwrap();
     let fingerprint = |form: &str, file: &Path| {
         let args = ["x509", "-noout", "-fingerprint", "-subject", "-inform", form, "-in", text(file)];

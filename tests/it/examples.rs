@@ -4,20 +4,15 @@
 //! virtual clock seals to the same bytes, wall-clock facts aside, so a difference is a change in tapdeck.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tapdeck::cassette::{Cassette, Seal, seal};
-use tapdeck::client::{Client, Way};
-use tapdeck::clock::{Clock, virtual_start};
+use tapdeck::client::Client;
 use tapdeck::contract::Contract;
-use tapdeck::emulator::Emulator;
-use tapdeck::engine::{Enforce, Engine, Recorder, Source};
 use tapdeck::exchange::Protocol;
-use tapdeck::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
-use tapdeck::redact::Redactor;
 use tapdeck::replay::verify;
 use tapdeck::report::Report;
-use tapdeck::upstream::{Dialler, Route};
+
+use crate::support::Setup;
 
 /// One call of a script: who, what, and the status it must get.
 struct Line {
@@ -180,34 +175,11 @@ fn forget_time(cassette: &mut Cassette) {
 
 async fn record(dir: &Path, script: &[Line]) -> PathBuf {
     let journal = dir.join("example.cassette.jsonl");
-    let authority = Arc::new(Authority::load_or_create(dir).unwrap());
-    let root = authority.cert_pem().to_owned();
-    let source = Source::Emulator(Emulator::new(1, Clock::manual(virtual_start())));
-    let recorder = Recorder::create(&journal).unwrap();
-    let engine = Engine::new(source, Arc::new(Redactor::new(7)), Some(recorder), Enforce::Report);
-    let limits = Limits::default();
-    let door = Door::new(intercept::Options {
-        engine: Arc::clone(&engine),
-        authority,
-        reverse: Some(Reverse::default()),
-        others: Others::Refuse,
-        dialler: Dialler::new(Route::default(), limits.connect),
-        limits,
-    });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let shutdown = Shutdown::default();
-    let served = tokio::spawn(intercept::serve(listener, door, shutdown.clone()));
-    let mut clients = Vec::new();
-    for protocol in [Protocol::H2, Protocol::H1] {
-        let way = Way::Connect(root.clone());
-        clients.push(Client::connect(address, "sessiondirectory.xboxlive.com", way, protocol).await.unwrap());
-    }
+    let proxy = Setup::emulating().recording(&journal).start().await;
+    let mut clients = [proxy.client(Protocol::H2).await, proxy.client(Protocol::H1).await];
     perform(&mut clients, script).await;
     drop(clients);
-    shutdown.drain.cancel();
-    served.await.unwrap();
-    engine.recorder().unwrap().close().await.unwrap();
+    proxy.close().await;
     journal
 }
 

@@ -1,4 +1,4 @@
-//! What the tests stand on: a scripted service, a proxy in front of it, raw sockets, and the real binary.
+//! What the tests stand on: a scripted service, a proxy in front of it or of another source, raw sockets, and the binary.
 
 pub(crate) mod binary;
 
@@ -21,12 +21,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tapdeck::cassette::Cassette;
+use tapdeck::cassette::seal::{seal, write_sealed};
 use tapdeck::client::{Client, Way};
-use tapdeck::engine::{Enforce, Engine, Source};
+use tapdeck::clock::{Clock, virtual_start};
+use tapdeck::emulator::Emulator;
+use tapdeck::engine::{Enforce, Engine, Recorder, Source};
 use tapdeck::exchange::Protocol;
 use tapdeck::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
+use tapdeck::json::Doc;
 use tapdeck::message::{Body, Headers, Response};
 use tapdeck::redact::Redactor;
+use tapdeck::replay::{self, Player, Tape};
+use tapdeck::slot::{self, Class, Role};
 use tapdeck::upstream::wire::{Payload, header_map, headers_of, read_whole};
 use tapdeck::upstream::{self, Dialler, Route, Upstream, tls};
 use tempfile::TempDir;
@@ -247,6 +254,10 @@ pub(crate) struct Setup {
     pub(crate) base: Option<Uri>,
     pub(crate) others: Others,
     pub(crate) limits: Limits,
+    /// What answers instead of the upstream.
+    pub(crate) source: Option<Source>,
+    /// The journal to record to.
+    pub(crate) journal: Option<PathBuf>,
 }
 
 impl Setup {
@@ -262,6 +273,25 @@ impl Setup {
         let hosts = [HOST, "rta.xboxlive.com", "smartmatch.xboxlive.com"];
         let resolve = hosts.map(|host| (host.to_owned(), address)).to_vec();
         Self { route: Route { resolve, ..Route::default() }, ..Self::default() }
+    }
+
+    /// A proxy that the embedded emulator answers.
+    pub(crate) fn emulating() -> Self {
+        let source = Source::Emulator(Emulator::new(1, Clock::manual(virtual_start())));
+        Self { source: Some(source), others: Others::Refuse, ..Self::default() }
+    }
+
+    /// A proxy that a cassette answers.
+    pub(crate) fn replaying(cassette: &Path, options: replay::Options) -> Self {
+        let cassette = Cassette::read(cassette).unwrap();
+        let source = Source::Replay(Player::new(Tape::of(&cassette), options));
+        Self { source: Some(source), others: Others::Refuse, ..Self::default() }
+    }
+
+    /// Everything is recorded to a new journal.
+    pub(crate) fn recording(mut self, journal: &Path) -> Self {
+        self.journal = Some(journal.to_owned());
+        self
     }
 
     /// Requests to the proxy's own address go to the session directory as well.
@@ -285,8 +315,11 @@ impl Setup {
         let dialler = Dialler::new(route, self.limits.connect);
         let reverse = self.base.as_ref().and_then(Reverse::of);
         let options = upstream::Options { base: self.base, extra_roots: self.roots, limits: self.limits };
+        let source = self.source.unwrap_or_else(|| Source::Upstream(Upstream::new(&dialler, options).unwrap()));
+        let recorder = self.journal.as_deref().map(|journal| Recorder::create(journal).unwrap());
+        let engine = Engine::new(source, Arc::new(Redactor::new(1)), recorder, Enforce::Report);
         let door = Door::new(intercept::Options {
-            engine: engine(Upstream::new(&dialler, options).unwrap()),
+            engine: Arc::clone(&engine),
             authority: Arc::clone(&authority),
             reverse,
             others: self.others,
@@ -295,12 +328,8 @@ impl Setup {
         });
         let shutdown = Shutdown::default();
         let serving = tokio::spawn(intercept::serve(listener, door, shutdown.clone()));
-        Proxy { address, root: authority.cert_pem().to_owned(), home, shutdown, serving: Some(serving) }
+        Proxy { address, root: authority.cert_pem().to_owned(), engine, home, shutdown, serving: Some(serving) }
     }
-}
-
-fn engine(upstream: Upstream) -> Arc<Engine> {
-    Engine::new(Source::Upstream(upstream), Arc::new(Redactor::new(1)), None, Enforce::Report)
 }
 
 /// A running proxy.
@@ -308,6 +337,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     /// The proxy's certificate authority, as PEM.
     pub(crate) root: String,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) home: TempDir,
     pub(crate) shutdown: Shutdown,
     serving: Option<JoinHandle<()>>,
@@ -322,6 +352,21 @@ impl Proxy {
     /// Where the certificate authority lies.
     pub(crate) fn root_path(&self) -> PathBuf {
         self.home.path().join("ca/cert.pem")
+    }
+
+    /// Stops the proxy, and ends its journal when it has one.
+    pub(crate) async fn close(mut self) {
+        self.shutdown.drain.cancel();
+        self.ended().await;
+        self.engine.settle().await;
+        if let Some(recorder) = self.engine.recorder() {
+            recorder.close().await.unwrap();
+        }
+    }
+
+    /// What a replaying proxy has played so far.
+    pub(crate) fn tally(&self) -> replay::Tally {
+        self.engine.player().unwrap().tally()
     }
 
     /// Waits for the listener to have ended; it must not have panicked.
@@ -430,10 +475,27 @@ pub(crate) fn gzipped(response: Response) -> Response {
     response
 }
 
+/// Seals a journal beside itself.
+pub(crate) fn sealed(journal: &Path) -> PathBuf {
+    let path = journal.with_extension("json");
+    write_sealed(&path, &seal(&Cassette::read(journal).unwrap()).unwrap()).unwrap();
+    path
+}
+
+/// JSON with the values that typed places of some classes hold taken out.
+pub(crate) fn masked(plain: &[u8], classes: &[Class]) -> Vec<u8> {
+    let Ok(doc) = Doc::parse(plain) else { return plain.to_vec() };
+    let typed = |text: &str, role: Role| match role {
+        Role::Typed(class) if classes.contains(&class) => vec![(0..text.len(), class)],
+        _ => Vec::new(),
+    };
+    slot::splice(plain, &slot::in_json(&doc, &typed), |slot| Some(format!("{:?}", slot.class)))
+}
+
 /// A path as the text command lines take.
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Far longer than anything here takes.
-const HANG: Duration = Duration::from_secs(30);
+pub(crate) const HANG: Duration = Duration::from_secs(60);

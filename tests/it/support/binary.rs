@@ -1,4 +1,4 @@
-//! The real binary, and the programs that talk to it: started, listened to, and ended by their own ids.
+//! The real binary, run to its end or kept running as a deck; and the real curl.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -6,41 +6,34 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How a run of the binary ended, and all it said.
+use super::HANG;
+
+/// How the binary ended: its exit code, or none after a signal; its data; and its talk, on standard error.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) code: i32,
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    pub(crate) talk: String,
 }
 
-impl Ended {
-    fn of(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self {
-            code: output.status.code().expect("a signal ended it"),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
-    }
-}
-
-/// Runs a command of the binary to its end.
-pub(crate) fn tapdeck(home: &Path, args: &[&str]) -> Ended {
-    Ended::of(command(home).args(args).output().unwrap())
-}
-
-/// The binary with nothing of this machine's settings in it.
-pub(crate) fn command(home: &Path) -> Command {
+/// The binary, with a home of its own and nothing of this machine's settings.
+pub(crate) fn tapdeck(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tapdeck"));
     command.env_clear().env("TAPDECK_HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.stdin(Stdio::null());
     command
 }
 
-/// The binary while it serves.
+/// Runs the binary to its end.
+pub(crate) fn run(home: &Path, args: &[&str]) -> Ended {
+    let Output { status, stdout, stderr } = tapdeck(home).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: status.code(), stdout: text(stdout), talk: text(stderr) }
+}
+
+/// A running deck; it is killed with its owner.
 pub(crate) struct Deck {
     pub(crate) address: SocketAddr,
     child: Child,
@@ -52,8 +45,14 @@ pub(crate) struct Deck {
 impl Deck {
     /// Starts a serving command on a free port and waits until it listens.
     pub(crate) fn start(home: &Path, args: &[&str]) -> Self {
-        let mut command = command(home);
-        command.args(args).args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = tapdeck(home);
+        command.args(args).args(["--listen", "127.0.0.1:0"]);
+        Self::of(command)
+    }
+
+    /// Starts a deck by a command of one's own.
+    pub(crate) fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -100,14 +99,24 @@ impl Deck {
         assert!(sent.unwrap().success());
     }
 
-    /// Interrupts it and waits for its end.
-    pub(crate) fn interrupt(self) -> Ended {
+    /// Asks it to stop, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
         self.signal("INT");
-        self.end()
+    }
+
+    /// Kills it on the spot.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub(crate) fn stopped(self) -> Ended {
+        self.interrupt();
+        self.ended()
     }
 
     /// Waits for its end.
-    pub(crate) fn end(mut self) -> Ended {
+    pub(crate) fn ended(mut self) -> Ended {
         let end = Instant::now() + HANG;
         // Standard error closes when the process ends.
         loop {
@@ -119,7 +128,7 @@ impl Deck {
         }
         let status = self.child.wait().unwrap();
         let stdout = self.stdout.take().unwrap().join().unwrap();
-        Ended { code: status.code().unwrap_or(-1), stdout, stderr: std::mem::take(&mut self.heard) }
+        Ended { code: status.code(), stdout, talk: std::mem::take(&mut self.heard) }
     }
 }
 
@@ -169,6 +178,3 @@ pub(crate) fn curl(args: &[&str]) -> Result<Curled, String> {
         body: body.to_owned(),
     })
 }
-
-/// Far longer than anything here takes.
-const HANG: Duration = Duration::from_secs(120);
