@@ -91,7 +91,7 @@ impl Engine {
         self.watch.report(&lane, &kept.message, &findings);
         let answer = match rejection {
             Some(response) => Answer { outcome: Outcome::Refused, response },
-            None => self.source(&call).await,
+            None => self.source(&call, &kept.message).await,
         };
         let kept_answer = self.redactor.answer(&call, &answer);
         if let (Some(recorder), Some(begun)) = (&self.recorder, begun)
@@ -146,31 +146,12 @@ impl Engine {
         self.failed.cancel();
     }
 
-    async fn source(&self, call: &Call) -> Answer {
+    async fn source(&self, call: &Call, kept: &Call) -> Answer {
         match &self.source {
             Source::Upstream(upstream) => upstream.send(&call.request, call.protocol).await,
             Source::Emulator(emulator) => Answer::answered(emulator.answer(call)),
-            Source::Replay(player) => self.replayed(player, call),
+            Source::Replay(player) => replayed(player, call, kept),
         }
-    }
-
-    fn replayed(&self, player: &Player, call: &Call) -> Answer {
-        let (mut response, played) = player.answer(call);
-        let outcome = match &played {
-            Played::Miss(miss) => {
-                tracing::warn!(target: "tapdeck::miss", op = miss.op, "{}", self.redactor.text(&miss.to_string()));
-                Outcome::Refused
-            }
-            _ => Outcome::Answered,
-        };
-        if outcome == Outcome::Refused
-            && let Some(body) = response.body.decoded()
-        {
-            let text = self.redactor.text(&String::from_utf8_lossy(body));
-            response.body = crate::message::Body::plain(text);
-        }
-        response.headers.set("tapdeck-outcome", played.word());
-        Answer { outcome, response }
     }
 
     /// Off the client's path: the answer is out, now it is judged.
@@ -185,5 +166,18 @@ impl Engine {
                 outcome = answer.message.outcome.as_str(), "{} {}", call.message.request.method, call.message.request.target
             );
         });
+    }
+}
+
+/// A cassette's answer. A miss quotes the call only as it is kept.
+fn replayed(player: &Player, call: &Call, kept: &Call) -> Answer {
+    let (mut response, played) = player.answer(call, kept);
+    response.headers.set("tapdeck-outcome", played.word());
+    match &played {
+        Played::Miss(miss) => {
+            tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
+            Answer { outcome: Outcome::Refused, response }
+        }
+        _ => Answer::answered(response),
     }
 }

@@ -101,6 +101,11 @@ impl<'d> Node<'d> {
         &self.doc.text[self.span()]
     }
 
+    /// The value in the same place of a document that differs from this one in strings and numbers only.
+    pub fn twin<'e>(self, other: &'e Doc<'e>) -> Option<Node<'e>> {
+        (self.doc.tokens.len() == other.tokens.len()).then_some(Node { doc: other, index: self.index })
+    }
+
     /// Members of an object, in order, repeats kept; empty for anything else.
     pub fn members(self) -> impl Iterator<Item = (Self, Self)> {
         let children = if self.kind() == Kind::Object { self.children() } else { Children::none(self.doc) };

@@ -51,17 +51,19 @@ impl Redactor {
     /// A call whose request may be kept.
     pub fn call(&self, call: &Call) -> Redacted<Call> {
         let request = &call.request;
+        let content = Content::of(&request.body);
         let mut pass = Pass::new(self, call);
-        let mut redacted = Request {
+        pass.learn(pass.in_target(&request.target, &FirstJudge));
+        pass.learn_message(&request.headers, &request.trailers, &content);
+        let redacted = Request {
             method: request.method.clone(),
             scheme: request.scheme,
             authority: pass.plain(&request.authority),
             target: pass.target(&request.target),
             headers: pass.headers(&request.headers),
-            body: Body::default(),
             trailers: pass.headers(&request.trailers),
+            body: pass.body(&request.body, &content),
         };
-        redacted.body = pass.body(&request.body);
         let resolution = crate::mpsd::resolve(call.service, &redacted.method, &redacted.target);
         pass.done(Call { request: redacted, resolution, ..call.clone() })
     }
@@ -69,10 +71,12 @@ impl Redactor {
     /// An answer that may be kept.
     pub fn answer(&self, call: &Call, answer: &Answer) -> Redacted<Answer> {
         let response = &answer.response;
+        let content = Content::of(&response.body);
         let mut pass = Pass::new(self, call);
+        pass.learn_message(&response.headers, &response.trailers, &content);
         let headers = pass.headers(&response.headers);
         let trailers = pass.headers(&response.trailers);
-        let body = pass.body(&response.body);
+        let body = pass.body(&response.body, &content);
         pass.done(Answer {
             outcome: answer.outcome,
             response: Response { status: response.status, headers, body, trailers },
@@ -113,7 +117,34 @@ impl Redactor {
     }
 }
 
-/// One message being redacted.
+/// A body as it can be walked.
+enum Content<'a> {
+    Json(Doc<'a>),
+    Text(&'a str),
+    /// Nothing to look into: bytes, or a content coding that is not understood.
+    Opaque,
+}
+
+impl<'a> Content<'a> {
+    fn of(body: &'a Body) -> Self {
+        let plain = body.decoded().map(AsRef::as_ref).unwrap_or_default();
+        match (Doc::parse(plain), std::str::from_utf8(plain)) {
+            (Ok(doc), _) => Self::Json(doc),
+            (_, Ok(text)) => Self::Text(text),
+            _ => Self::Opaque,
+        }
+    }
+
+    fn slots(&self, judge: &dyn Judge) -> Vec<Slot> {
+        match self {
+            Self::Json(doc) => slot::in_json(doc, judge),
+            Self::Text(text) => slot::in_text(text, judge),
+            Self::Opaque => Vec::new(),
+        }
+    }
+}
+
+/// One message being redacted: all of it is looked through for what is to be known, then all of it is replaced.
 struct Pass<'a> {
     redactor: &'a Redactor,
     call: &'a Call,
@@ -133,13 +164,32 @@ impl<'a> Pass<'a> {
         Redacted { message, aliases: self.aliases, body_changed: self.body_changed, withheld: self.withheld }
     }
 
+    /// Teaches the table what a message's headers and body hold.
+    fn learn_message(&self, headers: &Headers, trailers: &Headers, content: &Content<'_>) {
+        for header in headers.iter().chain(trailers.iter()) {
+            if let Ok(value) = std::str::from_utf8(&header.value) {
+                self.learn(in_header(&header.name, value, &FirstJudge));
+            }
+        }
+        self.learn(content.slots(&FirstJudge));
+    }
+
+    fn learn(&self, slots: Vec<Slot>) {
+        let mut table = self.redactor.lock();
+        slots.iter().for_each(|slot| table.learn(slot.class, &slot.text));
+    }
+
     fn plain(&mut self, text: &str) -> String {
-        self.replace(text.as_bytes(), |judge| slot::in_text(text, judge))
+        self.replace(text, |judge| slot::in_text(text, judge))
     }
 
     fn target(&mut self, target: &str) -> String {
-        let operation = self.call.resolution.operation();
-        self.replace(target.as_bytes(), |judge| slot::in_target(target, operation, judge))
+        let slots = self.in_target(target, &self.judge());
+        self.spliced_text(target, &slots)
+    }
+
+    fn in_target(&self, target: &str, judge: &dyn Judge) -> Vec<Slot> {
+        slot::in_target(target, self.call.resolution.operation(), judge)
     }
 
     fn headers(&mut self, headers: &Headers) -> Headers {
@@ -155,25 +205,18 @@ impl<'a> Pass<'a> {
 
     fn header(&mut self, name: &str, value: &str) -> String {
         if let Some(parts) = header::credentials(name, value) {
-            self.redactor.lock().learn(Class::Secret, parts.secret);
             let hash = parts.user_hash.and_then(|hash| self.value(Class::UserHash, hash));
             return parts.redacted(hash.as_deref());
         }
-        if header::lists_users(name) {
-            return self.replace(value.as_bytes(), |_| header::users(value));
-        }
-        self.replace(value.as_bytes(), |judge| slot::in_header(name, value, judge))
+        self.replace(value, |judge| in_header(name, value, judge))
     }
 
-    fn body(&mut self, body: &Body) -> Body {
+    fn body(&mut self, body: &Body, content: &Content<'_>) -> Body {
         let Some(plain) = body.decoded() else {
             return self.withhold("content coding not understood");
         };
-        let spliced = match (Doc::parse(plain), std::str::from_utf8(plain)) {
-            (Ok(doc), _) => self.replace_bytes(plain, |judge| slot::in_json(&doc, judge)),
-            (_, Ok(text)) => self.replace_bytes(plain, |judge| slot::in_text(text, judge)),
-            _ => plain.to_vec(),
-        };
+        let slots = content.slots(&self.judge());
+        let spliced = self.spliced(plain, &slots);
         if spliced == plain.as_ref() {
             return body.clone();
         }
@@ -187,18 +230,21 @@ impl<'a> Pass<'a> {
         Body::default()
     }
 
-    fn replace(&mut self, bytes: &[u8], find: impl Fn(&dyn Judge) -> Vec<Slot>) -> String {
-        String::from_utf8(self.replace_bytes(bytes, find)).unwrap_or_else(|_| REDACTED.to_owned())
+    fn replace(&mut self, text: &str, find: impl Fn(&dyn Judge) -> Vec<Slot>) -> String {
+        let slots = find(&self.judge());
+        self.spliced_text(text, &slots)
     }
 
-    /// Two looks: the first teaches the table what typed places hold, the second replaces all of it everywhere.
-    fn replace_bytes(&mut self, bytes: &[u8], find: impl Fn(&dyn Judge) -> Vec<Slot>) -> Vec<u8> {
-        for slot in find(&TypedJudge) {
-            self.redactor.lock().learn(slot.class, &slot.text);
-        }
-        let judge = FullJudge { known: self.redactor.lock().known() };
-        let slots = find(&judge);
-        slot::splice(bytes, &slots, |slot| self.value(slot.class, &slot.text))
+    fn spliced_text(&mut self, text: &str, slots: &[Slot]) -> String {
+        String::from_utf8(self.spliced(text.as_bytes(), slots)).unwrap_or_else(|_| REDACTED.to_owned())
+    }
+
+    fn spliced(&mut self, bytes: &[u8], slots: &[Slot]) -> Vec<u8> {
+        slot::splice(bytes, slots, |slot| self.value(slot.class, &slot.text))
+    }
+
+    fn judge(&self) -> FullJudge {
+        FullJudge { known: self.redactor.lock().known() }
     }
 
     fn value(&mut self, class: Class, text: &str) -> Option<String> {
@@ -221,6 +267,20 @@ impl Judge for TypedJudge {
             Role::Typed(class) if AliasClass::of_value(class, text).is_some() => vec![(0..text.len(), class)],
             _ => Vec::new(),
         }
+    }
+}
+
+/// Finds what place or shape give away at first sight.
+struct FirstJudge;
+
+impl Judge for FirstJudge {
+    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
+        let typed = TypedJudge.judge(text, role);
+        if !typed.is_empty() {
+            return typed;
+        }
+        // A token in a text is found by its shape each time; what stands around it is not to be learnt.
+        shape::find(text, role).into_iter().filter(|(_, class)| *class != Class::Secret).collect()
     }
 }
 
@@ -251,6 +311,15 @@ impl Judge for ScanJudge {
         let mut spans = shape::find(text, role);
         spans.extend(self.known.find(text));
         settle(spans)
+    }
+}
+
+/// Slots of a header value. Credentials hold one secret; lists of users hold xuids.
+fn in_header(name: &str, value: &str, judge: &dyn Judge) -> Vec<Slot> {
+    match header::credentials(name, value) {
+        Some(parts) => vec![parts.slot(value)],
+        None if header::lists_users(name) => header::users(value),
+        None => slot::in_header(name, value, judge),
     }
 }
 
@@ -335,6 +404,37 @@ mod tests {
         let redacted = redactor.call(&call(SESSION, &[], body));
         let text = String::from_utf8(redacted.message.request.body.decoded().unwrap().to_vec()).unwrap();
         assert!(text.contains(r#""members":{"me":{}},"x":["ready","members"]"#), "{text}");
+    }
+
+    #[test]
+    fn what_the_body_teaches_is_gone_from_the_headers_too() {
+        let redactor = Redactor::new(1);
+        let headers = [("x-note", "from Nova7 at 81.2.3.4"), ("x-version", "81.2.3.4")];
+        let redacted = redactor.call(&call(SESSION, &headers, r#"{"gamertag":"Nova7","ip":"81.2.3.4"}"#));
+        let kept = format!("{:?}", redacted.message.request.headers);
+        assert!(!kept.contains("Nova7") && !kept.contains("81.2.3.4"), "{kept}");
+        let alias = redactor.alias(Class::Gamertag, "Nova7").unwrap();
+        assert!(kept.contains(&format!("from {alias} at ")), "{kept}");
+    }
+
+    #[test]
+    fn measurements_are_keyed_by_device() {
+        let redactor = Redactor::new(1);
+        let token = "5F2A9E7C01B44D8E9A3C6B7D2E1F0A4B";
+        let body = format!(r#"{{"measurements":{{"{token}":{{"latency":7}}}},"m":{{"{token}":1}}}}"#);
+        let redacted = redactor.call(&call(SESSION, &[], &body));
+        let text = String::from_utf8(redacted.message.request.body.decoded().unwrap().to_vec()).unwrap();
+        let alias = redactor.alias(Class::DeviceToken, token).unwrap();
+        assert_eq!(text, body.replace(token, &alias));
+    }
+
+    #[test]
+    fn builds_and_versions_survive() {
+        let redactor = Redactor::new(1);
+        let body = r#"{"build":"1.21.50.7","serverVersion":"10.0.22.4","buildNumber":"8.8.8.8"}"#;
+        let redacted = redactor.call(&call(SESSION, &[("user-agent", "Game/1.21.50.7")], body));
+        assert!(!redacted.body_changed);
+        assert_eq!(redacted.message.request.headers.text("user-agent"), Some("Game/1.21.50.7"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub use verify::{Unfaithful, difference, verify};
 
 use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
+use compare::Asked;
 use lane::LiveLane;
 
 /// Plays one cassette to any number of clients.
@@ -101,11 +102,11 @@ impl Player {
         Self { tape, options, state: Mutex::default() }
     }
 
-    /// Answers a call, and says how.
-    pub fn answer(&self, call: &Call) -> (Response, Played) {
+    /// Answers a call, and says how. `shown` is the same call redacted: all that a miss may tell of it.
+    pub fn answer(&self, call: &Call, shown: &Call) -> (Response, Played) {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
-        let (response, played) = state.answer(&self.tape, self.options, call);
+        let (response, played) = state.answer(&self.tape, self.options, Asked { call, shown });
         match &played {
             Played::Hit(_) => state.tally.hits += 1,
             Played::Bound(_) => state.tally.bound += 1,
@@ -137,8 +138,8 @@ impl Player {
 }
 
 impl State {
-    fn answer(&mut self, tape: &Tape, options: Options, call: &Call) -> (Response, Played) {
-        let key = LaneKey::of(call);
+    fn answer(&mut self, tape: &Tape, options: Options, asked: Asked<'_>) -> (Response, Played) {
+        let key = LaneKey::of(asked.call);
         let at = match self.lanes.iter().position(|lane| lane.key == key) {
             Some(at) => at,
             None => {
@@ -149,7 +150,7 @@ impl State {
         let taken: Vec<usize> = self.lanes.iter().filter_map(LiveLane::settled).collect();
         let is_only = self.lanes.len() == 1;
         let lane = &mut self.lanes[at];
-        match lane.play(tape, options, call, &self.bindings, &taken, is_only) {
+        match lane.play(tape, options, asked, &self.bindings, &taken, is_only) {
             Ok(turn) => {
                 if let Some(bindings) = turn.bindings {
                     self.bindings = bindings;

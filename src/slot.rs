@@ -148,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn a_url_in_a_text_is_read_without_its_escapes() {
+        let json = r#"{"a":"see https://x/?n=b%6Fb&m=100%25 bob %ff","b":"%25"}"#;
+        assert_eq!(replace(json, "bob", "ü"), r#"{"a":"see https://x/?n=%C3%BC&m=100%25 ü %ff","b":"%25"}"#);
+    }
+
+    #[test]
     fn escapes_in_a_target_are_undone_and_redone() {
         let target = "/a/x%20bob/c?n=b%6Fb";
         let slots = in_target(target, None, &find("bob"));

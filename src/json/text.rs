@@ -103,23 +103,32 @@ fn hex4(digits: &[u8]) -> u32 {
     hex(&digits[..4.min(digits.len())])
 }
 
-/// Undoes percent-escapes. Where the bytes are no UTF-8 the text is kept as sent.
+/// Undoes percent-escapes; those that make no UTF-8 are kept as sent.
 fn percent_decode(source: &[u8]) -> (String, Vec<usize>) {
     let mut bytes = Vec::with_capacity(source.len());
-    let mut raw = Vec::with_capacity(source.len() + 1);
+    let mut from = Vec::with_capacity(source.len() + 1);
     let mut at = 0;
     while at < source.len() {
         let digits = source.get(at + 1..at + 3).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let escaped = digits.filter(|_| source[at] == b'%').and_then(|digits| u8::try_from(hex(digits)).ok());
         bytes.push(escaped.unwrap_or(source[at]));
-        raw.push(at);
+        from.push(at);
         at += if escaped.is_some() { 3 } else { 1 };
     }
+    from.push(at);
+    let mut text = String::with_capacity(bytes.len());
+    let mut raw = Vec::with_capacity(from.len());
+    let mut done = 0;
+    for chunk in bytes.utf8_chunks() {
+        let (valid, end) = (done + chunk.valid().len(), done + chunk.valid().len() + chunk.invalid().len());
+        text.push_str(chunk.valid());
+        raw.extend_from_slice(&from[done..valid]);
+        text.push_str(&String::from_utf8_lossy(&source[from[valid]..from[end]]));
+        raw.extend(from[valid]..from[end]);
+        done = end;
+    }
     raw.push(at);
-    String::from_utf8(bytes).map_or_else(
-        |_| (String::from_utf8_lossy(source).into_owned(), (0..=source.len()).collect()),
-        |text| (text, raw),
-    )
+    (text, raw)
 }
 
 fn hex(digits: &[u8]) -> u32 {
@@ -276,6 +285,15 @@ mod tests {
         let emoji = value.text().find('😀').unwrap();
         assert_eq!(&text[value.raw_span(emoji..emoji + 4)], br"\ud83d\ude00");
         assert_eq!(value.raw_span(0..value.text().len()), 1..text.len() - 1);
+    }
+
+    #[test]
+    fn percent_escapes_that_are_no_text_hide_none_that_are() {
+        let value = Unescaped::percent("%32%ff%c3%C3%A9%zz", 10);
+        assert_eq!(value.text(), "2%ff%c3é%zz");
+        let at = value.text().find('é').unwrap();
+        assert_eq!((value.raw_span(0..1), value.raw_span(at..at + 2)), (10..13, 19..25));
+        assert_eq!(value.raw_span(0..value.text().len()), 10..28);
     }
 
     #[test]

@@ -10,12 +10,18 @@ pub(super) struct Credentials<'a> {
     scheme: &'a str,
     /// The user hash of an `XBL3.0` token when it names a user (`-` and `*` do not).
     pub(super) user_hash: Option<&'a str>,
-    /// The text that may stand nowhere.
-    pub(super) secret: &'a str,
+    /// The text that may stand nowhere: the end of the value.
+    secret: &'a str,
     prefix: &'a str,
 }
 
 impl Credentials<'_> {
+    /// Where the secret stands in the value.
+    pub(super) fn slot(&self, value: &str) -> Slot {
+        let span = value.len() - self.secret.len()..value.len();
+        Slot { span, class: Class::Secret, text: self.secret.to_owned(), layers: Vec::new() }
+    }
+
     /// The same value with its secrets gone and its shape kept: what was missing is still missing, so that every
     /// rule judges the redacted header as it would the real one.
     pub(super) fn redacted(&self, user_hash: Option<&str>) -> String {

@@ -21,82 +21,105 @@ pub(super) enum Extent {
     WithoutPreconditions,
 }
 
+/// A call as it came, and as it may be told: the same call redacted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) call: &'a Call,
+    pub(super) shown: &'a Call,
+}
+
 /// Compares a live call to a take and binds what its slots meet. Empty means they agree.
 pub(super) fn compare(
     tape: &Tape,
     take: &Take,
-    live: &Call,
+    asked: Asked<'_>,
     extent: Extent,
     bindings: &mut Bindings,
 ) -> Vec<Difference> {
-    let mut comparison = Comparison { tape, bindings, differences: Vec::new() };
-    comparison.path(take, live);
-    comparison.query(&take.recorded.request, &live.request);
-    comparison.headers(&take.recorded.request, &live.request);
+    let recorded = &take.recorded.request;
+    let mut comparison = Comparison { tape, asked, bindings, differences: Vec::new() };
+    comparison.path(take);
+    comparison.query(recorded);
+    comparison.headers(recorded);
     if extent == Extent::Whole {
-        comparison.preconditions(&take.recorded.request, &live.request);
+        comparison.preconditions(recorded);
     }
-    comparison.body(&take.recorded.request.body, &live.request.body);
+    comparison.body(&recorded.body);
     comparison.differences
 }
 
 struct Comparison<'a> {
     tape: &'a Tape,
+    asked: Asked<'a>,
     bindings: &'a mut Bindings,
     differences: Vec<Difference>,
 }
 
 impl Comparison<'_> {
-    fn path(&mut self, take: &Take, live: &Call) {
-        let (Some(recorded), Some(operation)) = (take.resolution.operation(), live.resolution.operation()) else {
-            let agree = take.recorded.request.path() == live.request.path();
-            return self.note(agree, "path", take.recorded.request.path(), live.request.path());
+    fn path(&mut self, take: &Take) {
+        let Asked { call, shown } = self.asked;
+        let (Some(recorded), Some(live)) = (take.resolution.operation(), call.resolution.operation()) else {
+            let agree = self.segments(&take.recorded.request.target, &call.request.target);
+            return self.note(agree, "path", take.recorded.request.path(), shown.request.path());
         };
         for (name, piece) in recorded.params() {
-            let live = operation.param(name);
+            let live = live.param(name);
             let agree = match name {
                 ParamName::Scid | ParamName::Template | ParamName::Hopper => piece.text.eq_ignore_ascii_case(live),
                 _ => self.text(&piece.text, live, Role::of_param(name)),
             };
-            self.note(agree, &format!("path {name:?}").to_lowercase(), &piece.text, live);
+            let shown = shown.resolution.operation().map_or(UNTOLD, |operation| operation.param(name));
+            self.note(agree, &format!("path {name:?}").to_lowercase(), &piece.text, shown);
         }
+    }
+
+    fn segments(&mut self, recorded: &str, live: &str) -> bool {
+        let (recorded, live) = (target::segments(recorded), target::segments(live));
+        let pairs = || recorded.iter().zip(&live);
+        recorded.len() == live.len() && pairs().all(|(left, right)| self.text(&left.text, &right.text, Role::Plain))
     }
 
     /// Parameters compare by name, in any order; `include` is a set.
-    fn query(&mut self, recorded: &Request, live: &Request) {
-        let (recorded, live) = (parameters(recorded), parameters(live));
-        let names = |list: &[(String, String)]| list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join("&");
-        if names(&recorded) != names(&live) {
+    fn query(&mut self, recorded: &Request) {
+        let Asked { call, shown } = self.asked;
+        let (recorded, live) = (parameters(recorded, recorded), parameters(&call.request, &shown.request));
+        let same_names =
+            recorded.len() == live.len() && recorded.iter().zip(&live).all(|(one, two)| one.name == two.name);
+        if !same_names {
+            let names = |list: &[Parameter]| list.iter().map(|one| one.shown.0.as_str()).collect::<Vec<_>>().join("&");
             return self.note(false, "query", &names(&recorded), &names(&live));
         }
-        for ((name, recorded), (_, live)) in recorded.iter().zip(&live) {
-            let agree = self.text(recorded, live, Role::of_query(name));
-            self.note(agree, &format!("query {name}"), recorded, live);
+        for (recorded, live) in recorded.iter().zip(&live) {
+            let agree = self.text(&recorded.text, &live.text, Role::of_query(&recorded.name));
+            self.note(agree, &format!("query {}", recorded.name), &recorded.text, &live.shown.1);
         }
     }
 
-    fn headers(&mut self, recorded: &Request, live: &Request) {
+    fn headers(&mut self, recorded: &Request) {
+        let Asked { call, shown } = self.asked;
         for name in COMPARED {
             let of = |request: &Request| request.headers.text(name).map(|value| value.trim().to_owned());
-            let (recorded, live) = (of(recorded), of(live));
+            let (recorded, live) = (of(recorded), of(&call.request));
             let agree = match (&recorded, &live) {
                 (Some(recorded), Some(live)) => self.text(recorded, live, Role::Plain),
                 (recorded, live) => recorded == live,
             };
-            self.note(agree, &format!("header {name}"), &shown(recorded), &shown(live));
+            self.note(agree, &format!("header {name}"), &or_absent(recorded), &or_absent(of(&shown.request)));
         }
     }
 
     /// Preconditions are meaning: none, any, or a version, however its tag is spelt.
-    fn preconditions(&mut self, recorded: &Request, live: &Request) {
+    fn preconditions(&mut self, recorded: &Request) {
+        let Asked { call, shown } = self.asked;
         for name in ["if-match", "if-none-match"] {
-            let (left, right) = (recorded.headers.text(name), live.headers.text(name));
+            let (left, right) = (recorded.headers.text(name), call.request.headers.text(name));
             let agree = match (left, right) {
                 (Some(left), Some(right)) => self.same_version(plain_tag(left), plain_tag(right)),
                 (left, right) => left == right,
             };
-            let text = |value: Option<&str>| shown(value.map(str::to_owned));
-            self.note(agree, &format!("header {name}"), &text(left), &text(right));
+            let text = |value: Option<&str>| or_absent(value.map(str::to_owned));
+            let shown = shown.request.headers.text(name);
+            self.note(agree, &format!("header {name}"), &text(left), &text(shown));
         }
     }
 
@@ -105,20 +128,21 @@ impl Comparison<'_> {
         recorded == live || matches!(versions, (Some(recorded), Some(live)) if recorded == live)
     }
 
-    fn body(&mut self, recorded: &Body, live: &Body) {
+    fn body(&mut self, recorded: &Body) {
         let bytes = |body: &Body| body.decoded().map(|plain| plain.as_ref().to_vec()).unwrap_or_default();
-        let (left, right) = (bytes(recorded), bytes(live));
-        match (Doc::parse(&left), Doc::parse(&right)) {
-            (Ok(recorded), Ok(live)) => self.json(recorded.root(), live.root()),
+        let Asked { call, shown } = self.asked;
+        let (left, right, shown) = (bytes(recorded), bytes(&call.request.body), bytes(&shown.request.body));
+        match (Doc::parse(&left), Doc::parse(&right), Doc::parse(&shown)) {
+            (Ok(recorded), Ok(live), Ok(shown)) => self.json(recorded.root(), live.root(), &shown),
             _ => {
                 let (left, right) = (String::from_utf8_lossy(&left), String::from_utf8_lossy(&right));
                 let agree = self.text(&left, &right, Role::Plain);
-                self.note(agree, "body", &left, &right);
+                self.note(agree, "body", &left, &String::from_utf8_lossy(&shown));
             }
         }
     }
 
-    fn json(&mut self, recorded: Node<'_>, live: Node<'_>) {
+    fn json(&mut self, recorded: Node<'_>, live: Node<'_>, shown: &Doc<'_>) {
         let mut pending = vec![(recorded, live, String::new(), Role::Plain)];
         while let Some((recorded, live, pointer, role)) = pending.pop() {
             if self.differences.len() >= MOST_DIFFERENCES {
@@ -126,7 +150,7 @@ impl Comparison<'_> {
             }
             match (recorded.kind(), live.kind()) {
                 (Kind::Object, Kind::Object) => {
-                    let pairs = self.members(recorded, live, &pointer);
+                    let pairs = self.members(recorded, live, &pointer, shown);
                     pending.extend(pairs.into_iter().rev().map(|(name, left, right)| {
                         let role = member_role(recorded, &name, role);
                         (left, right, join_pointer(&pointer, &name), role)
@@ -135,7 +159,7 @@ impl Comparison<'_> {
                 (Kind::Array, Kind::Array) => {
                     let (left, right): (Vec<_>, Vec<_>) = (recorded.items().collect(), live.items().collect());
                     if left.len() != right.len() {
-                        self.note_nodes(false, &pointer, recorded, live);
+                        self.note_nodes(false, &pointer, recorded, live.twin(shown));
                         continue;
                     }
                     let items = left.into_iter().zip(right).enumerate().rev();
@@ -143,17 +167,23 @@ impl Comparison<'_> {
                 }
                 _ => {
                     let agree = self.leaf(recorded, live, role, &pointer);
-                    self.note_nodes(agree, &pointer, recorded, live);
+                    self.note_nodes(agree, &pointer, recorded, live.twin(shown));
                 }
             }
         }
     }
 
     /// Pairs members by name, where a recorded name may hold slots; notes what has no partner.
-    fn members<'a>(&mut self, recorded: Node<'a>, live: Node<'a>, pointer: &str) -> Vec<(String, Node<'a>, Node<'a>)> {
-        let mut free: BTreeMap<Cow<'a, str>, VecDeque<Node<'a>>> = BTreeMap::new();
+    fn members<'a>(
+        &mut self,
+        recorded: Node<'a>,
+        live: Node<'a>,
+        pointer: &str,
+        shown: &Doc<'_>,
+    ) -> Vec<(String, Node<'a>, Node<'a>)> {
+        let mut free = Free::new();
         for (key, value) in live.members() {
-            free.entry(key.str().unwrap_or_default()).or_default().push_back(value);
+            free.entry(key.str().unwrap_or_default()).or_default().push_back((key, value));
         }
         let mut pairs = Vec::new();
         let mut lonely = Vec::new();
@@ -173,10 +203,9 @@ impl Comparison<'_> {
                 None => self.note(false, &body_place(&join_pointer(pointer, &name)), &excerpt(value), "absent"),
             }
         }
-        for (name, values) in free {
-            for value in values {
-                self.note(false, &body_place(&join_pointer(pointer, &name)), "absent", &excerpt(value));
-            }
+        for (key, value) in free.into_values().flatten() {
+            let name = key.twin(shown).and_then(Node::str).unwrap_or(Cow::Borrowed(UNTOLD));
+            self.note(false, &body_place(&join_pointer(pointer, &name)), "absent", &told(value.twin(shown)));
         }
         pairs
     }
@@ -199,23 +228,27 @@ impl Comparison<'_> {
         match_text(recorded, &slots, live, self.bindings)
     }
 
-    fn note_nodes(&mut self, agree: bool, pointer: &str, recorded: Node<'_>, live: Node<'_>) {
+    fn note_nodes(&mut self, agree: bool, pointer: &str, recorded: Node<'_>, shown: Option<Node<'_>>) {
         if !agree {
-            self.note(false, &body_place(pointer), &excerpt(recorded), &excerpt(live));
+            self.note(false, &body_place(pointer), &excerpt(recorded), &told(shown));
         }
     }
 
-    fn note(&mut self, agree: bool, place: &str, recorded: &str, live: &str) {
+    /// Only what may be told of the live call goes into a difference.
+    fn note(&mut self, agree: bool, place: &str, recorded: &str, shown: &str) {
         if !agree && self.differences.len() < MOST_DIFFERENCES {
-            let difference = Difference { place: place.to_owned(), recorded: cut(recorded), live: cut(live) };
+            let difference = Difference { place: place.to_owned(), recorded: cut(recorded), live: cut(shown) };
             self.differences.push(difference);
         }
     }
 }
 
-fn take_one<'a>(free: &mut BTreeMap<Cow<'a, str>, VecDeque<Node<'a>>>, name: &str) -> Option<Node<'a>> {
+/// Live members that have no partner yet, by name: keys and values.
+type Free<'a> = BTreeMap<Cow<'a, str>, VecDeque<(Node<'a>, Node<'a>)>>;
+
+fn take_one<'a>(free: &mut Free<'a>, name: &str) -> Option<Node<'a>> {
     let values = free.get_mut(name)?;
-    let value = values.pop_front();
+    let value = values.pop_front().map(|(_, value)| value);
     if values.is_empty() {
         free.remove(name);
     }
@@ -230,25 +263,35 @@ fn member_role(parent: Node<'_>, name: &str, role: Role) -> Role {
     }
 }
 
-fn parameters(request: &Request) -> Vec<(String, String)> {
-    let value = |name: &str, value: String| match name {
-        "include" => {
-            let mut words: Vec<String> = value.split(',').map(|word| word.trim().to_lowercase()).collect();
-            words.sort();
-            words.join(",")
-        }
-        _ => value,
-    };
-    let pieces = target::parameters(&request.target).into_iter();
-    let mut list: Vec<(String, String)> = pieces
-        .map(|(name, piece)| {
-            let text = piece.map(|piece| piece.text).unwrap_or_default();
-            let text = value(&name.text, text);
-            (name.text, text)
+/// One query parameter, and how it may be told.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Parameter {
+    name: String,
+    text: String,
+    shown: (String, String),
+}
+
+fn parameters(request: &Request, shown: &Request) -> Vec<Parameter> {
+    let mut list: Vec<_> = pieces(request)
+        .zip(pieces(shown))
+        .map(|((name, text), shown)| {
+            let text = if name == "include" { sorted_words(&text) } else { text };
+            Parameter { name, text, shown }
         })
         .collect();
     list.sort();
     list
+}
+
+fn pieces(request: &Request) -> impl Iterator<Item = (String, String)> {
+    let pieces = target::parameters(&request.target).into_iter();
+    pieces.map(|(name, value)| (name.text, value.map(|value| value.text).unwrap_or_default()))
+}
+
+fn sorted_words(list: &str) -> String {
+    let mut words: Vec<String> = list.split(',').map(|word| word.trim().to_lowercase()).collect();
+    words.sort();
+    words.join(",")
 }
 
 /// Measured network quality differs in every run (mpsd-behaviour 6).
@@ -264,7 +307,11 @@ fn excerpt(node: Node<'_>) -> String {
     cut(&String::from_utf8_lossy(node.raw()))
 }
 
-fn shown(value: Option<String>) -> String {
+fn told(node: Option<Node<'_>>) -> String {
+    node.map_or_else(|| UNTOLD.to_owned(), excerpt)
+}
+
+fn or_absent(value: Option<String>) -> String {
     value.unwrap_or_else(|| "absent".to_owned())
 }
 
@@ -278,6 +325,8 @@ fn cut(text: &str) -> String {
 /// Headers that change what a request means. All others may differ from run to run.
 const COMPARED: [&str; 4] =
     ["x-xbl-contract-version", "x-xbl-onbehalfof-users", "x-xbl-onbehalfof-title", "x-xbl-deny-scope"];
+/// Stands for what cannot be told.
+const UNTOLD: &str = "…";
 const MOST_DIFFERENCES: usize = 20;
 /// How many live names a recorded name with slots is tried on.
 const MOST_NAMES: usize = 1000;

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
-use super::compare::{Extent, compare};
+use super::compare::{Asked, Extent, compare};
 use super::miss::{Miss, Near, Reason};
 use super::tape::{Take, Tape, plain_tag};
 use super::{Options, Played};
-use crate::exchange::Call;
 use crate::message::{Headers, Response};
 
 /// What a lane has played.
@@ -33,7 +32,7 @@ pub(super) struct Lookup<'a> {
     pub(super) tape: &'a Tape,
     pub(super) lane: usize,
     pub(super) options: Options,
-    pub(super) call: &'a Call,
+    pub(super) asked: Asked<'a>,
 }
 
 impl Cursor {
@@ -84,7 +83,7 @@ impl Lookup<'_> {
             return self.read_again(cursor, twin, bindings);
         }
         let is_last = self.newest(cursor, twin, Take::changes_state) == Some(twin) || !self.take(twin).changes_state();
-        if is_last && matches!(self.call.request.method.as_str(), "PUT" | "DELETE") {
+        if is_last && matches!(self.asked.call.request.method.as_str(), "PUT" | "DELETE") {
             return Ok(self.play_again(twin, twin, bindings));
         }
         Err(self.miss(Reason::Exhausted, cursor, &bindings))
@@ -134,7 +133,7 @@ impl Lookup<'_> {
     /// A conditional read of the version the client already has is a 304.
     fn unless_unchanged(&self, response: Response) -> Response {
         let tag = response.headers.text("etag").map(plain_tag);
-        let has = self.call.request.headers.text("if-none-match").map(plain_tag);
+        let has = self.asked.call.request.headers.text("if-none-match").map(plain_tag);
         if tag.is_none() || tag != has {
             return response;
         }
@@ -176,7 +175,7 @@ impl Lookup<'_> {
 
     fn matches(&self, at: usize, extent: Extent, bindings: &Bindings) -> Option<Bindings> {
         let mut bindings = bindings.clone();
-        compare(self.tape, self.take(at), self.call, extent, &mut bindings).is_empty().then_some(bindings)
+        compare(self.tape, self.take(at), self.asked, extent, &mut bindings).is_empty().then_some(bindings)
     }
 
     fn reason(&self, cursor: &Cursor, bindings: &Bindings) -> Reason {
@@ -193,18 +192,18 @@ impl Lookup<'_> {
         let mut nearest: Vec<Near> = unplayed.map(|at| self.near(at, bindings)).collect();
         nearest.sort_by_key(|near| (near.differences.len(), near.exchange));
         nearest.truncate(MOST_NEAR);
-        let request = &self.call.request;
+        let request = &self.asked.shown.request;
         Miss {
             reason,
             call: format!("{} {}", request.method, request.target),
-            op: self.call.resolution.name().to_owned(),
+            op: self.asked.call.resolution.name().to_owned(),
             nearest,
         }
     }
 
     fn near(&self, at: usize, bindings: &Bindings) -> Near {
         let take = self.take(at);
-        let differences = compare(self.tape, take, self.call, Extent::Whole, &mut bindings.clone());
+        let differences = compare(self.tape, take, self.asked, Extent::Whole, &mut bindings.clone());
         Near { exchange: at + 1, line: take.recorded.line, lane: take.recorded.lane.clone(), differences }
     }
 
@@ -219,8 +218,10 @@ impl Lookup<'_> {
 
     fn is_similar(&self, at: usize) -> bool {
         let take = self.take(at);
-        let op = self.call.resolution.operation().map(|operation| operation.op);
-        take.op() == op && take.service == self.call.service && take.recorded.request.method == self.call.request.method
+        let op = self.asked.call.resolution.operation().map(|operation| operation.op);
+        take.op() == op
+            && take.service == self.asked.call.service
+            && take.recorded.request.method == self.asked.call.request.method
     }
 
     fn take(&self, at: usize) -> &Take {

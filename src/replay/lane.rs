@@ -1,6 +1,7 @@
 //! Which recorded player is this client? Found out by what it asks.
 
 use super::bind::Bindings;
+use super::compare::Asked;
 use super::cursor::{Cursor, Lookup, Step};
 use super::miss::{Miss, Reason};
 use super::tape::Tape;
@@ -63,7 +64,7 @@ impl LiveLane {
         &mut self,
         tape: &Tape,
         options: Options,
-        call: &Call,
+        asked: Asked<'_>,
         bindings: &Bindings,
         taken: &[usize],
         is_only: bool,
@@ -74,18 +75,18 @@ impl LiveLane {
         let mut steps = Vec::new();
         let mut misses = Vec::new();
         for candidate in &self.candidates {
-            let lookup = Lookup { tape, lane: candidate.lane, options, call };
+            let lookup = Lookup { tape, lane: candidate.lane, options, asked };
             match lookup.step(&candidate.cursor, candidate.pending.as_ref().unwrap_or(bindings)) {
                 Ok(step) => steps.push((candidate.lane, step)),
                 Err(miss) => misses.push(miss),
             }
         }
         let Some((_, first)) = steps.first() else {
-            return Err(nearest_miss(misses, call));
+            return Err(nearest_miss(misses, asked.shown));
         };
         let agree = steps.iter().all(|(_, step)| step.response == first.response);
         if !agree && !is_only {
-            return Err(Miss { reason: Reason::LaneAmbiguous, ..plain_miss(call) });
+            return Err(Miss { reason: Reason::LaneAmbiguous, ..plain_miss(asked.shown) });
         }
         if !agree {
             steps.truncate(1);
@@ -107,17 +108,17 @@ impl LiveLane {
 }
 
 /// Of several lanes' misses, the one whose nearest call differs least.
-fn nearest_miss(misses: Vec<Miss>, call: &Call) -> Miss {
+fn nearest_miss(misses: Vec<Miss>, shown: &Call) -> Miss {
     let distance = |miss: &Miss| miss.nearest.first().map_or(usize::MAX, |near| near.differences.len());
-    misses.into_iter().min_by_key(distance).unwrap_or_else(|| plain_miss(call))
+    misses.into_iter().min_by_key(distance).unwrap_or_else(|| plain_miss(shown))
 }
 
-fn plain_miss(call: &Call) -> Miss {
-    let request = &call.request;
+fn plain_miss(shown: &Call) -> Miss {
+    let request = &shown.request;
     Miss {
         reason: Reason::NoSuchCall,
         call: format!("{} {}", request.method, request.target),
-        op: call.resolution.name().to_owned(),
+        op: shown.resolution.name().to_owned(),
         nearest: Vec::new(),
     }
 }

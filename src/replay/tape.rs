@@ -12,6 +12,7 @@ use crate::json::Doc;
 use crate::message::{Request, Response};
 use crate::mpsd::name::is_guid;
 use crate::mpsd::{Op, ParamName, Resolution, Service, resolve};
+use crate::redact::REDACTED;
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, settle};
 
@@ -240,7 +241,8 @@ impl Bindable {
         let classes = aliases.iter().filter_map(|(name, texts)| Some((AliasClass::named(name)?.class(), texts)));
         let aliases = classes.flat_map(|(class, texts)| texts.iter().map(move |text| (text.clone(), class)));
         let guids = census.client_guids.into_iter().map(|guid| (guid, Class::Guid));
-        let (texts, classes): (Vec<_>, Vec<_>) = aliases.chain(guids).unzip();
+        let secret = (REDACTED.to_owned(), Class::Secret);
+        let (texts, classes): (Vec<_>, Vec<_>) = aliases.chain(guids).chain([secret]).unzip();
         let search =
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(texts);
         Self {

@@ -63,7 +63,7 @@ impl Script {
 
 fn play(player: &Player, request: Request) -> (Response, Played) {
     let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request);
-    player.answer(&call)
+    player.answer(&call, &call)
 }
 
 fn reason(played: &Played) -> Option<Reason> {
@@ -225,4 +225,35 @@ fn what_a_client_measured_may_differ_and_what_it_decided_may_not() {
     let shown = (difference.place.as_str(), difference.recorded.as_str(), difference.live.as_str());
     assert_eq!(shown, ("body /properties/custom/map", "\"docks\"", "\"forest\""));
     assert_eq!(play(&player, put("9", &body("31", "docks"))).1, Played::Hit(1));
+}
+
+#[test]
+fn what_was_redacted_inside_a_text_accepts_any_live_value() {
+    let body = r#"{"note":"t=redacted&n=redacted!","state":"{\"token\":\"redacted\"}"}"#;
+    let player = Script::default().then("host", put("1", body), 201, None, "0").player();
+    let live = r#"{"note":"t=abc&n=def!","state":"{\"token\":\"xyz\"}"}"#;
+    assert_eq!(reason(&play(&player, put("9", &live.replace('!', "?"))).1), Some(Reason::Different));
+    assert_eq!(play(&player, put("9", live)).1, Played::Hit(1));
+}
+
+#[test]
+fn paths_the_contract_does_not_know_bind_as_well() {
+    let path = |user: &str, group: &str| request("1", "GET", &format!("/users/xuid({user})/{group}"), &[], "");
+    let alias = "9000000000000001";
+    let script = Script { aliases: [("xuid".to_owned(), vec![alias.to_owned()])].into(), recorded: Vec::new() };
+    let player = script.then("host", path(alias, "groups"), 200, None, r#""9000000000000001""#).player();
+    assert_eq!(reason(&play(&player, path("2814000000000001", "friends")).1), Some(Reason::Different));
+    let (response, played) = play(&player, path("%32814000000000001", "groups"));
+    assert_eq!((played, response.body.wire().as_ref()), (Played::Bound(1), br#""2814000000000001""#.as_slice()));
+}
+
+#[test]
+fn a_miss_quotes_the_redacted_call_only() {
+    let player = Script::default().then("host", put("1", r#"{"a":1,"b":"x"}"#), 201, None, "0").player();
+    let call = |request| Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request);
+    let live = call(put("9", r#"{"a":"ZOE","ZOE":{"c":"ZOE"},"b":["ZOE"]}"#));
+    let shown = call(put("9", r#"{"a":"Player1","Player1":{"c":"Player1"},"b":["Player1"]}"#));
+    let (response, played) = player.answer(&live, &shown);
+    let told = format!("{played:?}{}", String::from_utf8_lossy(response.body.wire()));
+    assert!(!told.contains("ZOE") && told.contains(r#"place: "body /Player1""#), "{told}");
 }

@@ -28,7 +28,7 @@ pub fn verify(cassette: &Cassette) -> Vec<Unfaithful> {
         let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or(0);
         let call = call(&recorded, lane);
         player.assign(LaneKey::of(&call), lane);
-        let (response, played) = player.answer(&call);
+        let (response, played) = player.answer(&call, &call);
         let what = match played {
             Played::Miss(miss) => Some(miss.to_string()),
             _ => difference(&recorded.response, &response).map(|part| format!("its {part} comes back different")),

@@ -13,6 +13,8 @@ pub enum Role {
     Typed(Class),
     /// It is a JSON key.
     Key,
+    /// It is an object whose keys are such values.
+    KeyedBy(Class),
     /// A version number: digits and dots that are no IP address.
     Version,
 }
@@ -35,10 +37,11 @@ impl Role {
             | "displayname" => Self::Typed(Class::Gamertag),
             "securedeviceaddress" => Self::Typed(Class::Address),
             "devicetoken" | "hostcandidates" => Self::Typed(Class::DeviceToken),
+            "measurements" => Self::KeyedBy(Class::DeviceToken),
             "email" | "emailaddress" => Self::Typed(Class::Email),
             "sessionname" => Self::Typed(Class::Session),
             _ if key.ends_with("xuid") || key.ends_with("xuids") => Self::Typed(Class::Xuid),
-            _ if key.contains("version") => Self::Version,
+            _ if key.contains("version") || key.contains("build") => Self::Version,
             _ if names_a_secret(&key) => Self::Typed(Class::Secret),
             _ => Self::Plain,
         }
@@ -61,9 +64,9 @@ impl Role {
     pub fn of_header(name: &str) -> Self {
         match name {
             "signature" | "cookie" | "set-cookie" => Self::Typed(Class::Secret),
-            "user-agent" | "server" | "via" => Self::Version,
+            "user-agent" | "server" => Self::Version,
             "sec-websocket-key" | "sec-websocket-accept" | "sec-websocket-protocol" => Self::Plain,
-            _ if name.contains("version") => Self::Version,
+            _ if name.contains("version") || name.contains("build") => Self::Version,
             _ if names_a_secret(name) => Self::Typed(Class::Secret),
             _ => Self::Plain,
         }

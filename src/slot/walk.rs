@@ -64,7 +64,7 @@ fn in_document(doc: &Doc<'_>, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
             Kind::Object => {
                 let is_reference = node.get("templateName").is_some();
                 pending.extend(node.members().map(|(key, value)| (value, value_role(key, role, is_reference))));
-                slots.extend(node.members().flat_map(|(key, _)| in_string(key, Role::Key, judge, 0)));
+                slots.extend(node.members().flat_map(|(key, _)| in_string(key, key_role(role), judge, 0)));
             }
             Kind::Array => pending.extend(node.items().map(|item| (item, role))),
             Kind::String => slots.extend(in_string(node, role, judge, embedded)),
@@ -83,6 +83,13 @@ fn value_role(key: Node<'_>, parent: Role, is_reference: bool) -> Role {
         Role::Typed(Class::Secret) => parent,
         _ if is_reference && key == "name" => Role::Typed(Class::Session),
         _ => Role::of_key(&key),
+    }
+}
+
+fn key_role(parent: Role) -> Role {
+    match parent {
+        Role::KeyedBy(class) => Role::Typed(class),
+        _ => Role::Key,
     }
 }
 
@@ -114,10 +121,36 @@ fn in_number(node: Node<'_>, role: Role, judge: &dyn Judge) -> Vec<Slot> {
 }
 
 fn in_value(value: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn Judge) -> Vec<Slot> {
-    let spans = judge.judge(value.text(), role);
+    let mut slots = in_reading(&Unescaped::verbatim(value.text(), 0), role, None, judge);
+    if role == Role::Plain && layer != Some(Layer::Percent) && value.text().contains('%') {
+        slots.extend(in_url(value.text(), judge));
+        slots.sort_by_key(|slot| (slot.span.start, std::cmp::Reverse(slot.span.end)));
+        let mut end = 0;
+        slots.retain(|slot| {
+            let is_free = slot.span.start >= end;
+            end = end.max(slot.span.end);
+            is_free
+        });
+    }
+    for slot in &mut slots {
+        slot.span = value.raw_span(slot.span.clone());
+        slot.layers.extend(layer);
+    }
+    slots
+}
+
+/// Free text may quote a URL, and with it values in percent-escapes.
+fn in_url(text: &str, judge: &dyn Judge) -> Vec<Slot> {
+    let mut slots = in_reading(&Unescaped::percent(text, 0), Role::Plain, Some(Layer::Percent), judge);
+    slots.retain(|slot| text[slot.span.clone()] != slot.text);
+    slots
+}
+
+fn in_reading(reading: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn Judge) -> Vec<Slot> {
+    let spans = judge.judge(reading.text(), role);
     let slot = |(span, class): (std::ops::Range<usize>, Class)| Slot {
-        text: value.text()[span.clone()].to_owned(),
-        span: value.raw_span(span),
+        text: reading.text()[span.clone()].to_owned(),
+        span: reading.raw_span(span),
         class,
         layers: layer.into_iter().collect(),
     };

@@ -118,7 +118,11 @@ async fn kill_at(home: &Path, acknowledgement: usize) -> usize {
     assert_kept(&cassette, &noted);
     assert_eq!(binary::run(home, &["check", text(&cassette)]).code, Some(0));
     let shown = binary::run(home, &["cassette", "show", text(&cassette)]);
-    assert!(shown.code == Some(0) && shown.talk.matches("session.put").count() >= noted.len() / 3, "{}", shown.talk);
+    assert!(
+        shown.code == Some(0) && shown.stdout.matches("session.put").count() >= noted.len() / 3,
+        "{}",
+        shown.stdout
+    );
     noted.len()
 }
 
@@ -156,7 +160,7 @@ async fn an_interrupted_recording_is_sealed_and_plays() {
         noted.push(player.act().await.unwrap());
     }
     deck.interrupt();
-    let Ended { code, talk } = deck.ended();
+    let Ended { code, talk, .. } = deck.ended();
     assert!(code == Some(0) && talk.contains("sealed 7 exchanges in 1 lanes"), "{talk}");
     assert!(talk.contains("this recording replays"), "{talk}");
     assert!(!cassette.with_extension("jsonl").exists(), "the journal is sealed, and gone");
@@ -170,7 +174,7 @@ async fn an_interrupted_recording_is_sealed_and_plays() {
         assert_eq!((again.status, plain(&again)), (answer.status, plain(&answer)), "{mark}");
     }
     deck.interrupt();
-    let Ended { code, talk } = deck.ended();
+    let Ended { code, talk, .. } = deck.ended();
     assert!(code == Some(0) && talk.contains("7 hit (7 bound), 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{talk}");
 }
 
@@ -257,7 +261,7 @@ async fn a_journal_that_cannot_grow_ends_the_recording_with_everything_acknowled
             noted.push(answer);
         }
     }
-    let Ended { code, talk } = deck.ended();
+    let Ended { code, talk, .. } = deck.ended();
     assert_eq!(code, Some(3), "{talk}");
     assert!(noted.len() > 10 && noted.len() < 1000, "{}", noted.len());
     assert_eq!(talk.matches("cannot write").count(), 1, "one failure is told once: {talk}");
@@ -283,7 +287,7 @@ async fn a_disk_too_full_for_the_seal_keeps_the_journal() {
         noted.push(player.act().await.unwrap());
     }
     deck.interrupt();
-    let Ended { code, talk } = deck.ended();
+    let Ended { code, talk, .. } = deck.ended();
     assert_eq!(code, Some(3), "{talk}");
     assert!(talk.contains("\nerror: cannot seal ") && talk.contains("full.cassette.jsonl is kept"), "{talk}");
     let left = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();

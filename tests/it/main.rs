@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic")]
 
 mod architecture;
+mod canaries;
 mod cassette;
+mod curl;
 mod durable;
 mod examples;
 mod fidelity;

@@ -1,4 +1,4 @@
-//! What the tests stand on: a scripted service, a proxy in front of it or of another source, and raw sockets.
+//! What the tests stand on: a scripted service, a proxy in front of it or of another source, raw sockets, and the binary.
 
 pub(crate) mod binary;
 

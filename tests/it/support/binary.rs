@@ -1,32 +1,49 @@
-//! The real binary: run to its end, or kept running as a deck.
+//! The real binary, run to its end or kept running as a deck; and the real curl.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
 
 use super::HANG;
+
+/// How the binary ended: its exit code, or none after a signal; its data; and its talk, on standard error.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) talk: String,
+}
+
+/// The binary, with a home of its own and nothing of this machine's settings.
+pub(crate) fn tapdeck(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapdeck"));
+    command.env_clear().env("TAPDECK_HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary to its end.
+pub(crate) fn run(home: &Path, args: &[&str]) -> Ended {
+    let Output { status, stdout, stderr } = tapdeck(home).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: status.code(), stdout: text(stdout), talk: text(stderr) }
+}
 
 /// A running deck; it is killed with its owner.
 pub(crate) struct Deck {
     pub(crate) address: SocketAddr,
     child: Child,
-    /// What it said until it listened.
-    opening: String,
     lines: Receiver<String>,
-}
-
-/// How a deck ended: its exit code, or none after a signal, and all it said.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) talk: String,
+    heard: String,
+    stdout: Option<JoinHandle<String>>,
 }
 
 impl Deck {
-    /// Starts a deck on a free port and waits until it listens.
+    /// Starts a serving command on a free port and waits until it listens.
     pub(crate) fn start(home: &Path, args: &[&str]) -> Self {
         let mut command = tapdeck(home);
         command.args(args).args(["--listen", "127.0.0.1:0"]);
@@ -35,19 +52,56 @@ impl Deck {
 
     /// Starts a deck by a command of one's own.
     pub(crate) fn of(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (tell, lines) = mpsc::channel();
-        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        let mut deck = Self { address: SocketAddr::from(([0; 4], 0)), child, opening: String::new(), lines };
-        while deck.address.port() == 0 {
-            let line = deck.line().unwrap_or_else(|| panic!("it does not listen: {}", deck.opening));
-            if let Some((_, rest)) = line.split_once("listening on http://") {
-                deck.address = rest.split(' ').next().unwrap().parse().unwrap();
-            }
-            deck.opening += &(line + "\n");
-        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|read| read > 0)
+                && sender.send(std::mem::take(&mut line)).is_ok()
+            {}
+        });
+        let mut out = child.stdout.take().unwrap();
+        let stdout = Some(std::thread::spawn(move || {
+            let mut text = String::new();
+            out.read_to_string(&mut text).unwrap();
+            text
+        }));
+        let mut deck = Self { address: ([127, 0, 0, 1], 0).into(), child, lines, heard: String::new(), stdout };
+        let line = deck.hear("listening on http://");
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next());
+        deck.address = address.unwrap().parse().unwrap();
         deck
+    }
+
+    /// Waits for a line on standard error that holds a text.
+    pub(crate) fn hear(&mut self, text: &str) -> String {
+        let end = Instant::now() + HANG;
+        loop {
+            let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|_| panic!("it never said {text:?}, but:\n{}", self.heard));
+            self.heard.push_str(&line);
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Its address as a proxy's URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Asks it to stop, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        self.signal("INT");
     }
 
     /// Kills it on the spot.
@@ -55,28 +109,26 @@ impl Deck {
         self.child.kill().unwrap();
     }
 
-    /// Asks it to stop, as Ctrl-C does.
-    pub(crate) fn interrupt(&self) {
-        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+    /// Asks it to stop and waits for its end.
+    pub(crate) fn stopped(self) -> Ended {
+        self.interrupt();
+        self.ended()
     }
 
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Ended {
-        let mut talk = std::mem::take(&mut self.opening);
-        while let Some(line) = self.line() {
-            talk += &(line + "\n");
+        let end = Instant::now() + HANG;
+        // Standard error closes when the process ends.
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.heard.push_str(&line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.heard),
+            }
         }
-        Ended { code: self.child.wait().unwrap().code(), talk }
-    }
-
-    /// The next line it says; `None` once it has ended.
-    fn line(&self) -> Option<String> {
-        match self.lines.recv_timeout(HANG) {
-            Ok(line) => Some(line),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the deck says nothing and does not end"),
-        }
+        let status = self.child.wait().unwrap();
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        Ended { code: status.code(), stdout, talk: std::mem::take(&mut self.heard) }
     }
 }
 
@@ -87,16 +139,42 @@ impl Drop for Deck {
     }
 }
 
-/// The binary, with a home of its own.
-pub(crate) fn tapdeck(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tapdeck"));
-    command.env("TAPDECK_HOME", home);
-    command
+/// An answer as curl printed it.
+#[derive(Debug)]
+pub(crate) struct Curled {
+    pub(crate) version: String,
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
-/// Runs the binary to its end.
-pub(crate) fn run(home: &Path, args: &[&str]) -> Ended {
-    let output = tapdeck(home).args(args).output().unwrap();
-    let talk = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    Ended { code: output.status.code(), talk }
+impl Curled {
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Runs the real curl, with no settings of this machine, and takes its answer apart; or gives what it complains of.
+pub(crate) fn curl(args: &[&str]) -> Result<Curled, String> {
+    let mut command = Command::new("curl");
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.args(["-q", "-sS", "-i", "--suppress-connect-headers", "--noproxy", "", "--max-time", "60"]).args(args);
+    let output = command.output().unwrap_or_else(|error| panic!("this test needs the program `curl`: {error}"));
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    let mut first = lines.next().unwrap().split(' ');
+    Ok(Curled {
+        version: first.next().unwrap().trim_start_matches("HTTP/").to_owned(),
+        status: first.next().unwrap().parse().unwrap(),
+        headers: lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
+        body: body.to_owned(),
+    })
 }
