@@ -12,9 +12,11 @@ mod table;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use crate::exchange::{Answer, Call};
 use crate::json::Doc;
-use crate::message::{Body, Headers, Request, Response};
+use crate::message::{Body, Coding, Header, Headers, Request, Response};
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, Slot, settle, shape};
 use table::{Known, Table};
@@ -34,8 +36,8 @@ pub struct Redacted<T> {
     pub aliases: Vec<(AliasClass, String)>,
     /// The body differs from what was sent, so its wire bytes may not be kept.
     pub body_changed: bool,
-    /// Why the body was withheld, when it was.
-    pub withheld: Option<&'static str>,
+    /// Why the body was withheld, when it was, and the bytes that were.
+    pub withheld: Option<(&'static str, Bytes)>,
 }
 
 /// The text that stands in place of a secret.
@@ -51,7 +53,7 @@ impl Redactor {
     /// A call whose request may be kept.
     pub fn call(&self, call: &Call) -> Redacted<Call> {
         let request = &call.request;
-        let content = Content::of(&request.body);
+        let content = Content::of(&request.body, &request.headers);
         let mut pass = Pass::new(self, call);
         pass.learn(pass.in_target(&request.target, &FirstJudge));
         pass.learn_message(&request.headers, &request.trailers, &content);
@@ -71,7 +73,7 @@ impl Redactor {
     /// An answer that may be kept.
     pub fn answer(&self, call: &Call, answer: &Answer) -> Redacted<Answer> {
         let response = &answer.response;
-        let content = Content::of(&response.body);
+        let content = Content::of(&response.body, &response.headers);
         let mut pass = Pass::new(self, call);
         pass.learn_message(&response.headers, &response.trailers, &content);
         let headers = pass.headers(&response.headers);
@@ -120,16 +122,19 @@ impl Redactor {
 /// A body as it can be walked.
 enum Content<'a> {
     Json(Doc<'a>),
+    Form(&'a str),
     Text(&'a str),
     /// Nothing to look into: bytes, or a content coding that is not understood.
     Opaque,
 }
 
 impl<'a> Content<'a> {
-    fn of(body: &'a Body) -> Self {
+    fn of(body: &'a Body, headers: &Headers) -> Self {
         let plain = body.decoded().map(AsRef::as_ref).unwrap_or_default();
+        let media_type = headers.text("content-type").unwrap_or_default().to_ascii_lowercase();
         match (Doc::parse(plain), std::str::from_utf8(plain)) {
             (Ok(doc), _) => Self::Json(doc),
+            (_, Ok(text)) if media_type.starts_with("application/x-www-form-urlencoded") => Self::Form(text),
             (_, Ok(text)) => Self::Text(text),
             _ => Self::Opaque,
         }
@@ -138,7 +143,8 @@ impl<'a> Content<'a> {
     fn slots(&self, judge: &dyn Judge) -> Vec<Slot> {
         match self {
             Self::Json(doc) => slot::in_json(doc, judge),
-            Self::Text(text) => slot::in_text(text, judge),
+            Self::Form(text) => slot::in_form(text, judge),
+            Self::Text(text) => slot::in_loose_json(text, judge),
             Self::Opaque => Vec::new(),
         }
     }
@@ -150,7 +156,7 @@ struct Pass<'a> {
     call: &'a Call,
     aliases: Vec<(AliasClass, String)>,
     body_changed: bool,
-    withheld: Option<&'static str>,
+    withheld: Option<(&'static str, Bytes)>,
 }
 
 impl<'a> Pass<'a> {
@@ -166,7 +172,8 @@ impl<'a> Pass<'a> {
 
     /// Teaches the table what a message's headers and body hold.
     fn learn_message(&self, headers: &Headers, trailers: &Headers, content: &Content<'_>) {
-        for header in headers.iter().chain(trailers.iter()) {
+        let lasting = |header: &&Header| !header::is_of_one_request(&header.name);
+        for header in headers.iter().chain(trailers.iter()).filter(lasting) {
             if let Ok(value) = std::str::from_utf8(&header.value) {
                 self.learn(in_header(&header.name, value, &FirstJudge));
             }
@@ -213,21 +220,18 @@ impl<'a> Pass<'a> {
 
     fn body(&mut self, body: &Body, content: &Content<'_>) -> Body {
         let Some(plain) = body.decoded() else {
-            return self.withhold("content coding not understood");
+            self.withheld = Some(("content coding not understood", body.wire().clone()));
+            return Body::default();
         };
         let slots = content.slots(&self.judge());
         let spliced = self.spliced(plain, &slots);
-        if spliced == plain.as_ref() {
+        // A compressed body has room for text that decoding does not show.
+        let is_hiding = body.coding() != Coding::Identity && !self.redactor.is_clean(body.wire());
+        if spliced == plain.as_ref() && !is_hiding {
             return body.clone();
         }
         self.body_changed = true;
         Body::encoded(spliced, body.coding())
-    }
-
-    fn withhold(&mut self, reason: &'static str) -> Body {
-        self.withheld = Some(reason);
-        self.body_changed = true;
-        Body::default()
     }
 
     fn replace(&mut self, text: &str, find: impl Fn(&dyn Judge) -> Vec<Slot>) -> String {
@@ -444,6 +448,91 @@ mod tests {
         assert!(redactor.is_clean(format!(r#"{{"a":"XBL3.0 x=1;redacted","b":"{alias}"}}"#).as_bytes()));
         assert!(!redactor.is_clean(br#"{"a":"2814646326226712"}"#));
         assert!(!redactor.is_clean(br#"{"a":"eyJhbGciOiJSUzI1NiJ9.abc"}"#));
+    }
+
+    fn body_of(redacted: &Redacted<Call>) -> String {
+        String::from_utf8(redacted.message.request.body.decoded().unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_is_read_by_its_places_all_the_same() {
+        let redactor = Redactor::new(1);
+        let json = r#"{"gamertag":"Zoe Leaks 7", "token" : "opaque-1", // "x"
+            "secureDeviceAddress":"c2VjcmV0LWFkZHJlc3M=","xuid":"2814646326226712","map":"docks",}"#;
+        let text = body_of(&redactor.call(&call(SESSION, &[], &format!("\u{feff}{json}"))));
+        for secret in ["Zoe", "opaque-1", "c2Vj", "2814646326226712"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        assert!(text.ends_with(r#""map":"docks",}"#), "{text}");
+    }
+
+    #[test]
+    fn a_form_is_read_as_a_query() {
+        let redactor = Redactor::new(1);
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let body = "access_token=opaque-a&email=bob%40example.com&gamertag=Zoe%20L&map=docks";
+        let text = body_of(&redactor.call(&call(SESSION, &form, body)));
+        assert!(!text.contains("opaque-a") && !text.contains("bob") && !text.contains("Zoe"), "{text}");
+        assert!(text.ends_with("&map=docks"), "{text}");
+    }
+
+    #[test]
+    fn secrets_stay_secrets_inside_texts_and_as_numbers() {
+        let redactor = Redactor::new(1);
+        let body = r#"{"token":"{\"k\":\"opaque\"}","signature":"[\"opaque\"]","password":[1234567],"n":1234567}"#;
+        let text = body_of(&redactor.call(&call(SESSION, &[], body)));
+        assert_eq!(
+            text,
+            r#"{"token":"{\"k\":\"redacted\"}","signature":"[\"redacted\"]","password":["redacted"],"n":"redacted"}"#
+        );
+    }
+
+    #[test]
+    fn a_name_is_found_in_any_letter_case() {
+        let redactor = Redactor::new(1);
+        redactor.call(&call(SESSION, &[], r#"{"gamertag":"Major Nelson"}"#));
+        let text = body_of(&redactor.call(&call(SESSION, &[], r#"{"a":"major nelson","b":"MAJOR NELSON!"}"#)));
+        let alias = redactor.alias(Class::Gamertag, "Major Nelson").unwrap();
+        assert_eq!(text, format!(r#"{{"a":"{alias}","b":"{alias}!"}}"#));
+    }
+
+    #[test]
+    fn locations_and_odd_user_hashes_are_no_way_out() {
+        let redactor = Redactor::new(1);
+        let headers = [
+            ("location", "https://203.0.113.77/handles/1#access_token=opaque-b"),
+            ("authorization", "XBL3.0 x=ab+cd9999;opaque-c"),
+            ("x-gamertag", "Zoe L"),
+        ];
+        let kept = format!("{:?}", redactor.call(&call(SESSION, &headers, "")).message.request.headers);
+        for secret in ["203.0.113.77", "opaque-b", "ab+cd", "opaque-c", "Zoe"] {
+            assert!(!kept.contains(secret), "{secret} in {kept}");
+        }
+    }
+
+    #[test]
+    fn what_a_compressed_body_hides_is_not_kept() {
+        let redactor = Redactor::new(1);
+        let builder = flate2::GzBuilder::new().comment("for 2814646326226712");
+        let mut gzip = builder.write(Vec::new(), flate2::Compression::new(6));
+        std::io::Write::write_all(&mut gzip, b"{}").unwrap();
+        let mut call = call(SESSION, &[("content-encoding", "gzip")], "");
+        call.request.body = Body::received(gzip.finish().unwrap().into(), &call.request.headers, 1 << 20);
+        let redacted = redactor.call(&call);
+        assert!(redacted.body_changed);
+        assert_eq!(body_of(&redacted), "{}");
+        assert!(redactor.is_clean(redacted.message.request.body.wire()));
+    }
+
+    #[test]
+    fn a_stream_of_signatures_displaces_no_token() {
+        let redactor = Redactor::new(1);
+        redactor.call(&call(SESSION, &[("authorization", "XBL3.0 x=1;opaque-token-text")], ""));
+        for n in 0..2000 {
+            redactor.call(&call(SESSION, &[("signature", &format!("signature-{n:09}"))], ""));
+        }
+        let text = body_of(&redactor.call(&call(SESSION, &[], r#"{"a":"opaque-token-text"}"#)));
+        assert_eq!(text, r#"{"a":"redacted"}"#);
     }
 
     proptest::proptest! {

@@ -13,7 +13,7 @@ mod walk;
 use std::ops::Range;
 
 pub use role::Role;
-pub use walk::{in_header, in_json, in_target, in_text};
+pub use walk::{in_form, in_header, in_json, in_loose_json, in_target, in_text};
 
 /// What kind of value a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +58,8 @@ pub struct Slot {
 pub enum Layer {
     /// Between the quotes of a JSON string.
     Json,
+    /// A JSON string, quotes and all, in place of another kind of value.
+    Quoted,
     /// In a request target.
     Percent,
 }
@@ -95,6 +97,12 @@ fn escaped(text: String, layers: &[Layer]) -> Vec<u8> {
             Layer::Json => {
                 let mut out = Vec::with_capacity(bytes.len());
                 crate::json::escape_into(&mut out, &text);
+                out
+            }
+            Layer::Quoted => {
+                let mut out = vec![b'"'];
+                crate::json::escape_into(&mut out, &text);
+                out.push(b'"');
                 out
             }
             Layer::Percent => crate::mpsd::target::percent_encode(&text).into_bytes(),

@@ -100,7 +100,7 @@ impl Recorder {
     }
 
     /// The last look before the write. A record that still holds a secret is written without what may hold it.
-    fn clean(&self, redactor: &Redactor, mut record: HttpRecord) -> LineBody {
+    fn clean(&self, redactor: &Redactor, record: HttpRecord) -> LineBody {
         let line = LineBody::http(&record);
         let legible = record.legible().map(|record| LineBody::http(&record));
         if redactor.is_clean(legible.as_ref().unwrap_or(&line).json()) {
@@ -108,13 +108,22 @@ impl Recorder {
         }
         tracing::error!(op = record.op, "a secret was left after redaction; the exchange is kept without its contents");
         self.secrets.fetch_add(1, Ordering::Relaxed);
-        record.request.target = format!("/{REDACTED}");
-        record.request.headers = Headers::new();
-        record.request.body = record.request.body.map(|_| StoredBody::withheld(SECRET_LEFT, &[]));
-        record.response.headers = Headers::new();
-        record.response.body = Some(StoredBody::withheld(SECRET_LEFT, &[]));
-        LineBody::http(&record)
+        LineBody::http(&emptied(record))
     }
+}
+
+/// What is left of a record when nothing in it can be trusted to be clean.
+fn emptied(mut record: HttpRecord) -> HttpRecord {
+    let (request, response) = (&mut record.request, &mut record.response);
+    request.method = REDACTED.to_owned();
+    request.authority = REDACTED.to_owned();
+    request.target = format!("/{REDACTED}");
+    request.body = request.body.take().map(|_| StoredBody::withheld(SECRET_LEFT, &[]));
+    response.body = Some(StoredBody::withheld(SECRET_LEFT, &[]));
+    for headers in [&mut request.headers, &mut request.trailers, &mut response.headers, &mut response.trailers] {
+        *headers = Headers::new();
+    }
+    record
 }
 
 fn http_record(
@@ -136,11 +145,11 @@ fn http_record(
         response_wire: wire(answer.body_changed),
     };
     let mut record = HttpRecord::new(about, &call.message.request, &answer.message);
-    if let Some(reason) = call.withheld {
-        record.request.body = Some(StoredBody::withheld(reason, &[]));
+    if let Some((reason, bytes)) = &call.withheld {
+        record.request.body = Some(StoredBody::withheld(reason, bytes));
     }
-    if let Some(reason) = answer.withheld {
-        record.response.body = Some(StoredBody::withheld(reason, &[]));
+    if let Some((reason, bytes)) = &answer.withheld {
+        record.response.body = Some(StoredBody::withheld(reason, bytes));
     }
     record
 }

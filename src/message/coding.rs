@@ -46,7 +46,7 @@ impl Coding {
         match self {
             Self::Identity => Some(wire.clone()),
             Self::Gzip => read_capped(flate2::read::MultiGzDecoder::new(wire.as_ref()), cap),
-            Self::Deflate => read_capped(flate2::read::ZlibDecoder::new(wire.as_ref()), cap),
+            Self::Deflate => inflate(wire, cap),
             Self::Brotli => read_capped(brotli::Decompressor::new(wire.as_ref(), 4096), cap),
             Self::Unknown => None,
         }
@@ -77,6 +77,13 @@ impl Coding {
     }
 }
 
+/// Only a body that is nothing but one zlib stream decodes: what stood behind it would be overlooked.
+fn inflate(wire: &Bytes, cap: usize) -> Option<Bytes> {
+    let mut decoder = flate2::bufread::ZlibDecoder::new(wire.as_ref());
+    let plain = read_capped(&mut decoder, cap)?;
+    decoder.get_ref().is_empty().then_some(plain)
+}
+
 fn read_capped(reader: impl Read, cap: usize) -> Option<Bytes> {
     let mut plain = Vec::new();
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
@@ -95,6 +102,15 @@ mod tests {
             let wire = coding.encode(&plain);
             assert_eq!(coding.decode(&wire, 1 << 20).as_ref(), Some(&plain), "{coding:?}");
             assert_eq!(coding.encode(&plain), wire, "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_behind_a_stream_make_a_body_opaque() {
+        let plain = Bytes::from("{}");
+        for coding in [Coding::Gzip, Coding::Deflate] {
+            let wire = Bytes::from([coding.encode(&plain).as_ref(), b"secret"].concat());
+            assert_eq!(coding.decode(&wire, 1 << 20), None, "{coding:?}");
         }
     }
 

@@ -61,6 +61,11 @@ pub(super) fn is_removed(name: &str) -> bool {
     matches!(name, "x-xbl-debug" | "proxy-authorization")
 }
 
+/// True for secrets that no other request carries: they are removed, but there is no point in looking for them.
+pub(super) fn is_of_one_request(name: &str) -> bool {
+    matches!(name, "signature" | "nonce" | "sec-websocket-key")
+}
+
 /// True for the header that lists acting users (`xuid[;priv=…],…`).
 pub(super) fn lists_users(name: &str) -> bool {
     name == "x-xbl-onbehalfof-users"

@@ -1,6 +1,6 @@
 //! The table from real values to aliases, and the search for values it knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::REDACTED;
 use crate::dice::Dice;
 use crate::slot::alias::{AliasClass, canonical, space};
-use crate::slot::{Class, shape};
+use crate::slot::{Class, settle, shape};
 
 /// Real values and their aliases, one to one.
 #[derive(Debug)]
@@ -17,7 +17,8 @@ pub(super) struct Table {
     dice: Dice,
     aliases: BTreeMap<(AliasClass, String), String>,
     taken: BTreeSet<String>,
-    secrets: BTreeSet<String>,
+    /// The newest tokens, oldest first.
+    secrets: VecDeque<String>,
     known: Option<Arc<Known>>,
 }
 
@@ -27,7 +28,7 @@ impl Table {
             dice: Dice::new(key),
             aliases: BTreeMap::new(),
             taken: BTreeSet::new(),
-            secrets: BTreeSet::new(),
+            secrets: VecDeque::new(),
             known: None,
         }
     }
@@ -62,12 +63,17 @@ impl Table {
         }
     }
 
-    /// Remembers a token, so that it is found wherever else it turns up.
+    /// Remembers a token, so that it is found wherever else it turns up. The oldest of too many is forgotten.
     fn learn_secret(&mut self, secret: &str) {
         let is_telling = secret.len() >= SHORTEST_SECRET && secret != REDACTED;
-        if is_telling && self.secrets.len() < MOST_SECRETS && self.secrets.insert(secret.to_owned()) {
-            self.known = None;
+        if !is_telling || self.secrets.iter().any(|known| known == secret) {
+            return;
         }
+        if self.secrets.len() == MOST_SECRETS {
+            self.secrets.pop_front();
+        }
+        self.secrets.push_back(secret.to_owned());
+        self.known = None;
     }
 
     pub(super) fn is_alias(&self, class: Class, text: &str) -> bool {
@@ -82,12 +88,8 @@ impl Table {
 
     fn entries(&self) -> Vec<(String, Class)> {
         let telling = self.aliases.keys().filter(|(class, value)| is_telling(*class, value));
-        let mut entries: Vec<_> = telling.map(|(class, value)| (value.clone(), class.class())).collect();
-        let folded = entries.iter().filter(|(_, class)| *class == Class::DeviceToken);
-        let upper: Vec<_> = folded.map(|(value, class)| (value.to_ascii_uppercase(), *class)).collect();
-        entries.extend(upper);
-        entries.extend(self.secrets.iter().map(|secret| (secret.clone(), Class::Secret)));
-        entries
+        let values = telling.map(|(class, value)| (value.clone(), class.class()));
+        values.chain(self.secrets.iter().map(|secret| (secret.clone(), Class::Secret))).collect()
     }
 
     /// A number from the keyed dice; the next free one where two values draw the same.
@@ -100,31 +102,62 @@ impl Table {
     }
 }
 
-/// A multi-pattern search for known values.
+/// A search for known values: some to the letter, some in any letter case.
 #[derive(Debug)]
 pub(super) struct Known {
-    search: Option<AhoCorasick>,
-    classes: Vec<Class>,
+    exact: Search,
+    folded: Search,
 }
 
 impl Known {
     fn new(entries: Vec<(String, Class)>) -> Self {
-        let (values, classes): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
-        let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(values);
-        Self { search: search.ok().filter(|search| search.patterns_len() > 0), classes }
+        let (folded, exact) = entries.into_iter().partition(|(_, class)| folds_case(*class));
+        Self { exact: Search::new(exact, Case::Exact), folded: Search::new(folded, Case::Any) }
     }
 
-    /// Known values in a text, where no letter or digit of their own kind touches them.
+    /// Known values in a text, where no letter or digit of their own kind touches them; sorted, without overlap.
     pub(super) fn find(&self, text: &str) -> Vec<(Range<usize>, Class)> {
-        let Some(search) = &self.search else {
-            return Vec::new();
-        };
-        search
-            .find_iter(text)
-            .map(|found| (found.range(), self.classes[found.pattern().as_usize()]))
-            .filter(|(span, class)| stands_alone(text, span, *class))
-            .collect()
+        settle(self.exact.find(text).chain(self.folded.find(text)).collect())
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Exact,
+    Any,
+}
+
+#[derive(Debug)]
+struct Search {
+    automaton: Option<AhoCorasick>,
+    classes: Vec<Class>,
+}
+
+impl Search {
+    fn new(entries: Vec<(String, Class)>, case: Case) -> Self {
+        let (values, classes): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(case == Case::Any);
+        let automaton = builder.build(values).ok().filter(|automaton| automaton.patterns_len() > 0);
+        Self { automaton, classes }
+    }
+
+    fn find(&self, text: &str) -> impl Iterator<Item = (Range<usize>, Class)> {
+        let found = self.automaton.iter().flat_map(move |automaton| automaton.find_iter(text));
+        found
+            .map(|found| (found.range(), self.classes[found.pattern().as_usize()]))
+            .filter(move |(span, class)| stands_alone(text, span, *class) && is_no_word(&text[span.clone()], *class))
+    }
+}
+
+/// A gamertag such as `members` or `ready` must not rename MPSD's own words, which are small letters all through.
+fn is_no_word(found: &str, class: Class) -> bool {
+    class != Class::Gamertag || !found.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// Names and hex digits are the same in any letter case; the rest is compared letter for letter.
+fn folds_case(class: Class) -> bool {
+    matches!(class, Class::Gamertag | Class::Email | Class::DeviceToken | Class::Ip)
 }
 
 fn stands_alone(text: &str, span: &Range<usize>, class: Class) -> bool {
@@ -138,23 +171,21 @@ fn stands_alone(text: &str, span: &Range<usize>, class: Class) -> bool {
     !joins(text[..span.start].chars().next_back()) && !joins(text[span.end..].chars().next())
 }
 
-/// True when a value may be looked for outside its place: long and odd enough to be nothing else by chance.
-///
-/// A gamertag such as `map` or `ready` would rename MPSD's own words.
+/// True when a value may be looked for outside its place: long enough to be nothing else by chance.
 fn is_telling(class: AliasClass, value: &str) -> bool {
     match class {
         AliasClass::Xuid => value.len() >= 10 || shape::is_real_xuid(value),
-        AliasClass::Gamertag => value.len() >= 5 && !value.bytes().all(|byte| byte.is_ascii_lowercase()),
+        AliasClass::Gamertag => value.len() >= 5,
         AliasClass::UserHash => value.len() >= 12,
         AliasClass::Address | AliasClass::BadAddress | AliasClass::DeviceToken => value.len() >= 8,
         AliasClass::Ipv4 | AliasClass::Ipv6 | AliasClass::Email => true,
     }
 }
 
-/// Hex values compare case-insensitively; the rest letter for letter.
+/// The one spelling under which a value is kept.
 fn folded(class: AliasClass, value: &str) -> String {
-    if class.folds_case() { value.to_ascii_lowercase() } else { value.to_owned() }
+    if folds_case(class.class()) { value.to_ascii_lowercase() } else { value.to_owned() }
 }
 
 const SHORTEST_SECRET: usize = 6;
-const MOST_SECRETS: usize = 4096;
+const MOST_SECRETS: usize = 512;

@@ -86,9 +86,7 @@ impl AliasClass {
     pub fn of_value(class: Class, value: &str) -> Option<Self> {
         match class {
             Class::Xuid => is_xuid(value).then_some(Self::Xuid),
-            Class::UserHash => {
-                (!value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric())).then_some(Self::UserHash)
-            }
+            Class::UserHash => (!value.is_empty()).then_some(Self::UserHash),
             Class::Gamertag => (!value.is_empty()).then_some(Self::Gamertag),
             Class::Address if value.is_empty() => None,
             Class::Address if is_base64(value) => Some(Self::Address),

@@ -34,15 +34,17 @@ impl Role {
             | "uniquemoderngamertag"
             | "sendergamertag"
             | "hostname"
-            | "displayname" => Self::Typed(Class::Gamertag),
+            | "displayname"
+            | "gtg" => Self::Typed(Class::Gamertag),
             "securedeviceaddress" => Self::Typed(Class::Address),
+            "uhs" => Self::Typed(Class::UserHash),
             "devicetoken" | "hostcandidates" => Self::Typed(Class::DeviceToken),
             "measurements" => Self::KeyedBy(Class::DeviceToken),
             "email" | "emailaddress" => Self::Typed(Class::Email),
             "sessionname" => Self::Typed(Class::Session),
             _ if key.ends_with("xuid") || key.ends_with("xuids") => Self::Typed(Class::Xuid),
-            _ if key.contains("version") || key.contains("build") => Self::Version,
             _ if names_a_secret(&key) => Self::Typed(Class::Secret),
+            _ if key.contains("version") || key.contains("build") => Self::Version,
             _ => Self::Plain,
         }
     }
@@ -66,18 +68,35 @@ impl Role {
             "signature" | "cookie" | "set-cookie" => Self::Typed(Class::Secret),
             "user-agent" | "server" => Self::Version,
             "sec-websocket-key" | "sec-websocket-accept" | "sec-websocket-protocol" => Self::Plain,
-            _ if name.contains("version") || name.contains("build") => Self::Version,
             _ if names_a_secret(name) => Self::Typed(Class::Secret),
-            _ => Self::Plain,
+            // `x-gamertag`, `x-owner-email`: the last word is what a JSON key would be.
+            _ => Self::of_key(name.rsplit('-').next().unwrap_or(name)),
         }
     }
 }
 
 /// True for names of credentials, in headers, queries and JSON keys (lower-case).
 fn names_a_secret(name: &str) -> bool {
-    const WHOLE: [&str; 9] =
-        ["token", "nonce", "password", "secret", "rpsticket", "signature", "authorization", "cookie", "apikey"];
-    const ENDINGS: [&str; 9] =
-        ["accesstoken", "_token", "-token", "usertoken", "xtoken", "ststoken", "-secret", "_secret", "-api-key"];
-    WHOLE.contains(&name) || ENDINGS.iter().any(|ending| name.ends_with(ending))
+    const WHOLE: [&str; 4] = ["nonce", "rpsticket", "signature", "cookie"];
+    const ENDINGS: [&str; 6] = ["token", "secret", "password", "authorization", "apikey", "api-key"];
+    // A token that only says where a list goes on.
+    let is_place = name.ends_with("continuationtoken");
+    WHOLE.contains(&name) || (!is_place && ENDINGS.iter().any(|ending| name.ends_with(ending)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_known_by_name_and_other_tokens_stay() {
+        for name in ["token", "refreshToken", "client_secret", "IdToken", "rpsTicket", "x-api-key", "userPassword"] {
+            assert_eq!(Role::of_key(name), Role::Typed(Class::Secret), "{name}");
+        }
+        assert_eq!(Role::of_key("deviceToken"), Role::Typed(Class::DeviceToken));
+        assert_eq!(Role::of_key("continuationToken"), Role::Plain);
+        assert_eq!(Role::of_header("x-gamertag"), Role::Typed(Class::Gamertag));
+        assert_eq!(Role::of_header("x-xbl-contract-version"), Role::Version);
+        assert_eq!(Role::of_header("x-session-token"), Role::Typed(Class::Secret));
+    }
 }

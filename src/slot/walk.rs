@@ -37,9 +37,60 @@ pub fn in_text(text: &str, judge: &dyn Judge) -> Vec<Slot> {
     in_value(&Unescaped::verbatim(text, 0), Role::Plain, None, judge)
 }
 
+/// Slots of a form body (`application/x-www-form-urlencoded`): a query without its `?`.
+pub fn in_form(text: &str, judge: &dyn Judge) -> Vec<Slot> {
+    let mut slots = in_target(&format!("?{text}"), None, judge);
+    for slot in &mut slots {
+        slot.span = slot.span.start - 1..slot.span.end - 1;
+    }
+    slots
+}
+
 /// Slots of a JSON document, in text order.
 pub fn in_json(doc: &Doc<'_>, judge: &dyn Judge) -> Vec<Slot> {
-    in_document(doc, judge, EMBEDDED_DEPTH)
+    in_document(doc, Role::Plain, judge, EMBEDDED_DEPTH)
+}
+
+/// Slots of text that is no JSON document, though it may mean to be one: what stands in double quotes is read with
+/// the key in front of it, the rest as plain text.
+pub fn in_loose_json(text: &str, judge: &dyn Judge) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let mut role = Role::Plain;
+    let mut at = 0;
+    while let Some(open) = text[at..].find('"').map(|quote| at + quote) {
+        let end = closing_quote(text, open);
+        slots.extend(in_value(&Unescaped::verbatim(&text[at..open], at), Role::Plain, None, judge));
+        let is_key = text[end..].trim_start().starts_with(':');
+        slots.extend(in_quoted(text, open..end, if is_key { Role::Key } else { role }, judge));
+        if is_key {
+            role = Role::of_key(text[open..end].trim_matches('"'));
+        }
+        at = end;
+    }
+    slots.extend(in_value(&Unescaped::verbatim(&text[at..], at), Role::Plain, None, judge));
+    slots
+}
+
+/// Where a quoted text ends: behind its closing quote, or at the end of everything.
+fn closing_quote(text: &str, open: usize) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(open + 1) {
+        match byte {
+            b'"' if !escaped => return at + 1,
+            b'\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+fn in_quoted(text: &str, span: std::ops::Range<usize>, role: Role, judge: &dyn Judge) -> Vec<Slot> {
+    let Ok(doc) = Doc::parse(text[span.clone()].as_bytes()) else {
+        // No string of JSON's: what stands between the quotes is taken as it is.
+        let inner = text[span.clone()].trim_matches('"');
+        return in_value(&Unescaped::verbatim(inner, span.start + 1), role, None, judge);
+    };
+    shifted(in_string(doc.root(), role, judge, EMBEDDED_DEPTH), span.start)
 }
 
 fn in_location(value: &str, judge: &dyn Judge) -> Vec<Slot> {
@@ -47,18 +98,27 @@ fn in_location(value: &str, judge: &dyn Judge) -> Vec<Slot> {
         Some(scheme) => value[scheme + 3..].find('/').map_or(value.len(), |slash| scheme + 3 + slash),
         None => 0,
     };
-    let path = &value[path_at..];
+    let fragment_at = value.find('#').filter(|at| *at >= path_at).unwrap_or(value.len());
+    let path = &value[path_at..fragment_at];
     let resolution = crate::mpsd::resolve(crate::mpsd::Service::Mpsd, "GET", path);
-    let mut slots = in_target(path, resolution.operation(), judge);
-    for slot in &mut slots {
-        slot.span = slot.span.start + path_at..slot.span.end + path_at;
+    let mut slots = in_text(&value[..path_at], judge);
+    slots.extend(shifted(in_target(path, resolution.operation(), judge), path_at));
+    if let Some(fragment) = value.get(fragment_at + 1..) {
+        slots.extend(shifted(in_form(fragment, judge), fragment_at + 1));
     }
     slots
 }
 
-fn in_document(doc: &Doc<'_>, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
+fn shifted(mut slots: Vec<Slot>, by: usize) -> Vec<Slot> {
+    for slot in &mut slots {
+        slot.span = slot.span.start + by..slot.span.end + by;
+    }
+    slots
+}
+
+fn in_document(doc: &Doc<'_>, role: Role, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
     let mut slots = Vec::new();
-    let mut pending = vec![(doc.root(), Role::Plain)];
+    let mut pending = vec![(doc.root(), role)];
     while let Some((node, role)) = pending.pop() {
         match node.kind() {
             Kind::Object => {
@@ -103,7 +163,7 @@ fn in_string(node: Node<'_>, role: Role, judge: &dyn Judge, embedded: usize) -> 
     let Ok(inner) = Doc::parse(value.text().as_bytes()) else {
         return in_value(&value, role, Some(Layer::Json), judge);
     };
-    let mut slots = in_document(&inner, judge, embedded - 1);
+    let mut slots = in_document(&inner, role, judge, embedded - 1);
     for slot in &mut slots {
         slot.span = value.raw_span(slot.span.clone());
         slot.layers.push(Layer::Json);
@@ -111,13 +171,16 @@ fn in_string(node: Node<'_>, role: Role, judge: &dyn Judge, embedded: usize) -> 
     slots
 }
 
-/// Some titles and documents write an xuid as a JSON number (mpsd-discrepancies D26).
+/// Some titles and documents write an xuid as a JSON number (mpsd-discrepancies D26). A secret that is a number
+/// becomes a string.
 fn in_number(node: Node<'_>, role: Role, judge: &dyn Judge) -> Vec<Slot> {
     let text = node.number().unwrap_or_default();
-    in_value(&Unescaped::verbatim(text, node.span().start), role, None, judge)
-        .into_iter()
-        .filter(|slot| slot.class == Class::Xuid && slot.span == node.span())
-        .collect()
+    let mut slots = in_value(&Unescaped::verbatim(text, node.span().start), role, None, judge);
+    slots.retain(|slot| matches!(slot.class, Class::Xuid | Class::Secret) && slot.span == node.span());
+    for slot in slots.iter_mut().filter(|slot| slot.class == Class::Secret) {
+        slot.layers.push(Layer::Quoted);
+    }
+    slots
 }
 
 fn in_value(value: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn Judge) -> Vec<Slot> {
