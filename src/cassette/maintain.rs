@@ -25,9 +25,9 @@ pub struct Formatted {
 pub enum MaintainError {
     #[error(transparent)]
     Cassette(#[from] CassetteError),
-    #[error("{path} cannot be sealed")]
+    #[error("{path} cannot be sealed: {source}")]
     Seal { path: PathBuf, source: SealError },
-    #[error("{path} is a journal; `tapdeck cassette fsck` seals what is whole in it")]
+    #[error("{path} is a journal")]
     Journal { path: PathBuf },
 }
 
