@@ -122,7 +122,7 @@ impl fmt::Display for Verdict {
                 }
                 left_out
             }
-            Self::Broken(error) => return write!(f, "broken: {error}"),
+            Self::Broken(error) => return write!(f, "broken: {error}; {}", error.hint()),
         };
         left_out.iter().try_for_each(|note| write!(f, "\n  {note}"))
     }
