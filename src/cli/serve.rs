@@ -186,7 +186,7 @@ async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Resul
     };
     let closed = recorder.close().await;
     if let Some(error) = engine.failure().or_else(|| closed.as_ref().err()) {
-        let hint = format!("`tapdeck cassette fsck {}` seals it once there is room", journal.display());
+        let hint = format!("`tapdeck cassette fsck {}` seals what is in it", journal.display());
         return Err(Failure::runtime(error.to_string()).hint(hint));
     }
     if ended == Ended::Aborted {

@@ -246,7 +246,8 @@ async fn a_slow_answer_holds_up_nobody_else() {
         _ => echo(),
     })
     .await;
-    let proxy = Setup::before(&service).start().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let proxy = Setup::before(&service).recording(&scratch.path().join("slow.cassette.jsonl")).start().await;
     let mut slow = proxy.client(Protocol::H1).await;
     let waiting = tokio::spawn(async move { slow.send("GET", "/handles/slow", &[], b"").await });
     service.wait_seen(1).await;

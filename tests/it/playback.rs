@@ -8,6 +8,7 @@ use tapdeck::cassette::Cassette;
 use tapdeck::client::Client;
 use tapdeck::dice::{Dice, hex};
 use tapdeck::exchange::Protocol;
+use tapdeck::intercept::Limits;
 use tapdeck::message::{Body, Response};
 use tapdeck::replay::{self, Tally, difference};
 use tapdeck::slot::Class;
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::support::{HOST, Proxy, Service, Setup, json, masked, sealed};
+use crate::support::{HOST, Proxy, Setup, masked, sealed};
 
 /// One performance's players, and the names they give to sessions. No two takes share a value.
 struct Cast {
@@ -460,16 +461,14 @@ async fn replay_reaches_for_no_service() {
     proxy.close().await;
 
     // The same wiring leads a forwarding proxy there.
-    let service = Service::answering(json(200, "{}")).await;
-    let forwarding = Setup { route: wired(), ..Setup::before(&service) };
-    let limits = tapdeck::intercept::Limits { answer: NO_TIME, connect: NO_TIME, ..forwarding.limits };
-    let proxy = Setup { limits, ..forwarding }.start().await;
+    let limits = Limits { connect: NO_TIME, ..Limits::default() };
+    let proxy = Setup { route: wired(), limits, ..Setup::default() }.start().await;
     let mut seat = Seat::take(&proxy, 0).await;
     assert!(seat.send(&fresh.people[0], &strange).await.status >= 500);
     assert!(was_reached(&listener));
 }
 
-/// Enough to connect on this machine, and all a service that never answers gets.
+/// What a service that never says a word gets.
 const NO_TIME: std::time::Duration = std::time::Duration::from_millis(500);
 const SCID: &str = "00000000-0000-0000-0000-0000000c0de1";
 const SESSIONS: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions";
