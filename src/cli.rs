@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
@@ -57,7 +58,7 @@ enum Command {
     #[command(after_help = check::EXAMPLES)]
     Check(check::Options),
     /// Look into a cassette, reformat it, or examine it for damage
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  tapdeck cassette show lobby.cassette.json")]
     Cassette(cassette::Command),
     /// List the contract's rules, or explain one
     #[command(
@@ -65,7 +66,7 @@ enum Command {
     )]
     Rules(rules::Options),
     /// The certificate authority that intercepted clients must trust
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  tapdeck ca export > ca.pem")]
     Ca(ca::Command),
 }
 
@@ -73,10 +74,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Code::Usage.into() } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return unparsed(&error),
     };
     match run(cli) {
         Ok(code) => code.into(),
@@ -85,6 +83,18 @@ pub fn main() -> ExitCode {
             failure.code.into()
         }
     }
+}
+
+/// Help and version are data; anything else is a failure like all others, with a hint.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return if error.use_stderr() { Code::Usage.into() } else { ExitCode::SUCCESS };
+    }
+    let text = error.render().to_string().replace("\n  tip: ", "\nhint: ");
+    let hint = if text.contains("\nhint: ") { "" } else { "hint: `--help` shows what can be given, with examples\n" };
+    say(text.replace("For more information, try '--help'.\n", hint).trim_end());
+    Code::Usage.into()
 }
 
 fn run(cli: Cli) -> Result<Code, Failure> {
@@ -137,8 +147,12 @@ impl Home {
 
 /// Writes data to standard output. A reader that has gone away is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::runtime(format!("cannot write to standard output: {error}")))
         }

@@ -17,24 +17,42 @@ use crate::json::{Doc, JsonError, Kind, Node};
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum CassetteError {
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path} is larger than 1 GiB; split the recording")]
+    #[error("{path} is larger than 1 GiB")]
     TooLarge { path: PathBuf },
     #[error("{path} is empty: nothing was recorded to it")]
     Empty { path: PathBuf },
-    #[error("{path}:{line}: {source}; restore the file, or undo the edit")]
+    #[error("{path}:{line}: {source}")]
     NotJson { path: PathBuf, line: usize, source: JsonError },
-    #[error("{path}:{line}: a merge left conflict markers; resolve them, then run `tapdeck cassette fmt`")]
+    #[error("{path}:{line}: a merge left conflict markers")]
     Conflict { path: PathBuf, line: usize },
-    #[error("{path}: format {format} is newer than this tapdeck reads (1.x); update tapdeck to read it")]
+    #[error("{path}: format {format} is newer than this tapdeck reads (1.x)")]
     Newer { path: PathBuf, format: String },
-    #[error("{path}:{line}: {reason}; undo the edit, or remove the record and run `tapdeck cassette fmt`")]
+    #[error("{path}:{line}: {reason}")]
     Record { path: PathBuf, line: usize, reason: String },
     #[error("{path} is not a cassette: it has no {missing}")]
     Missing { path: PathBuf, missing: &'static str },
-    #[error("{path} holds no whole line; `tapdeck cassette fsck` says what is there")]
+    #[error("{path} holds no whole line")]
     NoLine { path: PathBuf },
+}
+
+impl CassetteError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "check the path",
+            Self::TooLarge { .. } => "split the recording",
+            Self::Empty { .. } | Self::NoLine { .. } => {
+                "record again; a recording that was cut off has a journal beside it"
+            }
+            Self::NotJson { .. } => "restore the file, or undo the edit",
+            Self::Conflict { .. } => "resolve them, then run `tapdeck cassette fmt`",
+            Self::Newer { .. } => "update tapdeck to read it",
+            Self::Record { .. } => "undo the edit, or remove the record and run `tapdeck cassette fmt`",
+            Self::Missing { .. } => "a cassette is what `tapdeck record` writes",
+        }
+    }
 }
 
 impl Cassette {

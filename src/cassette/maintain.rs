@@ -25,9 +25,9 @@ pub struct Formatted {
 pub enum MaintainError {
     #[error(transparent)]
     Cassette(#[from] CassetteError),
-    #[error("{path} cannot be sealed")]
+    #[error("{path} cannot be sealed: {source}")]
     Seal { path: PathBuf, source: SealError },
-    #[error("{path} is a journal; `tapdeck cassette fsck` seals what is whole in it")]
+    #[error("{path} is a journal")]
     Journal { path: PathBuf },
 }
 
@@ -122,7 +122,7 @@ impl fmt::Display for Verdict {
                 }
                 left_out
             }
-            Self::Broken(error) => return write!(f, "broken: {error}"),
+            Self::Broken(error) => return write!(f, "broken: {error}; {}", error.hint()),
         };
         left_out.iter().try_for_each(|note| write!(f, "\n  {note}"))
     }

@@ -1,14 +1,16 @@
 //! `tapdeck ca`: the certificate authority clients must trust.
 
-use super::{Code, Failure, Home, print, say};
+use super::{Code, Failure, Home, print, print_bytes, say};
 use crate::intercept::{Authority, AuthorityError};
 
 /// What to do with it.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Make the authority now; it is made on first use anyway
+    #[command(after_help = "Example:\n  tapdeck ca create --home ./studio")]
     Create(Home),
     /// Print where its certificate lies, making it when there is none
+    #[command(after_help = "Example:\n  curl --cacert $(tapdeck ca path) -x http://127.0.0.1:8888 …")]
     Path(Home),
     /// Write its certificate to standard output
     #[command(
@@ -55,11 +57,7 @@ fn export(options: &ExportOptions) -> Result<(), Failure> {
     let authority = open(&options.home)?;
     match options.format {
         Form::Pem => print(authority.cert_pem()),
-        Form::Der => {
-            use std::io::Write;
-            let written = std::io::stdout().lock().write_all(authority.cert_der());
-            written.map_err(|error| Failure::runtime(format!("cannot write to standard output: {error}")))
-        }
+        Form::Der => print_bytes(authority.cert_der()),
     }
 }
 

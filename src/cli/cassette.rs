@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::options::CassettePath;
 use super::{Code, Failure, print, say, serve};
-use crate::cassette::{self, Cassette, Verdict, View, seal};
+use crate::cassette::{self, Cassette, MaintainError, Verdict, View, seal};
 
 /// What to do with a cassette.
 #[derive(Debug, clap::Subcommand)]
@@ -56,7 +56,10 @@ pub(super) fn run(command: &Command) -> Result<Code, Failure> {
 fn format_all(files: &[PathBuf], check_only: bool) -> Result<Code, Failure> {
     let mut code = Code::Clean;
     for file in files {
-        let formatted = cassette::fmt(file).map_err(|error| Failure::input(error.to_string()))?;
+        let formatted = cassette::fmt(file).map_err(|error| match &error {
+            MaintainError::Cassette(source) => serve::unreadable(source),
+            _ => Failure::input(error.to_string()).hint("`tapdeck cassette fsck` examines a cassette or a journal"),
+        })?;
         for change in &formatted.changes {
             say(&format!("{}: {change}", file.display()));
         }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
-use super::session::{self, Ended};
+use super::session::{self, Ended, Signals};
 use super::{Code, Failure, ca, say};
 use crate::cassette::{Cassette, Seal, seal};
+use crate::engine::journal::JournalError;
 use crate::engine::{Enforce, Engine, Recorder, Source};
 use crate::intercept::{self, Door, Limits, Reverse};
 use crate::redact::Redactor;
@@ -81,11 +82,10 @@ pub(super) async fn record(options: RecordOptions, redactor: Arc<Redactor>) -> R
     }
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(deck.address, deck.limits)?;
-    let recorder =
-        Recorder::create(&options.cassette.journal()).map_err(|error| Failure::runtime(error.to_string()))?;
+    let recorder = Recorder::create(&options.cassette.journal()).map_err(|error| unopened(&error))?;
     say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
     let engine = Engine::new(reached.source, redactor, Some(recorder), options.enforce.into());
-    let ended = deck.run(&engine, reached.reverse, reached.dialler).await?;
+    let ended = deck.run(&engine, reached.reverse, reached.dialler).await;
     finish(&engine, &options.cassette, ended).await
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn replay(options: ReplayOptions, redactor: Arc<Redactor>) -> R
     ));
     let engine = Engine::new(Source::Replay(player), redactor, None, options.enforce.into());
     let dialler = deck.dialler();
-    deck.run(&engine, Some(Reverse::default()), dialler).await?;
+    deck.run(&engine, Some(Reverse::default()), dialler).await;
     let tally = engine.player().map(Player::tally).unwrap_or_default();
     say(&format!(
         "{} hit ({} bound), {} repeat, {} miss, {} unplayed, upstream 0; {}",
@@ -134,7 +134,7 @@ pub(super) async fn emulate(options: EmulateOptions, redactor: Arc<Redactor>) ->
 
 async fn pass(deck: Deck, reached: Reached, redactor: Arc<Redactor>, enforce: Enforce) -> Result<Code, Failure> {
     let engine = Engine::new(reached.source, redactor, None, enforce);
-    deck.run(&engine, reached.reverse, reached.dialler).await?;
+    deck.run(&engine, reached.reverse, reached.dialler).await;
     say(&found(&engine));
     Ok(Code::Clean)
 }
@@ -146,14 +146,16 @@ struct Deck {
     authority: Arc<intercept::Authority>,
     others: intercept::Others,
     limits: Limits,
+    signals: Signals,
 }
 
 impl Deck {
     async fn open(ways: &Ways) -> Result<Self, Failure> {
         ways.check()?;
+        let signals = Signals::new()?;
         let authority = Arc::new(ca::open(&ways.home)?);
         let (listener, address) = session::listen(ways.listen).await?;
-        Ok(Self { listener, address, authority, others: ways.others(), limits: Limits::default() })
+        Ok(Self { listener, address, authority, others: ways.others(), limits: Limits::default(), signals })
     }
 
     /// How hosts that are none of ours are reached when there is no upstream.
@@ -161,7 +163,7 @@ impl Deck {
         Dialler::new(Route { own: vec![self.address], ..Route::default() }, self.limits.connect)
     }
 
-    async fn run(self, engine: &Arc<Engine>, reverse: Option<Reverse>, dialler: Dialler) -> Result<Ended, Failure> {
+    async fn run(self, engine: &Arc<Engine>, reverse: Option<Reverse>, dialler: Dialler) -> Ended {
         let authority_at = self.authority.path().display().to_string();
         let door = Door::new(intercept::Options {
             engine: Arc::clone(engine),
@@ -172,7 +174,7 @@ impl Deck {
             limits: self.limits,
         });
         say(&format!("listening on http://{} (clients trust {authority_at}); Ctrl-C ends it", self.address));
-        session::run(self.listener, door, engine).await
+        session::run(self.listener, door, engine, self.signals).await
     }
 }
 
@@ -276,9 +278,18 @@ fn found(engine: &Engine) -> String {
     )
 }
 
+/// A journal that cannot be started.
+fn unopened(error: &JournalError) -> Failure {
+    let hint = match error {
+        JournalError::Exists { path } => format!("`tapdeck cassette fsck {}` seals what is in it", path.display()),
+        _ => "choose another place".to_owned(),
+    };
+    Failure::runtime(error.to_string()).hint(hint)
+}
+
 /// A cassette that cannot be read.
 pub(super) fn unreadable(error: &crate::cassette::CassetteError) -> Failure {
-    Failure::input(error.to_string()).hint("`tapdeck cassette fsck FILE` examines it")
+    Failure::input(error.to_string()).hint(error.hint())
 }
 
 const MOST_SHOWN: usize = 10;

@@ -45,8 +45,7 @@ pub(super) enum Ended {
 }
 
 /// Serves until a signal, or until the engine cannot go on.
-pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine) -> Result<Ended, Failure> {
-    let mut signals = Signals::new().map_err(|error| Failure::runtime(format!("no signals: {error}")))?;
+pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine, mut signals: Signals) -> Ended {
     let shutdown = Shutdown::default();
     let served = intercept::serve(listener, door, shutdown.clone());
     tokio::pin!(served);
@@ -71,30 +70,42 @@ pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine)
         }
     }
     engine.settle().await;
-    Ok(ended)
+    ended
 }
 
-/// SIGINT and SIGTERM; Ctrl-C and console close on Windows.
-struct Signals {
+/// SIGINT and SIGTERM; Ctrl-C and console close on Windows. They are heard from when this is made.
+pub(super) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
     #[cfg(windows)]
     terminate: tokio::signal::windows::CtrlClose,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-            #[cfg(windows)]
-            terminate: tokio::signal::windows::ctrl_close()?,
-        })
+    /// Must be made before a deck says that it listens: a signal that came earlier would kill it.
+    pub(super) fn new() -> Result<Self, Failure> {
+        Self::listen().map_err(|error| Failure::runtime(format!("no signals: {error}")))
+    }
+
+    #[cfg(unix)]
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(windows)]
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_c, ctrl_close};
+        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_close()? })
     }
 
     async fn next(&mut self) {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
     }

@@ -30,7 +30,7 @@ pub struct Journal {
 #[derive(Clone, Debug, Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum JournalError {
-    #[error("{path} exists: `tapdeck cassette fsck {path}` seals what is in it; or choose another name")]
+    #[error("{path} exists: an earlier recording left it behind")]
     Exists { path: PathBuf },
     #[error("cannot create {path}: {source}")]
     Create { path: PathBuf, source: Arc<io::Error> },

@@ -4,6 +4,7 @@
 mod architecture;
 mod canaries;
 mod cassette;
+mod command;
 mod curl;
 mod durable;
 mod examples;

@@ -102,8 +102,8 @@ fn an_edit_breaks_the_seal_and_white_space_does_not() {
 fn newer_minors_load_and_newer_majors_do_not() {
     let text = sealed_text();
     assert_eq!(parse(text.replace("\"1.0\"", "\"1.9\"").as_bytes()).unwrap().seal, Seal::Edited);
-    let error = parse(text.replace("\"1.0\"", "\"2.0\"").as_bytes()).unwrap_err().to_string();
-    assert!(error.contains("format 2.0 is newer") && error.contains("update tapdeck"), "{error}");
+    let error = parse(text.replace("\"1.0\"", "\"2.0\"").as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("format 2.0 is newer") && error.hint().contains("update tapdeck"), "{error}");
     let head = line(r#"{"kind":"head","format":"3.1","tool":"x"}"#);
     assert!(matches!(parse(&head), Err(CassetteError::Newer { .. })));
     assert!(matches!(parse(text.replace("\"1.0\"", "\"one\"").as_bytes()), Err(CassetteError::Missing { .. })));
@@ -153,7 +153,7 @@ fn a_timing_array_that_does_not_fit_is_ignored() {
 #[test]
 fn a_missing_file_is_named() {
     let error = Cassette::read(Path::new("no/such.cassette.json")).unwrap_err();
-    assert_eq!(error.to_string(), "cannot read no/such.cassette.json");
+    assert!(error.to_string().starts_with("cannot read no/such.cassette.json: "), "{error}");
 }
 
 proptest! {
