@@ -10,13 +10,13 @@ mod header;
 mod table;
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
 use crate::exchange::{Answer, Call};
 use crate::json::Doc;
-use crate::message::{Body, Coding, Header, Headers, Request, Response};
+use crate::message::{Body, Coding, Headers, Request, Response};
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, Slot, settle, shape};
 use table::{Known, Table};
@@ -172,10 +172,11 @@ impl<'a> Pass<'a> {
 
     /// Teaches the table what a message's headers and body hold.
     fn learn_message(&self, headers: &Headers, trailers: &Headers, content: &Content<'_>) {
-        let lasting = |header: &&Header| !header::is_of_one_request(&header.name);
-        for header in headers.iter().chain(trailers.iter()).filter(lasting) {
-            if let Ok(value) = std::str::from_utf8(&header.value) {
-                self.learn(in_header(&header.name, value, &FirstJudge));
+        for header in headers.iter().chain(trailers.iter()) {
+            match std::str::from_utf8(&header.value) {
+                Ok(value) if header::is_of_one_request(&header.name) => self.redactor.lock().learn_fleeting(value),
+                Ok(value) => self.learn(in_header(&header.name, value, &FirstJudge)),
+                Err(_) => {}
             }
         }
         self.learn(content.slots(&FirstJudge));
@@ -290,7 +291,7 @@ impl Judge for FirstJudge {
 
 /// Finds by place, by shape, and by what is known.
 struct FullJudge {
-    known: Arc<Known>,
+    known: Known,
 }
 
 impl Judge for FullJudge {
@@ -307,7 +308,7 @@ impl Judge for FullJudge {
 
 /// Finds by shape and by what is known; places do not count.
 struct ScanJudge {
-    known: Arc<Known>,
+    known: Known,
 }
 
 impl Judge for ScanJudge {

@@ -61,7 +61,7 @@ pub(super) fn is_removed(name: &str) -> bool {
     matches!(name, "x-xbl-debug" | "proxy-authorization")
 }
 
-/// True for secrets that no other request carries: they are removed, but there is no point in looking for them.
+/// True for secrets that no other request carries.
 pub(super) fn is_of_one_request(name: &str) -> bool {
     matches!(name, "signature" | "nonce" | "sec-websocket-key")
 }

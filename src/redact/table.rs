@@ -19,7 +19,10 @@ pub(super) struct Table {
     taken: BTreeSet<String>,
     /// The newest tokens, oldest first.
     secrets: VecDeque<String>,
-    known: Option<Arc<Known>>,
+    /// The newest secrets of single requests, oldest first: looked for as they are, since an automaton of them would
+    /// have to be built anew for each request.
+    fleeting: VecDeque<Arc<str>>,
+    lasting: Option<Arc<Lasting>>,
 }
 
 impl Table {
@@ -29,7 +32,8 @@ impl Table {
             aliases: BTreeMap::new(),
             taken: BTreeSet::new(),
             secrets: VecDeque::new(),
-            known: None,
+            fleeting: VecDeque::new(),
+            lasting: None,
         }
     }
 
@@ -43,7 +47,7 @@ impl Table {
         let alias = self.draw(alias_class, &key.1);
         self.taken.insert(alias.clone());
         self.aliases.insert(key, alias.clone());
-        self.known = None;
+        self.lasting = None;
         Some((alias_class, alias))
     }
 
@@ -73,17 +77,29 @@ impl Table {
             self.secrets.pop_front();
         }
         self.secrets.push_back(secret.to_owned());
-        self.known = None;
+        self.lasting = None;
     }
 
     pub(super) fn is_alias(&self, class: Class, text: &str) -> bool {
         class != Class::Secret && self.taken.contains(text)
     }
 
+    /// Remembers a secret that only one request carries, for a while.
+    pub(super) fn learn_fleeting(&mut self, secret: &str) {
+        if secret.len() < SHORTEST_SECRET || self.fleeting.iter().any(|known| **known == *secret) {
+            return;
+        }
+        if self.fleeting.len() == MOST_FLEETING {
+            self.fleeting.pop_front();
+        }
+        self.fleeting.push_back(secret.into());
+    }
+
     /// The search for everything known so far.
-    pub(super) fn known(&mut self) -> Arc<Known> {
-        let known = self.known.take().unwrap_or_else(|| Arc::new(Known::new(self.entries())));
-        Arc::clone(self.known.insert(known))
+    pub(super) fn known(&mut self) -> Known {
+        let lasting = self.lasting.take().unwrap_or_else(|| Arc::new(Lasting::new(self.entries())));
+        let lasting = Arc::clone(self.lasting.insert(lasting));
+        Known { lasting, fleeting: self.fleeting.iter().cloned().collect() }
     }
 
     fn entries(&self) -> Vec<(String, Class)> {
@@ -102,22 +118,33 @@ impl Table {
     }
 }
 
-/// A search for known values: some to the letter, some in any letter case.
-#[derive(Debug)]
+/// A search for known values.
+#[derive(Clone, Debug)]
 pub(super) struct Known {
+    lasting: Arc<Lasting>,
+    fleeting: Vec<Arc<str>>,
+}
+
+impl Known {
+    /// Known values in a text, where no letter or digit of their own kind touches them; sorted, without overlap.
+    pub(super) fn find(&self, text: &str) -> Vec<(Range<usize>, Class)> {
+        let fleeting = self.fleeting.iter().flat_map(|secret| text.match_indices(&**secret));
+        let fleeting = fleeting.map(|(at, found)| (at..at + found.len(), Class::Secret));
+        settle(self.lasting.exact.find(text).chain(self.lasting.folded.find(text)).chain(fleeting).collect())
+    }
+}
+
+/// What is looked for from one request to the next: some to the letter, some in any letter case.
+#[derive(Debug)]
+struct Lasting {
     exact: Search,
     folded: Search,
 }
 
-impl Known {
+impl Lasting {
     fn new(entries: Vec<(String, Class)>) -> Self {
         let (folded, exact) = entries.into_iter().partition(|(_, class)| folds_case(*class));
         Self { exact: Search::new(exact, Case::Exact), folded: Search::new(folded, Case::Any) }
-    }
-
-    /// Known values in a text, where no letter or digit of their own kind touches them; sorted, without overlap.
-    pub(super) fn find(&self, text: &str) -> Vec<(Range<usize>, Class)> {
-        settle(self.exact.find(text).chain(self.folded.find(text)).collect())
     }
 }
 
@@ -189,3 +216,4 @@ fn folded(class: AliasClass, value: &str) -> String {
 
 const SHORTEST_SECRET: usize = 6;
 const MOST_SECRETS: usize = 512;
+const MOST_FLEETING: usize = 16;
