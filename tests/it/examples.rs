@@ -144,6 +144,16 @@ async fn one_of_every_common_mistake() {
     }
 }
 
+#[test]
+fn the_readme_names_every_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for entry in std::fs::read_dir(root.join("cassettes")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(readme.contains(&format!("cassettes/{name}")), "{name} is not in the README");
+    }
+}
+
 /// Records a script, compares it to the committed cassette, and checks that the committed one loads and replays.
 async fn held(name: &str, script: &[Line]) -> Cassette {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("cassettes/{name}.cassette.json"));

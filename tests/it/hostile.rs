@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::support::{HOST, Proxy, Reaction, Service, Setup, Verbatim, json, problem_code, raw, rest, run, text};
+use crate::support::{HOST, Proxy, Reaction, Service, Setup, Verbatim, json, problem_code, raw, rest};
 
 /// Short for a deadline, and still long for a TLS handshake on a busy machine.
 const SHORT: Duration = Duration::from_secs(1);
@@ -256,59 +256,4 @@ async fn connections_past_the_limit_wait_their_turn() {
     drop(first);
     let mut second = second.await.unwrap().unwrap();
     assert_eq!(second.send("GET", "/handles/1", &[], b"").await.unwrap().status, 200);
-}
-
-#[tokio::test]
-async fn openssl_accepts_only_what_the_authority_may_vouch_for() {
-    let proxy = Setup::default().start().await;
-    let home = proxy.home.path();
-    let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(home.join("ca/key.pem")).unwrap()).unwrap();
-    let issuer = rcgen::Issuer::from_ca_cert_pem(&proxy.root, key).unwrap();
-    for (name, accepted) in
-        [(HOST, true), ("localhost", true), ("127.0.0.1", true), ("example.com", false), ("10.0.0.5", false)]
-    {
-        let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
-        params.use_authority_key_identifier_extension = true;
-        params.not_after = rcgen::date_time_ymd(2049, 1, 1);
-        let leaf = params.signed_by(&rcgen::KeyPair::generate().unwrap(), &issuer).unwrap();
-        let path = home.join("leaf.pem");
-        std::fs::write(&path, leaf.pem()).unwrap();
-        let (ok, output) =
-            run("openssl", &["verify", "-x509_strict", "-CAfile", text(&proxy.root_path()), text(&path)]).await;
-        assert_eq!(ok, accepted, "{name}: {output}");
-        assert!(accepted || output.contains("permitted subtree violation"), "{name}: {output}");
-    }
-}
-
-#[tokio::test]
-async fn openssl_accepts_the_leaves_that_are_served() {
-    let proxy = Setup::default().start().await;
-    let address = proxy.address.to_string();
-    for name in [HOST, "rta.xboxlive.com", "localhost"] {
-        let ca = proxy.root_path();
-        let args = ["s_client", "-x509_strict", "-verify_return_error", "-connect", &address, "-servername", name];
-        let args = [&args[..], &["-verify_hostname", name, "-CAfile", text(&ca), "-alpn", "h2,http/1.1"]].concat();
-        let (ok, output) = run("openssl", &args).await;
-        assert!(
-            ok && output.contains("Verify return code: 0") && output.contains("ALPN protocol: h2"),
-            "{name}: {output}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn curl_comes_in_through_the_proxy() {
-    let service = service().await;
-    let proxy = Setup::before(&service).start().await;
-    let address = format!("http://{}", proxy.address);
-    for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
-        let ca = proxy.root_path();
-        let args = ["-sS", flag, "--noproxy", "", "--proxy", &address, "--cacert", text(&ca), "-X", "PUT", "-d", "{}"];
-        let args =
-            [&args[..], &["-w", "|%{http_version}|%{http_code}", "https://sessiondirectory.xboxlive.com/handles/1"]];
-        let (ok, output) = run("curl", &args.concat()).await;
-        assert!(ok && output == format!("{{}}|{version}|200"), "{flag}: {output}");
-    }
-    let seen: Vec<_> = service.seen().iter().map(|seen| seen.protocol).collect();
-    assert_eq!(seen, [Protocol::H1, Protocol::H2]);
 }

@@ -14,9 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::support::{
-    HOST, Reaction, Service, Setup, Verbatim, closed_port, gzipped, json, problem_code, rest, run, text,
-};
+use crate::support::{HOST, Reaction, Service, Setup, Verbatim, closed_port, gzipped, json, problem_code, rest};
 
 const SESSION: &str = "/serviceconfigs/A/sessionTemplates/t/sessions/s?nocommit=true";
 const BOTH: [Protocol; 2] = [Protocol::H1, Protocol::H2];
@@ -107,18 +105,6 @@ async fn a_client_that_expects_to_be_asked_is_asked() {
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 201 "));
     let seen = service.seen().swap_remove(0);
     assert_eq!((seen.body.as_ref(), seen.headers.text("expect")), (b"abc".as_slice(), None));
-}
-
-#[tokio::test]
-async fn a_proxy_that_is_itself_reached_over_tls_works_too() {
-    let service = Service::start(|_| echo()).await;
-    let proxy = Setup::before(&service).start().await;
-    let args = ["-sS", "--noproxy", "", "--proxytunnel", "--http2", "-o", "-", "-w", "|%{http_code}"];
-    let (address, root) = (format!("https://localhost:{}", proxy.address.port()), proxy.root_path());
-    let trust = ["--proxy", &address, "--proxy-cacert", text(&root), "--cacert", text(&root)];
-    let url = "https://sessiondirectory.xboxlive.com/handles/1";
-    let (ok, output) = run("curl", &[&args[..], &trust, &[url]].concat()).await;
-    assert!(ok && output == "{\"a\":1}|201", "{output}");
 }
 
 #[tokio::test]

@@ -5,12 +5,12 @@ mod architecture;
 mod canaries;
 mod cassette;
 mod command;
-mod curl;
 mod durable;
 mod examples;
 mod fidelity;
 mod hostile;
 mod intercept;
 mod playback;
-mod readme;
+#[cfg(feature = "real-clients")]
+mod real;
 mod support;

@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
@@ -338,6 +337,7 @@ pub(crate) struct Proxy {
     /// The proxy's certificate authority, as PEM.
     pub(crate) root: String,
     pub(crate) engine: Arc<Engine>,
+    #[cfg_attr(not(feature = "real-clients"), expect(dead_code, reason = "the directory lives as long as this"))]
     pub(crate) home: TempDir,
     pub(crate) shutdown: Shutdown,
     serving: Option<JoinHandle<()>>,
@@ -350,6 +350,7 @@ impl Proxy {
     }
 
     /// Where the certificate authority lies.
+    #[cfg(feature = "real-clients")]
     pub(crate) fn root_path(&self) -> PathBuf {
         self.home.path().join("ca/cert.pem")
     }
@@ -439,15 +440,6 @@ pub(crate) async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
     // A reset is a close as well: what came before it counts.
     let _ = tokio::time::timeout(HANG, reading).await.expect("the proxy neither answers nor closes");
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Runs a program that CI's machine has, and gives its standard output and error.
-pub(crate) async fn run(program: &'static str, args: &[&str]) -> (bool, String) {
-    let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-    let ran = tokio::task::spawn_blocking(move || Command::new(program).args(args).output());
-    let output = ran.await.unwrap().unwrap_or_else(|error| panic!("this test needs `{program}`: {error}"));
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// A free port nobody listens on.

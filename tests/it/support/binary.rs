@@ -89,6 +89,7 @@ impl Deck {
     }
 
     /// Its address as a proxy's URL.
+    #[cfg(feature = "real-clients")]
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -137,44 +138,4 @@ impl Drop for Deck {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// An answer as curl printed it.
-#[derive(Debug)]
-pub(crate) struct Curled {
-    pub(crate) version: String,
-    pub(crate) status: u16,
-    headers: Vec<(String, String)>,
-    pub(crate) body: String,
-}
-
-impl Curled {
-    /// A header's value.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-}
-
-/// Runs the real curl, with no settings of this machine, and takes its answer apart; or gives what it complains of.
-pub(crate) fn curl(args: &[&str]) -> Result<Curled, String> {
-    let mut command = Command::new("curl");
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.args(["-q", "-sS", "-i", "--suppress-connect-headers", "--noproxy", "", "--max-time", "60"]).args(args);
-    let output = command.output().unwrap_or_else(|error| panic!("this test needs the program `curl`: {error}"));
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let mut lines = head.lines();
-    let mut first = lines.next().unwrap().split(' ');
-    Ok(Curled {
-        version: first.next().unwrap().trim_start_matches("HTTP/").to_owned(),
-        status: first.next().unwrap().parse().unwrap(),
-        headers: lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect(),
-        body: body.to_owned(),
-    })
 }

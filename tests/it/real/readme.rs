@@ -17,15 +17,6 @@ fn its_commands_do_what_it_says() {
     assert!(check.contains("violations found") && check.contains("To fix it:"), "{check}");
 }
 
-#[test]
-fn it_names_every_example() {
-    let readme = readme();
-    for entry in std::fs::read_dir(root().join("cassettes")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(readme.contains(&format!("cassettes/{name}")), "{name} is not in the README");
-    }
-}
-
 /// Runs a section's commands after those of the section they build on, and returns all they print.
 fn run_section(name: &str, after: Option<&str>) -> String {
     let dir = tempfile::tempdir().unwrap();

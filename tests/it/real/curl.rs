@@ -6,8 +6,11 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::binary::{self, Curled, Deck, curl};
-use crate::support::text;
+use tapdeck::exchange::Protocol;
+
+use super::{Curled, curl, run};
+use crate::support::binary::{self, Deck};
+use crate::support::{Reaction, Service, Setup, json, text};
 
 /// One way for curl to reach the deck.
 struct Way {
@@ -155,3 +158,32 @@ const SCID: &str = "00000000-0000-0000-0000-0000000c0de1";
 const XUID: &str = "2814639011617876";
 const AUTHORIZATION: &str = "authorization: XBL3.0 x=8157204361927364;eyJhbGciOiJub25lIn0.eyJ4IjoxfQ.c2ln";
 const LOBBY: &str = r#"{"constants":{"system":{"maxMembersCount":8}},"members":{"me":{"constants":{"system":{"xuid":"2814639011617876","initialize":true}},"properties":{"custom":{"ready":false}}}}}"#;
+
+#[tokio::test]
+async fn curl_comes_in_through_the_proxy() {
+    let service = Service::start(|_| Reaction::Answer(json(200, "{}"))).await;
+    let proxy = Setup::before(&service).start().await;
+    let address = format!("http://{}", proxy.address);
+    for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
+        let ca = proxy.root_path();
+        let args = ["-sS", flag, "--noproxy", "", "--proxy", &address, "--cacert", text(&ca), "-X", "PUT", "-d", "{}"];
+        let args =
+            [&args[..], &["-w", "|%{http_version}|%{http_code}", "https://sessiondirectory.xboxlive.com/handles/1"]];
+        let (ok, output) = run("curl", &args.concat()).await;
+        assert!(ok && output == format!("{{}}|{version}|200"), "{flag}: {output}");
+    }
+    let seen: Vec<_> = service.seen().iter().map(|seen| seen.protocol).collect();
+    assert_eq!(seen, [Protocol::H1, Protocol::H2]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_itself_reached_over_tls_works_too() {
+    let service = Service::start(|_| Reaction::Answer(json(201, "{\"a\":1}"))).await;
+    let proxy = Setup::before(&service).start().await;
+    let args = ["-sS", "--noproxy", "", "--proxytunnel", "--http2", "-o", "-", "-w", "|%{http_code}"];
+    let (address, root) = (format!("https://localhost:{}", proxy.address.port()), proxy.root_path());
+    let trust = ["--proxy", &address, "--proxy-cacert", text(&root), "--cacert", text(&root)];
+    let url = "https://sessiondirectory.xboxlive.com/handles/1";
+    let (ok, output) = run("curl", &[&args[..], &trust, &[url]].concat()).await;
+    assert!(ok && output == "{\"a\":1}|201", "{output}");
+}
