@@ -237,7 +237,7 @@ async fn a_byte_damaged_anywhere_costs_its_own_line_alone() {
 fn bounded(home: &Path, cassette: &Path, blocks: usize) -> Deck {
     let binary = env!("CARGO_BIN_EXE_tapdeck");
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-    let mut command = Command::new("sh");
+    let mut command = Command::new("bash");
     command.args(["-c", &script, binary, "record", "--upstream", "emulator", "--listen", "127.0.0.1:0"]);
     command.arg(cassette).env("TAPDECK_HOME", home);
     Deck::of(command)
