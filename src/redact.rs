@@ -40,6 +40,20 @@ pub struct Redacted<T> {
     pub withheld: Option<(&'static str, Bytes)>,
 }
 
+impl<T> Redacted<T> {
+    /// This message after one more look.
+    #[must_use]
+    pub fn then(&self, look: impl FnOnce(&T) -> Self) -> Self {
+        let later = look(&self.message);
+        Self {
+            message: later.message,
+            aliases: self.aliases.iter().cloned().chain(later.aliases).collect(),
+            body_changed: self.body_changed || later.body_changed,
+            withheld: self.withheld.clone().or(later.withheld),
+        }
+    }
+}
+
 /// The text that stands in place of a secret.
 pub const REDACTED: &str = "redacted";
 
@@ -83,6 +97,35 @@ impl Redactor {
             outcome: answer.outcome,
             response: Response { status: response.status, headers, body, trailers },
         })
+    }
+
+    /// A call kept before, looked through once more for what has become known since.
+    pub fn call_again(&self, call: &Call) -> Redacted<Call> {
+        let request = &call.request;
+        let content = Content::of(&request.body, &request.headers);
+        let mut pass = Pass { look: Look::Again, ..Pass::new(self, call) };
+        let redacted = Request {
+            target: pass.target(&request.target),
+            headers: pass.headers(&request.headers),
+            trailers: pass.headers(&request.trailers),
+            body: pass.body(&request.body, &content),
+            ..request.clone()
+        };
+        pass.done(Call { request: redacted, ..call.clone() })
+    }
+
+    /// An answer kept before, looked through once more for what has become known since.
+    pub fn answer_again(&self, call: &Call, answer: &Answer) -> Redacted<Answer> {
+        let response = &answer.response;
+        let content = Content::of(&response.body, &response.headers);
+        let mut pass = Pass { look: Look::Again, ..Pass::new(self, call) };
+        let redacted = Response {
+            status: response.status,
+            headers: pass.headers(&response.headers),
+            trailers: pass.headers(&response.trailers),
+            body: pass.body(&response.body, &content),
+        };
+        pass.done(Answer { outcome: answer.outcome, response: redacted })
     }
 
     /// A line of text that may be logged.
@@ -150,10 +193,20 @@ impl<'a> Content<'a> {
     }
 }
 
+/// What a pass looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Everything: the message is as it was sent.
+    First,
+    /// Only what is known by now: the rest are aliases already.
+    Again,
+}
+
 /// One message being redacted: all of it is looked through for what is to be known, then all of it is replaced.
 struct Pass<'a> {
     redactor: &'a Redactor,
     call: &'a Call,
+    look: Look,
     aliases: Vec<(AliasClass, String)>,
     body_changed: bool,
     withheld: Option<(&'static str, Bytes)>,
@@ -161,7 +214,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn new(redactor: &'a Redactor, call: &'a Call) -> Self {
-        Self { redactor, call, aliases: Vec::new(), body_changed: false, withheld: None }
+        Self { redactor, call, look: Look::First, aliases: Vec::new(), body_changed: false, withheld: None }
     }
 
     fn done<T>(mut self, message: T) -> Redacted<T> {
@@ -212,11 +265,16 @@ impl<'a> Pass<'a> {
     }
 
     fn header(&mut self, name: &str, value: &str) -> String {
-        if let Some(parts) = header::credentials(name, value) {
+        if self.look == Look::First
+            && let Some(parts) = header::credentials(name, value)
+        {
             let hash = parts.user_hash.and_then(|hash| self.value(Class::UserHash, hash));
             return parts.redacted(hash.as_deref());
         }
-        self.replace(value, |judge| in_header(name, value, judge))
+        match self.look {
+            Look::First => self.replace(value, |judge| in_header(name, value, judge)),
+            Look::Again => self.replace(value, |judge| slot::in_text(value, judge)),
+        }
     }
 
     fn body(&mut self, body: &Body, content: &Content<'_>) -> Body {
@@ -248,8 +306,8 @@ impl<'a> Pass<'a> {
         slot::splice(bytes, slots, |slot| self.value(slot.class, &slot.text))
     }
 
-    fn judge(&self) -> FullJudge {
-        FullJudge { known: self.redactor.lock().known() }
+    fn judge(&self) -> FullJudge<'a> {
+        FullJudge { known: self.redactor.lock().known(), redactor: self.redactor, look: self.look }
     }
 
     fn value(&mut self, class: Class, text: &str) -> Option<String> {
@@ -290,18 +348,27 @@ impl Judge for FirstJudge {
 }
 
 /// Finds by place, by shape, and by what is known.
-struct FullJudge {
+struct FullJudge<'a> {
     known: Known,
+    redactor: &'a Redactor,
+    look: Look,
 }
 
-impl Judge for FullJudge {
+impl Judge for FullJudge<'_> {
     fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
-        let typed = TypedJudge.judge(text, role);
+        let typed = if self.look == Look::First { TypedJudge.judge(text, role) } else { Vec::new() };
         if !typed.is_empty() {
             return typed;
         }
-        let mut spans = shape::find(text, role);
-        spans.extend(self.known.find(text));
+        // Any name counts where a title is free to put one, even one that is a word of the contract elsewhere.
+        if role == Role::Custom && self.redactor.lock().is_gamertag(text) {
+            return vec![(0..text.len(), Class::Gamertag)];
+        }
+        let mut spans = self.known.find(text);
+        match self.look {
+            Look::First => spans.extend(shape::find(text, role)),
+            Look::Again => spans.retain(|(span, class)| !self.redactor.lock().is_alias(*class, &text[span.clone()])),
+        }
         settle(spans)
     }
 }
@@ -523,6 +590,33 @@ mod tests {
         assert!(redacted.body_changed);
         assert_eq!(body_of(&redacted), "{}");
         assert!(redactor.is_clean(redacted.message.request.body.wire()));
+    }
+
+    #[test]
+    fn one_more_look_finds_what_has_become_known_and_leaves_aliases_alone() {
+        let redactor = Redactor::new(1);
+        let body = r#"{"members":{"me":{"constants":{"system":{"xuid":"2814646326226712"}}}},"note":"by MajorNelson"}"#;
+        let first = redactor.call(&call(SESSION, &[("authorization", "XBL3.0 x=123456789012;t")], body));
+        assert!(body_of(&first).contains("MajorNelson"));
+        redactor.call(&call(SESSION, &[], r#"{"gamertag":"MajorNelson"}"#));
+        let again = first.then(|call| redactor.call_again(call));
+        assert_eq!(
+            body_of(&again),
+            body_of(&first).replace("MajorNelson", &redactor.alias(Class::Gamertag, "MajorNelson").unwrap())
+        );
+        assert_eq!(again.message.request.headers, first.message.request.headers);
+        assert!(again.body_changed && again.aliases.len() > first.aliases.len());
+    }
+
+    #[test]
+    fn any_name_counts_in_a_custom_bag_and_only_odd_ones_elsewhere() {
+        let redactor = Redactor::new(1);
+        redactor.call(&call(SESSION, &[], r#"{"a":{"gamertag":"open"},"b":{"gamertag":"shadowhunter"}}"#));
+        let body = r#"{"system":{"visibility":"open"},"custom":{"nick":"shadowhunter","x":["Open"],"open":"opened"}}"#;
+        let alias = |name| redactor.alias(Class::Gamertag, name).unwrap();
+        let expected = body.replace("\"shadowhunter\"", &format!("\"{}\"", alias("shadowhunter")));
+        let expected = expected.replace("[\"Open\"]", &format!("[\"{}\"]", alias("open")));
+        assert_eq!(body_of(&redactor.call(&call(SESSION, &[], body))), expected);
     }
 
     #[test]

@@ -95,6 +95,12 @@ impl Table {
         self.fleeting.push_back(secret.into());
     }
 
+    /// True when a text is, as a whole, a gamertag known by its place.
+    pub(super) fn is_gamertag(&self, text: &str) -> bool {
+        let class = AliasClass::Gamertag;
+        self.aliases.contains_key(&(class, folded(class, text)))
+    }
+
     /// The search for everything known so far.
     pub(super) fn known(&mut self) -> Known {
         let lasting = self.lasting.take().unwrap_or_else(|| Arc::new(Lasting::new(self.entries())));

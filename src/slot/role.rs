@@ -11,6 +11,8 @@ pub enum Role {
     Plain,
     /// Its place says what it is.
     Typed(Class),
+    /// It is the title's own: inside a `custom` bag.
+    Custom,
     /// It is a JSON key.
     Key,
     /// It is an object whose keys are such values.

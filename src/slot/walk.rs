@@ -136,13 +136,15 @@ fn in_document(doc: &Doc<'_>, role: Role, judge: &dyn Judge, embedded: usize) ->
     slots
 }
 
-/// `name` beside `templateName` is a session's name; a secret stays one all the way down.
+/// `name` beside `templateName` is a session's name; a secret stays one all the way down, and so does a custom bag.
 fn value_role(key: Node<'_>, parent: Role, is_reference: bool) -> Role {
     let key = key.str().unwrap_or_default();
-    match parent {
-        Role::Typed(Class::Secret) => parent,
+    match (parent, Role::of_key(&key)) {
+        (Role::Typed(Class::Secret), _) => parent,
         _ if is_reference && key == "name" => Role::Typed(Class::Session),
-        _ => Role::of_key(&key),
+        (Role::Custom, Role::Plain) => Role::Custom,
+        (_, Role::Plain) if key.eq_ignore_ascii_case("custom") => Role::Custom,
+        (_, role) => role,
     }
 }
 
@@ -185,7 +187,7 @@ fn in_number(node: Node<'_>, role: Role, judge: &dyn Judge) -> Vec<Slot> {
 
 fn in_value(value: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn Judge) -> Vec<Slot> {
     let mut slots = in_reading(&Unescaped::verbatim(value.text(), 0), role, None, judge);
-    if role == Role::Plain && layer != Some(Layer::Percent) && value.text().contains('%') {
+    if matches!(role, Role::Plain | Role::Custom) && layer != Some(Layer::Percent) && value.text().contains('%') {
         slots.extend(in_url(value.text(), judge));
         slots.sort_by_key(|slot| (slot.span.start, std::cmp::Reverse(slot.span.end)));
         let mut end = 0;
