@@ -211,7 +211,7 @@ pub(super) struct Sealed {
     pub(super) unfaithful: Vec<replay::Unfaithful>,
 }
 
-/// Seals a journal, plays the sealed file to itself, and removes the journal once the file reads back whole.
+/// Seals a journal into a file once it is known to read back whole, removes the journal, and plays the file to itself.
 /// `None` when the journal holds no exchange; then it is only removed.
 pub(super) fn seal_journal(journal: &Path, sealed: &Path) -> Result<Option<Sealed>, Failure> {
     let recording = Cassette::read(journal).map_err(|error| unreadable(&error))?;
@@ -224,11 +224,11 @@ pub(super) fn seal_journal(journal: &Path, sealed: &Path) -> Result<Option<Seale
         Failure::runtime(format!("cannot seal {}: {error}", sealed.display())).hint(hint)
     };
     let bytes = seal::seal(&recording).map_err(|error| unsealed(&error))?;
-    seal::write_sealed(sealed, &bytes).map_err(|error| unsealed(&error))?;
-    let cassette = Cassette::read(sealed).map_err(|error| unreadable(&error))?;
+    let cassette = Cassette::parse(sealed, &bytes).map_err(|error| unsealed(&error))?;
     if cassette.seal != Seal::Sealed || cassette.exchanges().count() != recording.exchanges().count() {
-        return Err(unsealed(&"it does not read back as written"));
+        return Err(unsealed(&"it would not read back as recorded"));
     }
+    seal::write_sealed(sealed, &bytes).map_err(|error| unsealed(&error))?;
     if recording.lost() == 0 {
         std::fs::remove_file(journal).map_err(|error| unsealed(&error))?;
     }
@@ -308,3 +308,47 @@ pub(super) const EMULATE_EXAMPLES: &str = "\
 Examples:
   tapdeck emulate
   tapdeck emulate --seed 7 --clock wall";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cassette::line::MAX_LINE;
+    use crate::cassette::{Circumstances, HttpRecord, LineBody, WireBytes};
+    use crate::exchange::{Answer, Protocol};
+    use crate::message::{Body, Headers, Request, Response};
+    use crate::slot::alias::AliasClass;
+
+    /// A journal of one exchange that just fits its line; canonical aliases are longer than the ones it has.
+    fn unsealable() -> Vec<u8> {
+        let about = Circumstances {
+            lane: "lane-1".into(),
+            op: "session.put".into(),
+            asked: 1,
+            protocol: Protocol::H1,
+            timing: None,
+            request_wire: WireBytes::Keep,
+            response_wire: WireBytes::Keep,
+        };
+        let body = "P1 ".repeat(400) + &"x".repeat(MAX_LINE - 2000);
+        let request =
+            Request { method: "PUT".into(), target: "/".into(), body: Body::plain(body), ..Request::default() };
+        let answer = Answer::answered(Response::new(204, Headers::new(), ""));
+        let mut journal = Vec::new();
+        LineBody::head().write(None, &mut journal);
+        LineBody::alias(AliasClass::Gamertag, "P1").write(None, &mut journal);
+        LineBody::http(&HttpRecord::new(about, &request, &answer)).write(Some(2), &mut journal);
+        journal
+    }
+
+    #[test]
+    fn what_cannot_be_read_back_replaces_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, sealed) = (directory.path().join("a.cassette.jsonl"), directory.path().join("a.cassette.json"));
+        std::fs::write(&journal, unsealable()).unwrap();
+        std::fs::write(&sealed, "the last good recording").unwrap();
+        let Err(failure) = seal_journal(&journal, &sealed) else { panic!("it cannot be read back") };
+        assert!(failure.to_string().contains("more than a line can have"), "{failure}");
+        assert_eq!(std::fs::read(&sealed).unwrap(), b"the last good recording");
+        assert!(journal.exists());
+    }
+}
