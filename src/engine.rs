@@ -15,11 +15,13 @@ use tokio_util::task::TaskTracker;
 use crate::contract::{self, Contract};
 use crate::emulator::Emulator;
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
+use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
 use crate::replay::{Played, Player};
 use crate::upstream::Upstream;
 
 use journal::JournalError;
+use recorder::Begun;
 pub use recorder::Recorder;
 pub use watch::{Tallied, Watch};
 
@@ -42,6 +44,12 @@ pub enum Enforce {
     Report,
     /// It is answered as MPSD would, and goes nowhere.
     Reject,
+}
+
+/// Where a call belongs.
+struct Place {
+    lane: String,
+    begun: Option<Begun>,
 }
 
 /// Everything a call passes.
@@ -77,30 +85,42 @@ impl Engine {
     ///
     /// Runs to its end on a task of its own, whatever the client does meanwhile.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Option<Answer> {
-        if self.failed.is_cancelled() {
-            return None;
-        }
-        let begun = self.recorder.as_ref().map(Recorder::begin);
-        let lane = self.watch.lane(LaneKey::of(&call));
+        let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
         let findings = self.contract.check_call(&kept.message);
         let rejection = match self.enforce {
             Enforce::Reject => contract::rejection(&findings),
             Enforce::Report => None,
         };
-        self.watch.report(&lane, &kept.message, &findings);
+        self.watch.report(&place.lane, &kept.message, &findings);
         let answer = match rejection {
             Some(response) => Answer { outcome: Outcome::Refused, response },
             None => self.source(&call, &kept.message).await,
         };
         let kept_answer = self.redactor.answer(&call, &answer);
-        if let (Some(recorder), Some(begun)) = (&self.recorder, begun)
-            && let Err(error) = recorder.record(&self.redactor, &lane, begun, &kept, &kept_answer).await
-        {
-            self.fail(error);
-            return None;
-        }
-        self.judge_later(lane, kept, kept_answer);
+        let recorded = match self.record(&place, &kept, &kept_answer).await {
+            Err(error @ JournalError::TooLarge { .. }) => {
+                tracing::warn!(op = call.resolution.name(), %error, "an exchange is kept without its bodies");
+                let (call, answer) = self.heads(&call, &answer, TOO_LARGE);
+                self.record(&place, &call, &answer).await
+            }
+            recorded => recorded,
+        };
+        self.unless_failed(recorded)?;
+        self.judge_later(place.lane, kept, kept_answer);
+        Some(answer)
+    }
+
+    /// Records a call that got no further than the door, with the answer it was given there. `None`: as for
+    /// [`Self::answer`].
+    ///
+    /// `unread` says why the call has no body although one was sent; a recorded call of that kind is never replayed.
+    pub async fn refuse(&self, call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
+        let place = self.place(&call)?;
+        let answer = Answer { outcome: Outcome::Refused, response };
+        let kept = Redacted { withheld: unread, ..self.redactor.call(&call) };
+        let recorded = self.record(&place, &kept, &self.redactor.answer(&call, &answer)).await;
+        self.unless_failed(recorded)?;
         Some(answer)
     }
 
@@ -136,6 +156,44 @@ impl Engine {
     pub async fn settle(&self) {
         self.afterwards.close();
         self.afterwards.wait().await;
+    }
+
+    /// Gives a call its lane and its place in the recording; `None` when nothing more is accepted.
+    fn place(&self, call: &Call) -> Option<Place> {
+        if self.failed.is_cancelled() {
+            return None;
+        }
+        let begun = self.recorder.as_ref().map(Recorder::begin);
+        Some(Place { lane: self.watch.lane(LaneKey::of(call)), begun })
+    }
+
+    async fn record(
+        &self,
+        place: &Place,
+        call: &Redacted<Call>,
+        answer: &Redacted<Answer>,
+    ) -> Result<(), JournalError> {
+        match (&self.recorder, place.begun) {
+            (Some(recorder), Some(begun)) => recorder.record(&self.redactor, &place.lane, begun, call, answer).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// An exchange without its bodies, and without the aliases only those show.
+    fn heads(&self, call: &Call, answer: &Answer, reason: &'static str) -> (Redacted<Call>, Redacted<Answer>) {
+        let withheld = |body: &Body| (!body.is_empty()).then_some(reason);
+        let request = Request { body: Body::default(), ..call.request.clone() };
+        let response = Response { body: Body::default(), ..answer.response.clone() };
+        let head = self.redactor.call(&Call { request, ..call.clone() });
+        let answer_head = self.redactor.answer(call, &Answer { outcome: answer.outcome, response });
+        (
+            Redacted { withheld: withheld(&call.request.body), ..head },
+            Redacted { withheld: withheld(&answer.response.body), ..answer_head },
+        )
+    }
+
+    fn unless_failed(&self, recorded: Result<(), JournalError>) -> Option<()> {
+        recorded.map_err(|error| self.fail(error)).ok()
     }
 
     /// Whoever runs the engine tells of the failure, once; calls that end with it are only its echo.
@@ -181,3 +239,8 @@ fn replayed(player: &Player, call: &Call, kept: &Call) -> Answer {
         _ => Answer::answered(response),
     }
 }
+
+const TOO_LARGE: &str = "the exchange is larger than a record can be";
+
+#[cfg(test)]
+mod tests;

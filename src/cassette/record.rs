@@ -176,12 +176,13 @@ impl HttpRecord {
         Some(record)
     }
 
-    /// What is known of a response body that was not kept: such an answer cannot be replayed.
+    /// What is known of a body that was not kept, the answer's first: such an exchange cannot be replayed.
     pub fn withheld(&self) -> Option<&Withheld> {
-        match self.response.body.as_ref()?.content() {
+        let bodies = [&self.response.body, &self.request.body];
+        bodies.into_iter().flatten().find_map(|body| match body.content() {
             Content::Withheld(withheld) => Some(withheld),
             _ => None,
-        }
+        })
     }
 }
 
