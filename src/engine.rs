@@ -9,18 +9,21 @@ mod watch;
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::contract::{self, Contract};
 use crate::emulator::Emulator;
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
+use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
 use crate::replay::{Played, Player};
 use crate::upstream::Upstream;
 
 use journal::JournalError;
-pub use recorder::Recorder;
+use recorder::Begun;
+pub use recorder::{Recorder, polished};
 pub use watch::{Tallied, Watch};
 
 /// What answers calls.
@@ -42,6 +45,12 @@ pub enum Enforce {
     Report,
     /// It is answered as MPSD would, and goes nowhere.
     Reject,
+}
+
+/// Where a call belongs.
+struct Place {
+    lane: String,
+    begun: Option<Begun>,
 }
 
 /// Everything a call passes.
@@ -77,30 +86,44 @@ impl Engine {
     ///
     /// Runs to its end on a task of its own, whatever the client does meanwhile.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Option<Answer> {
-        if self.failed.is_cancelled() {
-            return None;
-        }
-        let begun = self.recorder.as_ref().map(Recorder::begin);
-        let lane = self.watch.lane(LaneKey::of(&call));
+        let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
         let findings = self.contract.check_call(&kept.message);
         let rejection = match self.enforce {
             Enforce::Reject => contract::rejection(&findings),
             Enforce::Report => None,
         };
-        self.watch.report(&lane, &kept.message, &findings);
+        self.watch.report(&place.lane, &kept.message, &findings);
         let answer = match rejection {
             Some(response) => Answer { outcome: Outcome::Refused, response },
             None => self.source(&call, &kept.message).await,
         };
         let kept_answer = self.redactor.answer(&call, &answer);
-        if let (Some(recorder), Some(begun)) = (&self.recorder, begun)
-            && let Err(error) = recorder.record(&self.redactor, &lane, begun, &kept, &kept_answer).await
-        {
-            self.fail(error);
-            return None;
-        }
-        self.judge_later(lane, kept, kept_answer);
+        self.watch.tell(&place.lane, &kept, &kept_answer);
+        let recorded = match self.record(&place, &kept, &kept_answer).await {
+            Err(error @ JournalError::TooLarge { .. }) => {
+                tracing::warn!(op = call.resolution.name(), %error, "an exchange is kept without its bodies");
+                let (call, answer) = self.heads(&call, &answer, TOO_LARGE);
+                self.record(&place, &call, &answer).await
+            }
+            recorded => recorded,
+        };
+        self.unless_failed(recorded)?;
+        self.judge_later(place.lane, kept, kept_answer);
+        Some(answer)
+    }
+
+    /// Records a call that got no further than the door, with the answer it was given there. `None`: as for
+    /// [`Self::answer`].
+    ///
+    /// `unread` says why the call has no body although one was sent; a recorded call of that kind is never replayed.
+    pub async fn refuse(&self, call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
+        let place = self.place(&call)?;
+        let answer = Answer { outcome: Outcome::Refused, response };
+        let withheld = unread.map(|reason| (reason, Bytes::new()));
+        let kept = Redacted { withheld, ..self.redactor.call(&call) };
+        let recorded = self.record(&place, &kept, &self.redactor.answer(&call, &answer)).await;
+        self.unless_failed(recorded)?;
         Some(answer)
     }
 
@@ -117,6 +140,11 @@ impl Engine {
     /// What was found so far.
     pub fn watch(&self) -> &Watch {
         &self.watch
+    }
+
+    /// What keeps people out of records and logs.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The player, when a cassette answers.
@@ -138,6 +166,44 @@ impl Engine {
         self.afterwards.wait().await;
     }
 
+    /// Gives a call its lane and its place in the recording; `None` when nothing more is accepted.
+    fn place(&self, call: &Call) -> Option<Place> {
+        if self.failed.is_cancelled() {
+            return None;
+        }
+        let begun = self.recorder.as_ref().map(Recorder::begin);
+        Some(Place { lane: self.watch.lane(LaneKey::of(call)), begun })
+    }
+
+    async fn record(
+        &self,
+        place: &Place,
+        call: &Redacted<Call>,
+        answer: &Redacted<Answer>,
+    ) -> Result<(), JournalError> {
+        match (&self.recorder, place.begun) {
+            (Some(recorder), Some(begun)) => recorder.record(&self.redactor, &place.lane, begun, call, answer).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// An exchange without its bodies, and without the aliases only those show.
+    fn heads(&self, call: &Call, answer: &Answer, reason: &'static str) -> (Redacted<Call>, Redacted<Answer>) {
+        let withheld = |body: &Body| (!body.is_empty()).then(|| (reason, body.wire().clone()));
+        let request = Request { body: Body::default(), ..call.request.clone() };
+        let response = Response { body: Body::default(), ..answer.response.clone() };
+        let head = self.redactor.call(&Call { request, ..call.clone() });
+        let answer_head = self.redactor.answer(call, &Answer { outcome: answer.outcome, response });
+        (
+            Redacted { withheld: withheld(&call.request.body), ..head },
+            Redacted { withheld: withheld(&answer.response.body), ..answer_head },
+        )
+    }
+
+    fn unless_failed(&self, recorded: Result<(), JournalError>) -> Option<()> {
+        recorded.map_err(|error| self.fail(error)).ok()
+    }
+
     /// Whoever runs the engine tells of the failure, once; calls that end with it are only its echo.
     fn fail(&self, error: JournalError) {
         tracing::debug!(%error, "recording failed; nothing more is accepted");
@@ -149,7 +215,7 @@ impl Engine {
     async fn source(&self, call: &Call, kept: &Call) -> Answer {
         match &self.source {
             Source::Upstream(upstream) => upstream.send(&call.request, call.protocol).await,
-            Source::Emulator(emulator) => Answer::answered(emulator.answer(call)),
+            Source::Emulator(emulator) => emulated(emulator, call),
             Source::Replay(player) => replayed(player, call, kept),
         }
     }
@@ -169,6 +235,13 @@ impl Engine {
     }
 }
 
+/// The emulator's answer; what it cannot do yet is not the service's word.
+fn emulated(emulator: &Emulator, call: &Call) -> Answer {
+    let response = emulator.answer(call);
+    let outcome = if response.status == 501 { Outcome::Refused } else { Outcome::Answered };
+    Answer { outcome, response }
+}
+
 /// A cassette's answer. A miss quotes the call only as it is kept.
 fn replayed(player: &Player, call: &Call, kept: &Call) -> Answer {
     let (mut response, played) = player.answer(call, kept);
@@ -181,3 +254,8 @@ fn replayed(player: &Player, call: &Call, kept: &Call) -> Answer {
         _ => Answer::answered(response),
     }
 }
+
+const TOO_LARGE: &str = "the exchange is larger than a record can be";
+
+#[cfg(test)]
+mod tests;

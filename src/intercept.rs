@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::http::Uri;
+use hyper::body::Body;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -85,6 +86,7 @@ pub struct Door {
     relay: Relay,
     limits: Limits,
     seats: Arc<Semaphore>,
+    buffers: Arc<Semaphore>,
     accepted: AtomicU64,
 }
 
@@ -95,8 +97,18 @@ impl Door {
         let hosts = Hosts::new(reverse.as_ref().map(|reverse| (reverse.host.as_str(), reverse.port)), others);
         let relay = Relay::new(dialler.clone(), limits);
         let seats = Arc::new(Semaphore::new(limits.connections));
+        let buffers = Arc::new(Semaphore::new(limits.buffered));
         let accepted = AtomicU64::new(0);
-        Arc::new(Self { engine, authority, reverse, hosts, dialler, relay, limits, seats, accepted })
+        Arc::new(Self { engine, authority, reverse, hosts, dialler, relay, limits, seats, buffers, accepted })
+    }
+
+    /// Waits until a body may be read: there is room for all of it, so that no two bodies wait for each other.
+    async fn room(&self, body: &impl Body) -> Option<OwnedSemaphorePermit> {
+        let most = self.limits.body.min(self.limits.buffered);
+        let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
+        let bytes = u32::try_from(length.map_or(most, |length| length.min(most))).unwrap_or(u32::MAX);
+        // The semaphore is never closed, so there always is a permit.
+        Arc::clone(&self.buffers).acquire_many_owned(bytes).await.ok()
     }
 }
 

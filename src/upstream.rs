@@ -17,7 +17,7 @@ use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::exchange::{Answer, Outcome, Protocol};
-use crate::message::{Body, Request, Response, strip_hop_by_hop};
+use crate::message::{Body, Headers, Request, Response, strip_hop_by_hop};
 
 pub use dial::{DialError, Dialler, Route};
 pub use limits::Limits;
@@ -98,14 +98,15 @@ impl Upstream {
             Some((scheme, authority)) => (scheme.as_str(), authority.as_str()),
             None => (request.scheme.as_str(), request.authority.as_str()),
         };
-        let mut headers = request.headers.clone();
-        strip_hop_by_hop(&mut headers);
-        headers.remove("content-length");
-        for header in headers.iter_mut().filter(|header| header.name == "host" && self.base.is_some()) {
-            header.value = Bytes::copy_from_slice(authority.as_bytes());
+        let mut received = request.headers.clone();
+        strip_hop_by_hop(&mut received);
+        let mut headers = Headers::new();
+        if protocol == Protocol::H1 {
+            // Whatever the client named, the service is told the authority it is asked at (RFC 9112 3.2.2).
+            headers.push("host", authority.to_owned());
         }
-        if protocol == Protocol::H2 {
-            headers.remove("host");
+        for header in received.iter().filter(|header| !["host", "content-length"].contains(&header.name.as_str())) {
+            headers.push(&header.name, header.value.clone());
         }
         if !request.trailers.is_empty() && headers.text("trailer").is_none() {
             headers.push("trailer", trailer_names(request));

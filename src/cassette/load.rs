@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::line::{self, LineFault, MAX_LINE, PREFIX};
 use super::record::{Alias, Head, HttpRecord, Lane, Timing};
 use super::{Cassette, FORMAT, Note, Notice, Record, Seal, seal};
-use crate::json::{Doc, JsonError, Kind, Node};
+use crate::json::{Doc, JsonError, Kind, Node, compact};
 
 /// A file that is no cassette we can read. Each says what to do about it.
 #[derive(Debug, Error)]
@@ -19,8 +19,10 @@ use crate::json::{Doc, JsonError, Kind, Node};
 pub enum CassetteError {
     #[error("cannot read {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path} is larger than 1 GiB")]
-    TooLarge { path: PathBuf },
+    #[error("{path} is larger than {} MiB, the most a {what} may have; split the recording", max >> 20)]
+    TooLarge { path: PathBuf, what: &'static str, max: u64 },
+    #[error("{path} holds more than {MAX_VALUES} JSON values, the most a sealed file may have")]
+    TooManyValues { path: PathBuf },
     #[error("{path} is empty: nothing was recorded to it")]
     Empty { path: PathBuf },
     #[error("{path}:{line}: {source}")]
@@ -42,7 +44,7 @@ impl CassetteError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "check the path",
-            Self::TooLarge { .. } => "split the recording",
+            Self::TooLarge { .. } | Self::TooManyValues { .. } => "split the recording",
             Self::Empty { .. } | Self::NoLine { .. } => {
                 "record again; a recording that was cut off has a journal beside it"
             }
@@ -81,11 +83,16 @@ pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>, CassetteError> {
     let io = |source| CassetteError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
-        return Err(CassetteError::TooLarge { path: path.to_owned() });
-    }
+    file.take(MAX_JOURNAL + 1).read_to_end(&mut bytes).map_err(io)?;
+    check_size(path, &bytes, "journal", MAX_JOURNAL)?;
     Ok(bytes)
+}
+
+fn check_size(path: &Path, bytes: &[u8], what: &'static str, max: u64) -> Result<(), CassetteError> {
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > max {
+        return Err(CassetteError::TooLarge { path: path.to_owned(), what, max });
+    }
+    Ok(())
 }
 
 pub(super) fn without_bom(bytes: &[u8]) -> &[u8] {
@@ -173,11 +180,25 @@ fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
     }
 }
 
+/// A record counts without its layout: indented, a journal's line may be any number of times as long.
+fn check_length(text: &[u8]) -> Result<(), LineFault> {
+    if text.len() <= MAX_LINE {
+        return Ok(());
+    }
+    let length = compact(text).len();
+    if length <= MAX_LINE { Ok(()) } else { Err(LineFault::TooLong(length)) }
+}
+
 fn unknown(kind: &str) -> Notice {
     Notice::UnknownKind(kind.chars().take(32).collect())
 }
 
 fn sealed(path: &Path, bytes: &[u8]) -> Result<Cassette, CassetteError> {
+    check_size(path, bytes, "sealed file", MAX_SEALED)?;
+    // Before each value and each name stands one of these, so that there are no more of them than this.
+    if bytes.iter().filter(|byte| b"[{,:".contains(byte)).count() > MAX_VALUES {
+        return Err(CassetteError::TooManyValues { path: path.to_owned() });
+    }
     let doc = Doc::parse(bytes).map_err(|source| not_json(path, bytes, source))?;
     let file = SealedReader { path, bytes, root: doc.root() };
     let head: Head = file.part("head", "`head`")?;
@@ -216,9 +237,7 @@ impl SealedReader<'_> {
             number += count_lines(&self.bytes[at..start]);
             at = start;
             let text = node.raw();
-            if text.len() > MAX_LINE {
-                return Err(self.broken(number, &LineFault::TooLong(text.len())));
-            }
+            check_length(text).map_err(|fault| self.broken(number, &fault))?;
             let kind = line::kind(text).map_err(|fault| self.broken(number, &fault))?;
             match record(&kind, text).map_err(|fault| self.broken(number, &fault))? {
                 Some(record) => cassette.push(number, record),
@@ -293,8 +312,12 @@ fn count_lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Larger files are refused before they are parsed.
-const MAX_FILE: u64 = 1 << 30;
+/// Larger journals are refused before they are parsed. They are read line by line.
+const MAX_JOURNAL: u64 = 1 << 30;
+/// Larger sealed files are refused before they are parsed. They are read as one document.
+const MAX_SEALED: u64 = 256 << 20;
+/// Sealed files of more values are refused as well: each takes memory, however few bytes it is.
+const MAX_VALUES: usize = 32 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::FORMAT;
 use super::body::{self, Content, StoredBody, WireBytes, Withheld};
 use crate::exchange::{Answer, Outcome, Protocol};
-use crate::message::{Headers, Request, Response, Scheme};
+use crate::message::{Body, Headers, Request, Response, Scheme};
 
 /// One exchange.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -162,6 +162,22 @@ impl HttpRecord {
         }
     }
 
+    /// Puts other messages in place of the recorded ones. A body that was not kept stays so.
+    pub fn rewrite(&mut self, request: &Request, request_wire: WireBytes, answer: &Answer, answer_wire: WireBytes) {
+        let body = |stored: Option<StoredBody>, body: &Body, wire| match stored {
+            Some(stored) if matches!(stored.content(), Content::Withheld(_)) => Some(stored),
+            _ => StoredBody::of(body, wire),
+        };
+        let (asked, answered) = (&mut self.request, &mut self.response);
+        asked.target.clone_from(&request.target);
+        asked.headers.clone_from(&request.headers);
+        asked.trailers.clone_from(&request.trailers);
+        asked.body = body(asked.body.take(), &request.body, request_wire);
+        answered.headers.clone_from(&answer.response.headers);
+        answered.trailers.clone_from(&answer.response.trailers);
+        answered.body = body(answered.body.take(), &answer.response.body, answer_wire);
+    }
+
     /// The record to look for secrets in: base64 hides what it holds, and by chance spells what it does not.
     /// `None` when the record itself will do.
     pub fn legible(&self) -> Option<Self> {
@@ -176,12 +192,13 @@ impl HttpRecord {
         Some(record)
     }
 
-    /// What is known of a response body that was not kept: such an answer cannot be replayed.
+    /// What is known of a body that was not kept, the answer's first: such an exchange cannot be replayed.
     pub fn withheld(&self) -> Option<&Withheld> {
-        match self.response.body.as_ref()?.content() {
+        let bodies = [&self.response.body, &self.request.body];
+        bodies.into_iter().flatten().find_map(|body| match body.content() {
             Content::Withheld(withheld) => Some(withheld),
             _ => None,
-        }
+        })
     }
 }
 

@@ -1,9 +1,10 @@
 //! Gives every alias its canonical text, in the order of first appearance.
 //!
 //! While recording, aliases are numbered as they come, and which comes first depends on timing. A canonical text may
-//! already be the text of another alias, so all of them are replaced in one pass.
+//! already be the text of another alias, so all of them are replaced in one pass. They are looked for where redaction
+//! puts them, by the same walk: in texts and in whole numbers, never among the digits of a larger number.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
@@ -13,8 +14,10 @@ use serde_json::value::RawValue;
 use super::Record;
 use super::body::{Content, StoredBody, restore};
 use super::record::{RecordedRequest, RecordedResponse};
+use crate::json::Doc;
 use crate::message::Headers;
 use crate::slot::alias::{AliasClass, CLASSES, canonical};
+use crate::slot::{self, Class, Judge, Role, Slot};
 
 /// Renumbers the aliases in records that are in canonical order; gives back the new table of aliases.
 ///
@@ -25,32 +28,32 @@ pub(super) fn renumber(
 ) -> Result<BTreeMap<String, Vec<String>>, BuildError> {
     let (pool, numbering) = settle(records, aliases)?;
     for record in records {
-        rewrite(record, &mut |text| pool.replace(text, &numbering));
+        rewrite(record, &pool, &mut |slot| pool.canonical(&slot.text, &numbering));
     }
     let (_, mut table) = by_class(aliases);
-    for (class, count) in numbering.counts {
-        table.insert(class.name().to_owned(), (1..=count).map(|n| canonical(class, n)).collect());
+    let mut given: Vec<(AliasClass, u64)> = numbering.numbers.into_values().collect();
+    given.sort_unstable();
+    for (class, n) in given {
+        table.entry(class.name().to_owned()).or_default().push(canonical(class, n));
     }
     Ok(table)
 }
 
 /// Finds the aliases to renumber, and their numbers.
 ///
-/// A canonical text that stands in a record without being in the table (a hand edit, say) is taken for an alias too:
-/// otherwise another alias could be given its text. The search widens until no text given out can be such a one.
+/// A canonical text that stands in a record without being in the table (a number of the game's own, say) is no alias:
+/// it stays, and nothing else is given its text. The search widens until no text given out can be such a one.
 fn settle(records: &mut [Record], aliases: &BTreeMap<String, Vec<String>>) -> Result<(Pool, Numbering), BuildError> {
     let (known, _) = by_class(aliases);
     let mut reach: BTreeMap<AliasClass, u64> = known.iter().map(|(class, texts)| (*class, length(texts))).collect();
     loop {
-        let named = known.iter().flat_map(|(class, texts)| texts.iter().map(|text| (*class, text.clone())));
-        let canon = reach.iter().flat_map(|(class, reach)| (1..=*reach).map(|n| (*class, canonical(*class, n))));
-        let pool = Pool::new(named.chain(canon))?;
+        let pool = Pool::new(&known, &reach)?;
         let numbering = pool.number(records);
-        let short = numbering.counts.iter().find(|(class, count)| **count > reach.get(class).copied().unwrap_or(0));
-        let Some((class, count)) = short else {
+        let is_short = |(class, n): &&(AliasClass, u64)| *n > reach.get(class).copied().unwrap_or(0);
+        let Some((class, n)) = numbering.numbers.values().filter(is_short).max().copied() else {
             return Ok((pool, numbering));
         };
-        reach.insert(*class, count * 2);
+        reach.insert(class, n * 2);
     }
 }
 
@@ -70,94 +73,118 @@ fn length(texts: &[String]) -> u64 {
 /// Every text to look for.
 struct Pool {
     matcher: AhoCorasick,
-    classes: HashMap<Vec<u8>, AliasClass>,
+    meanings: HashMap<String, (AliasClass, Meaning)>,
 }
 
-/// The number of each text that was found, and how many each class has.
-#[derive(Default)]
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// An alias of the table.
+    Alias,
+    /// The canonical text of that number, and no alias.
+    Stray(u64),
+}
+
+/// The number of each alias that was found.
 struct Numbering {
-    numbers: HashMap<Vec<u8>, u64>,
-    counts: BTreeMap<AliasClass, u64>,
+    numbers: HashMap<String, (AliasClass, u64)>,
 }
 
 impl Pool {
-    fn new(texts: impl Iterator<Item = (AliasClass, String)>) -> Result<Self, BuildError> {
-        let mut classes = HashMap::new();
-        for (class, text) in texts.filter(|(_, text)| !text.is_empty()) {
+    fn new(known: &BTreeMap<AliasClass, Vec<String>>, reach: &BTreeMap<AliasClass, u64>) -> Result<Self, BuildError> {
+        let named = known.iter().flat_map(|(class, texts)| texts.iter().map(|text| (*class, text.clone())));
+        let named = named.map(|(class, text)| (class, text, Meaning::Alias));
+        let strays = reach
+            .iter()
+            .flat_map(|(class, reach)| (1..=*reach).map(|n| (*class, canonical(*class, n), Meaning::Stray(n))));
+        let mut meanings = HashMap::new();
+        for (class, text, meaning) in named.chain(strays).filter(|(_, text, _)| !text.is_empty()) {
             let key = if class.folds_case() { text.to_ascii_lowercase() } else { text };
-            classes.entry(key.into_bytes()).or_insert(class);
+            meanings.entry(key).or_insert((class, meaning));
         }
-        let mut patterns: Vec<&[u8]> = classes.keys().map(Vec::as_slice).collect();
+        let mut patterns: Vec<&str> = meanings.keys().map(String::as_str).collect();
         patterns.sort_unstable();
         let matcher = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::LeftmostLongest)
             .build(&patterns)?;
-        Ok(Self { matcher, classes })
+        Ok(Self { matcher, meanings })
     }
 
-    /// Where aliases stand in a text: their spans, keys and classes.
-    fn find(&self, text: &[u8]) -> impl Iterator<Item = (Range<usize>, Vec<u8>, AliasClass)> {
-        self.matcher.find_iter(text).map(|found| found.range()).filter_map(move |span| {
-            let spelling = &text[span.clone()];
-            let (key, class) = self.class_of(spelling)?;
-            stands_alone(text, &span).then_some((span, key, class))
-        })
-    }
-
-    fn class_of(&self, spelling: &[u8]) -> Option<(Vec<u8>, AliasClass)> {
-        if let Some(class) = self.classes.get(spelling) {
-            return Some((spelling.to_vec(), *class));
-        }
+    /// What a spelling stands for: the text it is kept under, its class and its meaning.
+    fn meaning(&self, spelling: &str) -> Option<(String, AliasClass, Meaning)> {
         let folded = spelling.to_ascii_lowercase();
-        let class = self.classes.get(&folded).copied().filter(|class| class.folds_case())?;
-        Some((folded, class))
+        let folding = self.meanings.get_key_value(folded.as_str()).filter(|(_, (class, _))| class.folds_case());
+        let (key, (class, meaning)) = self.meanings.get_key_value(spelling).or(folding)?;
+        Some((key.clone(), *class, *meaning))
     }
 
+    /// Numbers the aliases by first appearance, past the numbers that strays hold.
     fn number(&self, records: &mut [Record]) -> Numbering {
-        let mut numbering = Numbering::default();
+        let (mut order, mut seen, mut strays) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for record in records {
-            rewrite(record, &mut |text| {
-                for (_, key, class) in self.find(text) {
-                    let Numbering { numbers, counts } = &mut numbering;
-                    numbers.entry(key).or_insert_with(|| {
-                        let count = counts.entry(class).or_default();
-                        *count += 1;
-                        *count
-                    });
+            rewrite(record, self, &mut |slot| {
+                match self.meaning(&slot.text)? {
+                    (key, class, Meaning::Alias) if seen.insert(key.clone()) => order.push((key, class)),
+                    (_, _, Meaning::Alias) => {}
+                    (_, class, Meaning::Stray(n)) => drop(strays.insert((class, n))),
                 }
                 None
             });
         }
-        numbering
-    }
-
-    /// The text with every alias in its canonical form; `None` when that changes nothing.
-    fn replace(&self, text: &[u8], numbering: &Numbering) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
-        let mut copied = 0;
-        for (span, key, class) in self.find(text) {
-            let Some(n) = numbering.numbers.get(&key) else { continue };
-            out.extend_from_slice(&text[copied..span.start]);
-            out.extend_from_slice(in_case_of(&text[span.clone()], class, canonical(class, *n)).as_bytes());
-            copied = span.end;
+        let mut last: BTreeMap<AliasClass, u64> = BTreeMap::new();
+        let mut numbers = HashMap::new();
+        for (key, class) in order {
+            let n = last.entry(class).or_default();
+            *n += 1;
+            while strays.contains(&(class, *n)) {
+                *n += 1;
+            }
+            numbers.insert(key, (class, *n));
         }
-        out.extend_from_slice(&text[copied..]);
-        (out != text).then_some(out)
+        Numbering { numbers }
+    }
+
+    /// The canonical form of an alias; `None` for what is none. A hex value written in capitals stays in capitals.
+    fn canonical(&self, spelling: &str, numbering: &Numbering) -> Option<String> {
+        let (key, ..) = self.meaning(spelling)?;
+        let (class, n) = numbering.numbers.get(&key)?;
+        let text = canonical(*class, *n);
+        let is_capital = spelling.bytes().any(|byte| byte.is_ascii_uppercase())
+            && !spelling.bytes().any(|byte| byte.is_ascii_lowercase());
+        Some(if class.folds_case() && is_capital { text.to_ascii_uppercase() } else { text })
     }
 }
 
-/// A hex value written in capitals stays in capitals.
-fn in_case_of(spelling: &[u8], class: AliasClass, text: String) -> String {
-    let capitals = spelling.iter().any(u8::is_ascii_uppercase) && !spelling.iter().any(u8::is_ascii_lowercase);
-    if class.folds_case() && capitals { text.to_ascii_uppercase() } else { text }
+impl Judge for Pool {
+    fn judge(&self, text: &str, _: Role) -> Vec<(Range<usize>, Class)> {
+        let found = self.matcher.find_iter(text).map(|found| found.range());
+        let slots = found.filter_map(|span| {
+            let (_, class, _) = self.meaning(&text[span.clone()])?;
+            stands_alone(text, &span, class).then_some((span, class.class()))
+        });
+        slots.collect()
+    }
 }
 
-/// True when an alias is a token of its own and no part of a longer one.
-fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
-    let before = &text[..span.start];
-    let begins = !before.last().is_some_and(u8::is_ascii_alphanumeric) || ends_with_escape(before);
-    begins && !text.get(span.end).is_some_and(u8::is_ascii_alphanumeric)
+/// True when an alias is a token of its own and no part of a longer one, nor of a number. What may touch it is what
+/// may touch a value that redaction finds.
+fn stands_alone(text: &str, span: &Range<usize>, class: AliasClass) -> bool {
+    let (before, after) = (&text[..span.start], &text[span.end..]);
+    let joins = |neighbour: Option<char>| {
+        neighbour.is_some_and(|char| match class.class() {
+            Class::Address => false,
+            Class::Xuid => char.is_ascii_digit(),
+            _ => char.is_alphanumeric(),
+        })
+    };
+    let begins = !joins(before.chars().next_back()) || ends_with_escape(before.as_bytes());
+    let ends_in_digit = |text: &str| text.ends_with(|char: char| char.is_ascii_digit());
+    let starts_with_digit = |text: &str| text.starts_with(|char: char| char.is_ascii_digit());
+    let in_number = matches!(class, AliasClass::Xuid | AliasClass::UserHash)
+        && (before.strip_suffix('.').is_some_and(ends_in_digit)
+            || after.strip_prefix('.').is_some_and(starts_with_digit));
+    begins && !joins(after.chars().next()) && !in_number
 }
 
 /// True when the letters and digits before a token belong to an escape: `%2F`, `\n`, `\u000a`.
@@ -172,23 +199,28 @@ fn ends_with_escape(before: &[u8]) -> bool {
     }
 }
 
-/// Hands every text of a record that may hold an alias to `replace`, always in the same order.
-fn rewrite(record: &mut Record, replace: &mut impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+/// Hands every slot of a record to `value`, always in the same order, and puts what it gives in its place.
+fn rewrite(record: &mut Record, pool: &Pool, value: &mut impl FnMut(&Slot) -> Option<String>) {
     match record {
         Record::Http(http) => {
             let RecordedRequest { authority, target, headers, body, trailers, .. } = &mut http.request;
-            rewrite_text(authority, replace);
-            rewrite_text(target, replace);
-            rewrite_message(headers, body.as_mut(), trailers, replace);
+            let slots = slot::in_text(authority, pool);
+            rewrite_text(authority, &slots, value);
+            let slots = slot::in_target(target, None, pool);
+            rewrite_text(target, &slots, value);
+            rewrite_message(headers, body.as_mut(), trailers, pool, value);
             let RecordedResponse { headers, body, trailers, .. } = &mut http.response;
-            rewrite_message(headers, body.as_mut(), trailers, replace);
+            rewrite_message(headers, body.as_mut(), trailers, pool, value);
         }
-        Record::Mark(mark) => rewrite_text(&mut mark.text, replace),
+        Record::Mark(mark) => {
+            let slots = slot::in_text(&mark.text, pool);
+            rewrite_text(&mut mark.text, &slots, value);
+        }
     }
 }
 
-fn rewrite_text(text: &mut String, replace: &mut impl FnMut(&[u8]) -> Option<Vec<u8>>) {
-    if let Some(new) = replace(text.as_bytes()).and_then(|new| String::from_utf8(new).ok()) {
+fn rewrite_text(text: &mut String, slots: &[Slot], value: &mut impl FnMut(&Slot) -> Option<String>) {
+    if let Some(new) = spliced(text.as_bytes(), slots, value).and_then(|new| String::from_utf8(new).ok()) {
         *text = new;
     }
 }
@@ -197,11 +229,12 @@ fn rewrite_message(
     headers: &mut Headers,
     body: Option<&mut StoredBody>,
     trailers: &mut Headers,
-    replace: &mut impl FnMut(&[u8]) -> Option<Vec<u8>>,
+    pool: &Pool,
+    value: &mut impl FnMut(&Slot) -> Option<String>,
 ) {
-    rewrite_headers(headers, replace);
+    rewrite_headers(headers, pool, value);
     if let Some(body) = body
-        && let Some(new) = rewritten(body.content(), replace)
+        && let Some(new) = rewritten(body.content(), pool, value)
     {
         let before = restore(Some(body), headers).wire().len();
         body.rewrite(new);
@@ -211,27 +244,52 @@ fn rewrite_message(
             length.value = Bytes::from(after.to_string());
         }
     }
-    rewrite_headers(trailers, replace);
+    rewrite_headers(trailers, pool, value);
 }
 
-fn rewrite_headers(headers: &mut Headers, replace: &mut impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+fn rewrite_headers(headers: &mut Headers, pool: &Pool, value: &mut impl FnMut(&Slot) -> Option<String>) {
     for header in headers.iter_mut() {
-        if let Some(new) = replace(&header.value) {
+        let slots = match std::str::from_utf8(&header.value) {
+            Ok(text) => slot::in_header(&header.name, text, pool),
+            Err(_) => in_chunks(&header.value, pool),
+        };
+        if let Some(new) = spliced(&header.value, &slots, value) {
             header.value = Bytes::from(new);
         }
     }
 }
 
-fn rewritten(content: &Content, replace: &mut impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Option<Content> {
+fn rewritten(content: &Content, pool: &Pool, value: &mut impl FnMut(&Slot) -> Option<String>) -> Option<Content> {
+    let plain = content.bytes();
+    let slots = match Doc::parse(&plain) {
+        Ok(doc) => slot::in_json(&doc, pool),
+        Err(_) => in_chunks(&plain, pool),
+    };
+    let new = spliced(&plain, &slots, value)?;
     match content {
-        Content::Json(raw) => {
-            let text = String::from_utf8(replace(raw.get().as_bytes())?).ok()?;
-            RawValue::from_string(text).ok().map(Content::Json)
-        }
-        Content::Text(text) => String::from_utf8(replace(text.as_bytes())?).ok().map(Content::Text),
-        Content::Bytes(bytes) => replace(bytes).map(|new| Content::Bytes(Bytes::from(new))),
+        Content::Json(_) => RawValue::from_string(String::from_utf8(new).ok()?).ok().map(Content::Json),
+        Content::Text(_) => String::from_utf8(new).ok().map(Content::Text),
+        Content::Bytes(_) => Some(Content::Bytes(Bytes::from(new))),
         Content::Withheld(_) => None,
     }
+}
+
+/// Slots of the pieces that are text.
+fn in_chunks(bytes: &[u8], pool: &Pool) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        let found = slot::in_text(chunk.valid(), pool).into_iter();
+        slots.extend(found.map(|slot| Slot { span: at + slot.span.start..at + slot.span.end, ..slot }));
+        at += chunk.valid().len() + chunk.invalid().len();
+    }
+    slots
+}
+
+/// The bytes with new values in their slots; `None` when that changes nothing.
+fn spliced(bytes: &[u8], slots: &[Slot], value: &mut impl FnMut(&Slot) -> Option<String>) -> Option<Vec<u8>> {
+    let new = slot::splice(bytes, slots, value);
+    (new != bytes).then_some(new)
 }
 
 #[cfg(test)]
@@ -290,8 +348,24 @@ mod tests {
         let aliases = table(&[(AliasClass::Xuid, &["9000000000000007"])]);
         let (texts, table) = run(&["9000000000000001 9000000000000002", "9000000000000007"], &aliases);
         assert_eq!(texts, ["9000000000000001 9000000000000002", "9000000000000003"]);
-        assert_eq!(table["xuid"].len(), 3);
+        assert_eq!(table["xuid"], ["9000000000000003"]);
         assert_eq!(run(&[&texts[0], &texts[1]], &table).0, texts);
+    }
+
+    #[test]
+    fn digits_of_a_larger_number_are_no_alias() {
+        let aliases = table(&[(AliasClass::Xuid, &["9000000000000123"])]);
+        for text in ["0.9000000000000123", "9000000000000123.5", "19000000000000123"] {
+            assert_eq!(run(&[text], &aliases).0, [text]);
+        }
+        for (text, expected) in [
+            ("it is 9000000000000123.", "it is 9000000000000001."),
+            ("lobby-9000000000000123", "lobby-9000000000000001"),
+            ("t.9000000000000123", "t.9000000000000001"),
+            ("id9000000000000123x", "id9000000000000001x"),
+        ] {
+            assert_eq!(run(&[text], &aliases).0, [expected]);
+        }
     }
 
     #[test]

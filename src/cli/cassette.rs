@@ -87,7 +87,7 @@ fn examine(file: &std::path::Path) -> Result<Code, Failure> {
         say("nothing in it to seal");
     } else if sealed.sealed().exists() {
         say(&format!("not sealed: {} exists", sealed.sealed().display()));
-    } else if let Some(result) = serve::seal_journal(file, sealed.sealed())? {
+    } else if let Some(result) = serve::seal_journal(file, sealed.sealed(), &|_| None)? {
         say(&result.summary);
     }
     Ok(if left_out.is_empty() { Code::Clean } else { Code::Input })

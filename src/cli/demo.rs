@@ -47,7 +47,7 @@ pub(super) async fn run(options: Options) -> Result<Code, Failure> {
     print("1. Two players meet in a lobby; tapdeck sits in between and records.\n\n")?;
     let recorded = record(&authority, &journal).await?;
     print(&timeline(&recorded))?;
-    let seal = seal_journal(&journal, &sealed)?.ok_or_else(|| Failure::runtime("nothing was recorded"))?;
+    let seal = seal_journal(&journal, &sealed, &|_| None)?.ok_or_else(|| Failure::runtime("nothing was recorded"))?;
     print(&format!("\n2. The recording is sealed: tokens removed, people renamed.\n\n   {}\n", seal.summary))?;
 
     print("\n3. Two fresh players replay it: new names, new ids, another order, no service.\n\n")?;

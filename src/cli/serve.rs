@@ -8,9 +8,10 @@ use tokio::net::TcpListener;
 use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
 use super::session::{self, Ended, Signals};
 use super::{Code, Failure, ca, say};
-use crate::cassette::{Cassette, Seal, seal};
+use crate::cassette::{Cassette, HttpRecord, Seal, seal};
 use crate::engine::journal::JournalError;
-use crate::engine::{Enforce, Engine, Recorder, Source};
+use crate::engine::{Enforce, Engine, Recorder, Source, polished};
+use crate::exchange::Outcome;
 use crate::intercept::{self, Door, Limits, Reverse};
 use crate::redact::Redactor;
 use crate::replay::{self, Player, Tape};
@@ -97,8 +98,9 @@ pub(super) async fn replay(options: ReplayOptions, redactor: Arc<Redactor>) -> R
     let player = Player::new(Tape::of(&cassette), play);
     let lanes = player.tape().lanes().len();
     say(&format!(
-        "replaying {} exchanges in {lanes} lanes from {}",
-        cassette.exchanges().count(),
+        "replaying {} in {} from {}",
+        many(cassette.exchanges().count(), "exchange"),
+        many(lanes, "lane"),
         options.cassette.display()
     ));
     let engine = Engine::new(Source::Replay(player), redactor, None, options.enforce.into());
@@ -193,7 +195,8 @@ async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Resul
         say(&format!("cut off; the journal stays: `tapdeck cassette fsck {}` seals it", journal.display()));
         return Ok(Code::Runtime);
     }
-    let Some(verdict) = seal_journal(&journal, cassette.sealed())? else {
+    let polish = |record: &HttpRecord| polished(engine.redactor(), record);
+    let Some(verdict) = seal_journal(&journal, cassette.sealed(), &polish)? else {
         say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
         return Ok(Code::Clean);
     };
@@ -213,10 +216,20 @@ pub(super) struct Sealed {
     pub(super) unfaithful: Vec<replay::Unfaithful>,
 }
 
-/// Seals a journal, plays the sealed file to itself, and removes the journal once the file reads back whole.
-/// `None` when the journal holds no exchange; then it is only removed.
-pub(super) fn seal_journal(journal: &Path, sealed: &Path) -> Result<Option<Sealed>, Failure> {
-    let recording = Cassette::read(journal).map_err(|error| unreadable(&error))?;
+/// Seals a journal into a file once it is known to read back whole, removes the journal, and plays the file to itself.
+/// `polish` replaces records written before something in them became known. `None` when the journal holds no exchange;
+/// then it is only removed.
+pub(super) fn seal_journal(
+    journal: &Path,
+    sealed: &Path,
+    polish: &dyn Fn(&HttpRecord) -> Option<HttpRecord>,
+) -> Result<Option<Sealed>, Failure> {
+    let mut recording = Cassette::read(journal).map_err(|error| unreadable(&error))?;
+    for record in recording.exchanges_mut() {
+        if let Some(polished) = polish(record) {
+            *record = polished;
+        }
+    }
     if recording.exchanges().next().is_none() {
         let _ = std::fs::remove_file(journal);
         return Ok(None);
@@ -226,26 +239,45 @@ pub(super) fn seal_journal(journal: &Path, sealed: &Path) -> Result<Option<Seale
         Failure::runtime(format!("cannot seal {}: {error}", sealed.display())).hint(hint)
     };
     let bytes = seal::seal(&recording).map_err(|error| unsealed(&error))?;
-    seal::write_sealed(sealed, &bytes).map_err(|error| unsealed(&error))?;
-    let cassette = Cassette::read(sealed).map_err(|error| unreadable(&error))?;
+    let cassette = Cassette::parse(sealed, &bytes).map_err(|error| unsealed(&error))?;
     if cassette.seal != Seal::Sealed || cassette.exchanges().count() != recording.exchanges().count() {
-        return Err(unsealed(&"it does not read back as written"));
+        return Err(unsealed(&"it would not read back as recorded"));
     }
+    seal::write_sealed(sealed, &bytes).map_err(|error| unsealed(&error))?;
     if recording.lost() == 0 {
         std::fs::remove_file(journal).map_err(|error| unsealed(&error))?;
     }
     let unfaithful = replay::verify(&cassette);
-    let verdict = match unfaithful.len() {
-        0 => "this recording replays".to_owned(),
-        count => format!("{count} exchanges do not replay"),
-    };
-    let (exchanges, lanes) = (cassette.exchanges().count(), cassette.lanes.len());
-    let summary = format!(
-        "sealed {exchanges} exchanges in {lanes} lanes to {} ({} bytes); {verdict}",
-        sealed.display(),
-        bytes.len()
-    );
+    let summary = summary(&cassette, recording.lost(), unfaithful.len());
+    let summary = format!("sealed {} ({} bytes): {summary}", sealed.display(), bytes.len());
     Ok(Some(Sealed { summary, unfaithful }))
+}
+
+/// What a sealed recording holds, in one line.
+fn summary(cassette: &Cassette, lost: usize, unfaithful: usize) -> String {
+    let unserved = cassette.exchanges().filter(|record| record.outcome != Outcome::Answered).count();
+    let mut parts = vec![
+        format!("{} in {}", many(cassette.exchanges().count(), "exchange"), many(cassette.lanes.len(), "lane")),
+        match unfaithful {
+            0 => "this recording replays".to_owned(),
+            count => format!("{} not replay", many_do(count, "exchange")),
+        },
+    ];
+    if unserved > 0 {
+        parts.push(format!("{} answered by tapdeck, not the service", many(unserved, "exchange")));
+    }
+    if lost > 0 {
+        parts.push(format!("{} could not be read and left out", many(lost, "line")));
+    }
+    parts.join("; ")
+}
+
+fn many(count: usize, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+fn many_do(count: usize, name: &str) -> String {
+    format!("{} {}", many(count, name), if count == 1 { "does" } else { "do" })
 }
 
 /// Says what state a cassette is in before it is played.
@@ -269,12 +301,12 @@ fn trust(cassette: &Cassette, options: &ReplayOptions) -> Result<(), Failure> {
 fn found(engine: &Engine) -> String {
     let tallied = engine.watch().tallied();
     format!(
-        "{} calls from {} clients: {} errors, {} warnings, {} notes",
-        tallied.calls,
-        engine.watch().lanes(),
-        tallied.errors,
-        tallied.warnings,
-        tallied.infos
+        "{} from {}: {}, {}, {}",
+        many(tallied.calls, "call"),
+        many(engine.watch().lanes(), "client"),
+        many(tallied.errors, "error"),
+        many(tallied.warnings, "warning"),
+        many(tallied.infos, "note")
     )
 }
 
@@ -319,3 +351,47 @@ pub(super) const EMULATE_EXAMPLES: &str = "\
 Examples:
   tapdeck emulate
   tapdeck emulate --seed 7 --clock wall";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cassette::line::MAX_LINE;
+    use crate::cassette::{Circumstances, HttpRecord, LineBody, WireBytes};
+    use crate::exchange::{Answer, Protocol};
+    use crate::message::{Body, Headers, Request, Response};
+    use crate::slot::alias::AliasClass;
+
+    /// A journal of one exchange that just fits its line; canonical aliases are longer than the ones it has.
+    fn unsealable() -> Vec<u8> {
+        let about = Circumstances {
+            lane: "lane-1".into(),
+            op: "session.put".into(),
+            asked: 1,
+            protocol: Protocol::H1,
+            timing: None,
+            request_wire: WireBytes::Keep,
+            response_wire: WireBytes::Keep,
+        };
+        let body = "P1 ".repeat(400) + &"x".repeat(MAX_LINE - 2000);
+        let request =
+            Request { method: "PUT".into(), target: "/".into(), body: Body::plain(body), ..Request::default() };
+        let answer = Answer::answered(Response::new(204, Headers::new(), ""));
+        let mut journal = Vec::new();
+        LineBody::head().write(None, &mut journal);
+        LineBody::alias(AliasClass::Gamertag, "P1").write(None, &mut journal);
+        LineBody::http(&HttpRecord::new(about, &request, &answer)).write(Some(2), &mut journal);
+        journal
+    }
+
+    #[test]
+    fn what_cannot_be_read_back_replaces_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, sealed) = (directory.path().join("a.cassette.jsonl"), directory.path().join("a.cassette.json"));
+        std::fs::write(&journal, unsealable()).unwrap();
+        std::fs::write(&sealed, "the last good recording").unwrap();
+        let Err(failure) = seal_journal(&journal, &sealed, &|_| None) else { panic!("it cannot be read back") };
+        assert!(failure.to_string().contains("more than a line can have"), "{failure}");
+        assert_eq!(std::fs::read(&sealed).unwrap(), b"the last good recording");
+        assert!(journal.exists());
+    }
+}

@@ -1,6 +1,7 @@
 //! From a redacted exchange to lines in the journal.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use super::journal::{Journal, JournalError};
 use crate::cassette::{Circumstances, HttpRecord, LineBody, StoredBody, Timing, WireBytes};
 use crate::exchange::{Answer, Call};
 use crate::message::Headers;
+use crate::mpsd::Service;
 use crate::redact::{REDACTED, Redacted, Redactor};
 use crate::slot::alias::AliasClass;
 
@@ -63,8 +65,7 @@ impl Recorder {
         call: &Redacted<Call>,
         answer: &Redacted<Answer>,
     ) -> Result<(), JournalError> {
-        let line = self.clean(redactor, http_record(lane, begun, self.began, call, answer));
-        let used: BTreeSet<_> = call.aliases.iter().chain(&answer.aliases).cloned().collect();
+        let (line, used) = self.line(redactor, lane, begun, call, answer);
         let (is_new_lane, fresh) = self.unnamed(lane, &used);
         let mut unit: Vec<LineBody> = is_new_lane.then(|| LineBody::lane(lane)).into_iter().collect();
         unit.extend(fresh.iter().map(|(class, text)| LineBody::alias(*class, text)));
@@ -99,17 +100,61 @@ impl Recorder {
         self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last look before the write. A record that still holds a secret is written without what may hold it.
-    fn clean(&self, redactor: &Redactor, record: HttpRecord) -> LineBody {
-        let line = LineBody::http(&record);
-        let legible = record.legible().map(|record| LineBody::http(&record));
-        if redactor.is_clean(legible.as_ref().unwrap_or(&line).json()) {
-            return line;
+    /// The record as it may be written, and the aliases in it. What its own answer taught may stand in the request:
+    /// it is looked through again. A record that still holds a secret is written without what may hold it.
+    fn line(
+        &self,
+        redactor: &Redactor,
+        lane: &str,
+        begun: Begun,
+        call: &Redacted<Call>,
+        answer: &Redacted<Answer>,
+    ) -> (LineBody, BTreeSet<(AliasClass, String)>) {
+        let used = |call: &Redacted<Call>, answer: &Redacted<Answer>| {
+            call.aliases.iter().chain(&answer.aliases).cloned().collect::<BTreeSet<_>>()
+        };
+        let record = http_record(lane, begun, self.began, call, answer);
+        if is_clean(redactor, &record) {
+            return (LineBody::http(&record), used(call, answer));
+        }
+        let (call, answer) = (
+            call.then(|call| redactor.call_again(call)),
+            answer.then(|answer| redactor.answer_again(&call.message, answer)),
+        );
+        let record = http_record(lane, begun, self.began, &call, &answer);
+        if is_clean(redactor, &record) {
+            return (LineBody::http(&record), used(&call, &answer));
         }
         tracing::error!(op = record.op, "a secret was left after redaction; the exchange is kept without its contents");
         self.secrets.fetch_add(1, Ordering::Relaxed);
-        LineBody::http(&emptied(record))
+        (LineBody::http(&emptied(record)), BTreeSet::new())
     }
+}
+
+/// The last look before a write. Base64 is looked into, not at.
+fn is_clean(redactor: &Redactor, record: &HttpRecord) -> bool {
+    let legible = record.legible();
+    redactor.is_clean(LineBody::http(legible.as_ref().unwrap_or(record)).json())
+}
+
+/// A record that was written before something in it became known, without that; `None` when there is no such thing.
+pub fn polished(redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> {
+    if is_clean(redactor, record) {
+        return None;
+    }
+    let request = record.request();
+    let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
+    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, record.protocol, service, request);
+    let answer = Answer { outcome: record.outcome, response: record.response() };
+    let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
+    let mut polished = record.clone();
+    polished.rewrite(
+        &kept.message.request,
+        wire(kept.body_changed),
+        &kept_answer.message,
+        wire(kept_answer.body_changed),
+    );
+    Some(if is_clean(redactor, &polished) { polished } else { emptied(polished) })
 }
 
 /// What is left of a record when nothing in it can be trusted to be clean.

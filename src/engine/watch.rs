@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::contract::{Finding, Severity};
-use crate::exchange::{Call, LaneKey};
+use crate::exchange::{Answer, Call, LaneKey, Outcome};
+use crate::redact::Redacted;
 
 /// What was found so far, and by which names clients are called.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub struct Tallied {
     pub warnings: usize,
     /// Findings of severity info.
     pub infos: usize,
+    /// Calls tapdeck answered in place of the service.
+    pub unserved: usize,
 }
 
 impl Watch {
@@ -48,6 +51,26 @@ impl Watch {
             if is_power_of_ten(count) {
                 log(lane, call, finding, count);
             }
+        }
+    }
+
+    /// Tells what keeps an exchange from being the service's own word, or from being replayed.
+    pub(super) fn tell(&self, lane: &str, call: &Redacted<Call>, answer: &Redacted<Answer>) {
+        let (op, request) = (call.message.resolution.name(), &call.message.request);
+        let (status, outcome) = (answer.message.response.status, answer.message.outcome);
+        if outcome != Outcome::Answered && answer.message.response.headers.text("tapdeck-outcome").is_none() {
+            self.state().tallied.unserved += 1;
+            let outcome = outcome.as_str();
+            tracing::warn!(
+                target: TELLING, lane, op, status, outcome, "{} {}: the service gave no answer, tapdeck did",
+                request.method, request.target
+            );
+        }
+        for (reason, bytes) in call.withheld.iter().chain(&answer.withheld) {
+            let bytes = bytes.len();
+            tracing::warn!(
+                target: TELLING, lane, op, bytes, "{} {}: a body cannot be kept: {reason}", request.method, request.target
+            );
         }
     }
 
@@ -85,16 +108,16 @@ impl Watch {
 fn log(lane: &str, call: &Call, finding: &Finding, count: usize) {
     let (rule, op, place) = (finding.rule.id, call.resolution.name(), finding.place.to_string());
     let (side, citation) = (finding.rule.side.as_str(), finding.rule.citation);
-    let message = &finding.message;
+    let (method, target, message) = (&call.request.method, &call.request.target, &finding.message);
     match finding.rule.severity {
         Severity::Error => {
-            tracing::error!(target: TARGET, rule, severity = "error", side, lane, op, place, citation, count, "{message}");
+            tracing::error!(target: TARGET, rule, severity = "error", side, lane, op, place, method, path = target, citation, count, "{message}");
         }
         Severity::Warning => {
-            tracing::warn!(target: TARGET, rule, severity = "warning", side, lane, op, place, citation, count, "{message}");
+            tracing::warn!(target: TARGET, rule, severity = "warning", side, lane, op, place, method, path = target, citation, count, "{message}");
         }
         Severity::Info => {
-            tracing::info!(target: TARGET, rule, severity = "info", side, lane, op, place, citation, count, "{message}");
+            tracing::info!(target: TARGET, rule, severity = "info", side, lane, op, place, method, path = target, citation, count, "{message}");
         }
     }
 }
@@ -108,5 +131,6 @@ fn is_power_of_ten(count: usize) -> bool {
 }
 
 const TARGET: &str = "tapdeck::finding";
+const TELLING: &str = "tapdeck::exchange";
 /// Kinds told apart; beyond them every finding is logged.
 const MOST_KINDS: usize = 10_000;

@@ -6,7 +6,8 @@ use ::http::header::{HOST, UPGRADE};
 use ::http::{Method, Request, Uri};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::exchange::{Answer, Call, Protocol};
 use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
@@ -115,30 +116,45 @@ async fn call(
     request: Request<Incoming>,
     asked: Asked,
 ) -> Result<::http::Response<Reply>, Unanswered> {
-    if asks_for_websocket(&request) {
-        let detail = "tapdeck does not relay WebSockets yet; connect RTA past the proxy";
-        return Ok(asked.last(Response::problem(501, "websocket-next", detail)));
-    }
+    let is_websocket = asks_for_websocket(&request);
     let (head, body) = request.into_parts();
-    let (body, trailers) = match body_of(body, &session.door.limits).await {
-        Ok(whole) => whole,
-        Err(problem) => return Ok(asked.last(problem)),
-    };
     let mut headers = headers_of(&head.headers);
     strip_hop_by_hop(&mut headers);
     headers.remove("content-length");
-    let request = message::Request {
+    let head = message::Request {
         method: head.method.as_str().to_owned(),
         scheme: origin.scheme,
         authority: origin.authority(),
         target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-        body: Body::received(body, &headers, session.door.limits.body),
         headers,
-        trailers,
+        ..message::Request::default()
     };
-    let call = Call::new(session.peer.ip(), session.id, protocol, origin.service, request);
-    let answer = ask(&session, call).await.ok_or(Unanswered)?;
-    Ok(asked.reply(answer.response))
+    let (client, connection) = (session.peer.ip(), session.id);
+    let call = |request| Call::new(client, connection, protocol, origin.service, request);
+    let engine = session.door.engine.clone();
+    if is_websocket {
+        let detail = "tapdeck does not relay WebSockets yet; connect RTA past the proxy";
+        let problem = Response::problem(501, "websocket-next", detail);
+        let (call, unread) = (call(head), (!body.is_end_stream()).then_some(UNREAD));
+        let answer = finished(&session, async move { engine.refuse(call, unread, problem).await }).await?;
+        return Ok(asked.last(answer.response));
+    }
+    match body_of(body, &session).await {
+        Ok((body, trailers, room)) => {
+            let body = Body::received(body, &head.headers, session.door.limits.body);
+            let call = call(message::Request { body, trailers, ..head });
+            let asking = async move {
+                let _room = room;
+                engine.answer(call).await
+            };
+            Ok(asked.reply(finished(&session, asking).await?.response))
+        }
+        Err(problem) => {
+            let call = call(head);
+            let answer = finished(&session, async move { engine.refuse(call, Some(UNREAD), problem).await }).await?;
+            Ok(asked.last(answer.response))
+        }
+    }
 }
 
 fn asks_for_websocket<B>(request: &Request<B>) -> bool {
@@ -146,10 +162,18 @@ fn asks_for_websocket<B>(request: &Request<B>) -> bool {
     wanted.iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Reads a request's body, or gives the answer for one that cannot be had.
-async fn body_of(mut body: Incoming, limits: &Limits) -> Result<(Bytes, Headers), Response> {
+/// Reads a request's body once there is room for it, or gives the answer for one that cannot be had.
+async fn body_of(
+    mut body: Incoming,
+    session: &Session,
+) -> Result<(Bytes, Headers, Option<OwnedSemaphorePermit>), Response> {
+    let limits = &session.door.limits;
     let end = tokio::time::Instant::now() + limits.request_body;
-    match tokio::time::timeout_at(end, read_whole(&mut body, limits.body)).await {
+    let reading = async {
+        let room = session.door.room(&body).await;
+        read_whole(&mut body, limits.body).await.map(|(body, trailers)| (body, trailers, room))
+    };
+    match tokio::time::timeout_at(end, reading).await {
         Ok(Ok(whole)) => Ok(whole),
         Ok(Err(error @ ReadError::TooLong(_))) => {
             discard(body, limits, end).await;
@@ -179,18 +203,24 @@ fn late(deadline: Duration) -> String {
     format!("the request body did not arrive within {deadline:?}")
 }
 
-/// Asks the engine on a task of its own: a client that leaves cancels hyper's handler, but not the exchange.
-async fn ask(session: &Session, call: Call) -> Option<Answer> {
-    let (engine, abort) = (session.door.engine.clone(), session.work.abort.clone());
+/// Waits for the engine on a task of its own: a client that leaves cancels hyper's handler, but not the exchange.
+async fn finished(
+    session: &Session,
+    asking: impl Future<Output = Option<Answer>> + Send + 'static,
+) -> Result<Answer, Unanswered> {
+    let abort = session.work.abort.clone();
     let asking = session.work.tracker.spawn(async move {
         tokio::select! {
             biased;
-            answer = engine.answer(call) => answer,
+            answer = asking => answer,
             () = abort.cancelled() => None,
         }
     });
-    asking.await.ok().flatten()
+    asking.await.ok().flatten().ok_or(Unanswered)
 }
+
+/// Why a call that was refused at the door has no body.
+const UNREAD: &str = "the request body was never read whole";
 
 /// How much more than the cap is read and thrown away.
 const DISCARD_FACTOR: usize = 8;

@@ -42,10 +42,10 @@ impl Hosts {
         Self { upstream: upstream.map(|(host, port)| (host.to_ascii_lowercase(), port)), others }
     }
 
-    /// What happens to a host at a port. Of the others, only web ports leave the machine.
+    /// What happens to a host at a port. Of the others, only web ports are reached, on this machine as well.
     pub fn verdict(&self, host: &str, port: u16) -> Verdict {
         let is_upstream = self.upstream.as_ref().is_some_and(|(_, upstream)| *upstream == port);
-        let is_safe = WEB_PORTS.contains(&port) || is_loopback(host);
+        let is_safe = WEB_PORTS.contains(&port);
         match self.service(host) {
             Some(service) if is_upstream || Service::of_host(host).is_some() => Verdict::Intercept(service),
             _ if is_safe && self.others == Others::Tunnel => Verdict::Tunnel,
@@ -67,6 +67,8 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 /// An authority's host and port; the scheme fills in a missing port. `None` when it is no authority.
+///
+/// The host is lower-case and has no dot at its end: `a.test.` is the same name, spelt in full.
 pub fn split(authority: &str, scheme: Scheme) -> Option<(String, u16)> {
     let parsed: http::uri::Authority = authority.parse().ok()?;
     let default = match scheme {
@@ -75,7 +77,12 @@ pub fn split(authority: &str, scheme: Scheme) -> Option<(String, u16)> {
     };
     let named_port = parsed.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
     let port = if named_port { parsed.port_u16()? } else { default };
-    Some((parsed.host().to_ascii_lowercase(), port)).filter(|(host, _)| !host.is_empty())
+    Some((plain_name(parsed.host()), port)).filter(|(host, _)| !host.is_empty())
+}
+
+/// A host name lower-case and without the dot a full name may end in.
+pub(super) fn plain_name(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
 /// An authority in the form requests carry it: lower-case, without the scheme's own port.
@@ -108,21 +115,26 @@ mod tests {
     }
 
     #[test]
-    fn other_ports_stay_on_the_machine() {
+    fn other_ports_are_not_reached() {
         let hosts = Hosts::default();
         assert_eq!(hosts.verdict("example.com", 80), Verdict::Tunnel);
         assert_eq!(hosts.verdict("example.com", 25), Verdict::Refuse);
-        assert_eq!(hosts.verdict("127.0.0.1", 25), Verdict::Tunnel);
-        assert_eq!(hosts.verdict("[::1]", 8443), Verdict::Tunnel);
+        for host in ["127.0.0.1", "[::1]", "localhost"] {
+            assert_eq!(hosts.verdict(host, 22), Verdict::Refuse, "{host}");
+            let upstream = Hosts::new(Some((host, 9000)), Others::Tunnel);
+            assert_eq!(upstream.verdict(host, 9000), Verdict::Intercept(Service::Mpsd), "{host}");
+            assert_eq!(upstream.verdict(host, 9001), Verdict::Refuse, "{host}");
+        }
     }
 
     #[test]
     fn authorities_have_one_spelling() {
         assert_eq!(canonical("A.Test:443", Scheme::Https).as_deref(), Some("a.test"));
         assert_eq!(canonical("a.test:443", Scheme::Http).as_deref(), Some("a.test:443"));
+        assert_eq!(canonical("A.Test.:443", Scheme::Https).as_deref(), Some("a.test"));
         assert_eq!(split("[::1]", Scheme::Https), Some(("[::1]".into(), 443)));
         assert_eq!(split("[::1]:80", Scheme::Https), Some(("[::1]".into(), 80)));
-        for bad in ["", "a b", "a:99999", "a:", ":443", "/x"] {
+        for bad in ["", ".", "a b", "a:99999", "a:", ":443", "/x"] {
             assert_eq!(split(bad, Scheme::Https), None, "{bad}");
         }
     }

@@ -8,7 +8,7 @@ use tokio_rustls::server::TlsStream;
 use crate::exchange::Protocol;
 use crate::message::Scheme;
 
-use super::hosts::is_loopback;
+use super::hosts::{is_loopback, plain_name};
 use super::session::{ConnectionError, Origin, Session, Way};
 
 /// Accepts TLS and says whom the requests inside are meant for.
@@ -17,7 +17,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.map_err(ConnectionError::Tls)?;
-    let name = start.client_hello().server_name().map(str::to_ascii_lowercase);
+    let name = start.client_hello().server_name().map(plain_name);
     let way = meant_for(session, name.as_deref())?;
     let host = match (&name, &way) {
         (Some(name), _) => name,

@@ -28,6 +28,8 @@ pub struct Limits {
     pub header_lines: usize,
     /// One body on an intercepted host, either direction, as it travels and decoded.
     pub body: usize,
+    /// Request bodies on intercepted hosts, all together; further ones wait until there is room for them.
+    pub buffered: usize,
     /// Client connections at once; further ones wait in the listen queue.
     pub connections: usize,
     /// HTTP/2 streams at once on one connection.
@@ -55,6 +57,7 @@ impl Default for Limits {
             head_bytes: 256 * 1024,
             header_lines: 256,
             body: 8 * 1024 * 1024,
+            buffered: 512 * 1024 * 1024,
             connections: 1024,
             streams: 128,
         }

@@ -1,5 +1,6 @@
 //! Plain HTTP for hosts that are none of our business: streamed through, kept nowhere.
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
@@ -36,7 +37,11 @@ impl Relay {
     }
 }
 
+/// Drops what belongs to one hop. A length beside a transfer coding is not to be trusted (RFC 9112 6.3): it goes too.
 fn keep_end_to_end(map: &mut HeaderMap) {
+    if map.contains_key(TRANSFER_ENCODING) {
+        map.remove(CONTENT_LENGTH);
+    }
     let mut kept = headers_of(map);
     strip_hop_by_hop(&mut kept);
     let dropped: Vec<_> = map.keys().filter(|name| kept.all(name.as_str()).next().is_none()).cloned().collect();

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tapdeck::cassette::Cassette;
 use tapdeck::client::{Client, Way};
-use tapdeck::exchange::Protocol;
+use tapdeck::exchange::{Outcome, Protocol};
 use tapdeck::intercept::Limits;
 use tapdeck::message::{Headers, Response};
 use tokio::io::AsyncWriteExt;
@@ -99,8 +100,8 @@ async fn a_connection_on_which_nothing_moves_is_closed() {
     let opened = proxy.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert!(!opened.starts_with("HTTP/1"), "{opened}");
     let quiet = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let asked = format!("CONNECT {} HTTP/1.1\r\nhost: x\r\n\r\n", quiet.local_addr().unwrap());
-    assert!(proxy.raw(asked.as_bytes()).await.starts_with("HTTP/1.1 200 "));
+    let proxy = Setup { limits, ..Setup::relaying(quiet.local_addr().unwrap()) }.start().await;
+    assert!(proxy.raw(b"CONNECT plain.test:443 HTTP/1.1\r\nhost: x\r\n\r\n").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
@@ -196,6 +197,65 @@ async fn a_body_past_the_cap_is_refused_and_not_passed_on() {
     assert!(service.seen().is_empty());
     let mut client = proxy.client(Protocol::H1).await;
     assert_eq!(client.send("PUT", "/handles/1", &[], &[b'a'; 1000]).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn calls_that_end_at_the_door_are_in_the_recording() {
+    let service = service().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let journal = scratch.path().join("door.cassette.jsonl");
+    let limits = Limits { body: 1000, request_body: SHORT, ..Limits::default() };
+    let proxy = Setup { limits, ..Setup::before(&service).reverse() }.recording(&journal).start().await;
+    let sent = [
+        format!("PUT /handles/1 HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n{}", "a".repeat(1001)),
+        "PUT /handles/2 HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc".to_owned(),
+        "PUT /handles/3 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_owned(),
+        "GET /connect HTTP/1.1\r\nhost: rta.xboxlive.com\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+            .to_owned(),
+    ];
+    for sent in &sent {
+        proxy.raw(sent.as_bytes()).await;
+    }
+    proxy.close().await;
+    let cassette = Cassette::read(&journal).unwrap();
+    let kept: Vec<_> = cassette
+        .exchanges()
+        .map(|http| (http.request.target.as_str(), http.response.status, http.outcome, http.withheld().is_some()))
+        .collect();
+    let refused = Outcome::Refused;
+    let expected = [
+        ("/handles/1", 413, refused, true),
+        ("/handles/2", 408, refused, true),
+        ("/handles/3", 400, refused, true),
+        ("/connect", 501, refused, false),
+    ];
+    assert_eq!(kept, expected);
+    assert!(service.seen().is_empty());
+}
+
+#[tokio::test]
+async fn bodies_past_the_budget_wait_for_room() {
+    let gate = std::sync::Arc::new(Notify::new());
+    let held = std::sync::Arc::clone(&gate);
+    let service = Service::start(move |seen| match seen.target.as_str() {
+        "/handles/first" => Reaction::Hold(std::sync::Arc::clone(&held), json(200, "{}")),
+        _ => Reaction::Answer(json(200, "{}")),
+    })
+    .await;
+    let limits = Limits { body: 1000, buffered: 1000, ..Limits::default() };
+    let proxy = Setup { limits, ..Setup::before(&service) }.start().await;
+    let put = |mut client: Client, target: &'static str| {
+        tokio::spawn(async move { client.send("PUT", target, &[], &[b'a'; 600]).await.unwrap().status })
+    };
+    let first = put(proxy.client(Protocol::H1).await, "/handles/first");
+    service.wait_seen(1).await;
+    let second = put(proxy.client(Protocol::H1).await, "/handles/second");
+    lives_on(&proxy).await;
+    assert!(!second.is_finished());
+    gate.notify_one();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (200, 200));
+    let order: Vec<_> = service.seen().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(order, ["/handles/first", "/handles/1", "/handles/second"]);
 }
 
 #[tokio::test]

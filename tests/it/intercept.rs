@@ -325,16 +325,39 @@ async fn other_hosts_pass_unread() {
 #[tokio::test]
 async fn other_plain_hosts_are_relayed_as_they_are() {
     let upstream = Verbatim::start(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Odd-Case: 1\r\n\r\nok").await;
-    let proxy = Setup::default().start().await;
-    let sent = format!(
-        "GET http://{}/a?b HTTP/1.1\r\nHost: x\r\nX-Odd-Case: 1\r\nProxy-Connection: y\r\nConnection: close\r\n\r\n",
-        upstream.address
-    );
-    let answer = proxy.raw(sent.as_bytes()).await;
+    let proxy = Setup::relaying(upstream.address).start().await;
+    let sent = b"GET http://plain.test/a?b HTTP/1.1\r\nHost: x\r\nX-Odd-Case: 1\r\nProxy-Connection: y\r\n\
+                 Connection: close\r\n\r\n";
+    let answer = proxy.raw(sent).await;
     assert!(answer.contains("X-Odd-Case: 1\r\n") && answer.ends_with("\r\n\r\nok"), "{answer}");
     let received = upstream.received();
     assert!(received.starts_with("GET /a?b HTTP/1.1\r\nHost: x\r\nX-Odd-Case: 1\r\n"), "{received}");
     assert!(!received.to_lowercase().contains("connection"), "{received}");
+}
+
+#[tokio::test]
+async fn a_length_beside_a_transfer_coding_is_not_relayed() {
+    let chunked = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let upstream = Verbatim::start(chunked).await;
+    let proxy = Setup::relaying(upstream.address).start().await;
+    let sent = b"PUT http://plain.test/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\
+                 Connection: close\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let answer = proxy.raw(sent).await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 200 ") && !answer.contains("content-length"), "{answer}");
+    let received = upstream.received().to_lowercase();
+    assert!(received.contains("transfer-encoding: chunked") && !received.contains("content-length"), "{received}");
+}
+
+#[tokio::test]
+async fn the_service_is_told_its_own_name_once() {
+    let service = Service::start(|_| echo()).await;
+    let proxy = Setup::before(&service).start().await;
+    let head = format!("GET https://{HOST}/handles/1 HTTP/1.1\r\nconnection: close\r\n");
+    for hosts in ["host: elsewhere.test\r\n", "host: a\r\nhost: b\r\n", ""] {
+        assert!(proxy.raw(format!("{head}{hosts}\r\n").as_bytes()).await.starts_with("HTTP/1.1 201 "));
+        let seen = service.seen().pop().unwrap();
+        assert_eq!(seen.headers.all("host").collect::<Vec<_>>(), [HOST], "{hosts:?}");
+    }
 }
 
 #[tokio::test]
@@ -350,7 +373,9 @@ async fn what_is_not_passed_on_is_refused_clearly() {
         ("CONNECT example.com:25", "403", "host-refused"),
         ("GET https://example.com/", "400", "use-connect"),
         ("GET /handles", "421", "no-upstream"),
-        (own.as_str(), "508", "upstream-loop"),
+        (own.as_str(), "403", "host-refused"),
+        ("CONNECT 127.0.0.1:22", "403", "host-refused"),
+        ("GET http://localhost:8080/", "403", "host-refused"),
     ];
     for (asked, status, code) in cases {
         let answer = proxy.raw(format!("{asked} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await;

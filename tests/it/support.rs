@@ -274,6 +274,12 @@ impl Setup {
         Self { route: Route { resolve, ..Route::default() }, ..Self::default() }
     }
 
+    /// A proxy that finds `plain.test`, a host that is none of its business, at an address.
+    pub(crate) fn relaying(address: SocketAddr) -> Self {
+        let resolve = vec![("plain.test".to_owned(), address)];
+        Self { route: Route { resolve, ..Route::default() }, ..Self::default() }
+    }
+
     /// A proxy that the embedded emulator answers.
     pub(crate) fn emulating() -> Self {
         let source = Source::Emulator(Emulator::new(1, Clock::manual(virtual_start())));

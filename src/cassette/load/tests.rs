@@ -99,6 +99,24 @@ fn an_edit_breaks_the_seal_and_white_space_does_not() {
 }
 
 #[test]
+fn a_record_is_measured_without_its_layout() {
+    let wide = format!("    {{{}\n", " ".repeat(MAX_LINE));
+    let padded = sealed_text().replacen("    {\n", &wide, 1);
+    assert_eq!(parse(padded.as_bytes()).unwrap().seal, Seal::Sealed);
+    let long = sealed_text().replacen("\"op\": \"", &format!("\"op\": \"{}", "x".repeat(MAX_LINE)), 1);
+    assert!(parse(long.as_bytes()).unwrap_err().to_string().contains("more than a line can have"));
+}
+
+#[test]
+fn a_file_that_would_fill_the_memory_is_refused_unread() {
+    let dense = format!("{{\"records\":{}", "[".repeat(MAX_VALUES));
+    assert!(matches!(parse(dense.as_bytes()), Err(CassetteError::TooManyValues { .. })));
+    let large = " ".repeat(usize::try_from(MAX_SEALED).unwrap()) + "{}";
+    let error = parse(large.as_bytes()).unwrap_err().to_string();
+    assert_eq!(error, "x.cassette is larger than 256 MiB, the most a sealed file may have; split the recording");
+}
+
+#[test]
 fn newer_minors_load_and_newer_majors_do_not() {
     let text = sealed_text();
     assert_eq!(parse(text.replace("\"1.0\"", "\"1.9\"").as_bytes()).unwrap().seal, Seal::Edited);

@@ -88,6 +88,45 @@ fn an_alias_of_another_length_moves_the_content_length_along() {
     assert_eq!(response.headers.text("content-length"), Some(response.body.wire().len().to_string().as_str()));
 }
 
+/// A recording of one answer, sealed; its body again, and the xuids of the table.
+fn sealed_body(aliases: &[&str], body: &str) -> (String, Vec<String>) {
+    let mut cassette = sample::cassette();
+    cassette.aliases = [("xuid".to_owned(), aliases.iter().map(|alias| (*alias).to_owned()).collect())].into();
+    cassette.entries.truncate(1);
+    let Record::Http(http) = &mut cassette.entries[0].record else { panic!("an exchange comes first") };
+    http.request.headers = Headers::new();
+    http.response.body = StoredBody::of(&Body::plain(body.to_owned()), WireBytes::Keep);
+    let text = seal(&cassette).unwrap();
+    let again = read(&text);
+    assert_eq!(seal(&again).unwrap(), text);
+    let plain = again.exchanges().next().unwrap().response().body.wire().to_vec();
+    (String::from_utf8(plain).unwrap(), again.aliases.get("xuid").cloned().unwrap_or_default())
+}
+
+#[test]
+fn numbers_that_are_no_aliases_keep_their_digits() {
+    let cases = [
+        (
+            r#"{"xuid":"9000000000000123","ratio":0.9000000000000001,"score":9000000000000001}"#,
+            r#"{"xuid":"9000000000000002","ratio":0.9000000000000001,"score":9000000000000001}"#,
+        ),
+        (
+            r#"{"a":9000000000000123,"b":-9000000000000123,"c":9000000000000123.5,"d":9000000000000123e1}"#,
+            r#"{"a":9000000000000001,"b":-9000000000000123,"c":9000000000000123.5,"d":9000000000000123e1}"#,
+        ),
+        (
+            r#"{ "9000000000000123": "{\"x\":9000000000000123,\"y\":0.9000000000000123}" }"#,
+            r#"{ "9000000000000001": "{\"x\":9000000000000001,\"y\":0.9000000000000123}" }"#,
+        ),
+    ];
+    for (body, expected) in cases {
+        let (body, table) = sealed_body(&["9000000000000123"], body);
+        assert_eq!(body, expected);
+        assert_eq!(table.len(), 1, "{expected}");
+        assert!(expected.contains(&table[0]), "{table:?}");
+    }
+}
+
 #[test]
 fn wire_bytes_that_would_contradict_a_renumbered_body_go() {
     let headers: Headers = [("content-encoding", "gzip")].into_iter().collect();

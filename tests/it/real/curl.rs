@@ -10,7 +10,7 @@ use tapdeck::exchange::Protocol;
 
 use super::{Curled, curl, run};
 use crate::support::binary::{self, Deck};
-use crate::support::{Reaction, Service, Setup, json, text};
+use crate::support::{HOST, Reaction, Service, Setup, json, text};
 
 /// One way for curl to reach the deck.
 struct Way {
@@ -186,4 +186,18 @@ async fn a_proxy_that_is_itself_reached_over_tls_works_too() {
     let url = "https://sessiondirectory.xboxlive.com/handles/1";
     let (ok, output) = run("curl", &[&args[..], &trust, &[url]].concat()).await;
     assert!(ok && output == "{\"a\":1}|201", "{output}");
+}
+
+#[tokio::test]
+async fn a_name_spelt_in_full_is_the_same_host() {
+    let service = Service::start(|_| Reaction::Answer(json(201, "{\"a\":1}"))).await;
+    let proxy = Setup::before(&service).start().await;
+    let dotted = format!("{HOST}.");
+    let args = ["-sS", "--noproxy", "", "--proxytunnel", "-o", "-", "-w", "|%{http_code}"];
+    let (address, root) = (format!("http://{}", proxy.address), proxy.root_path());
+    let url = format!("https://{dotted}/handles/1");
+    let (ok, output) = run("curl", &[&args[..], &["--proxy", &address, "--cacert", text(&root), &url]].concat()).await;
+    assert!(ok && output == "{\"a\":1}|201", "{output}");
+    let seen = service.seen().swap_remove(0);
+    assert_eq!(seen.authority.as_deref().or_else(|| seen.headers.text("host")), Some(HOST));
 }
