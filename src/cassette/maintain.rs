@@ -59,7 +59,7 @@ pub enum Verdict {
 /// The canonical text of an edited sealed file, and what that changes.
 ///
 /// # Errors
-/// The file is no sealed cassette, or holds more than this build understands.
+/// The file is no sealed cassette, holds more than this build understands, or would not be readable afterwards.
 pub fn fmt(path: &Path) -> Result<Formatted, MaintainError> {
     let old = bytes_of(path)?;
     let cassette = Cassette::parse(path, &old)?;
@@ -67,6 +67,7 @@ pub fn fmt(path: &Path) -> Result<Formatted, MaintainError> {
         return Err(MaintainError::Journal { path: path.to_owned() });
     }
     let bytes = seal(&cassette).map_err(|source| MaintainError::Seal { path: path.to_owned(), source })?;
+    Cassette::parse(path, &bytes)?;
     let changes = if bytes == old { Vec::new() } else { changes(without_bom(&old), &bytes, cassette.seal) };
     Ok(Formatted { bytes, changes })
 }
