@@ -167,7 +167,7 @@ async fn the_first_signal_lets_calls_end_and_seals() {
         held.gate.notify_one();
         assert_eq!(held.waiting.await.unwrap(), Some(201));
         let ended = held.deck.ended();
-        assert!(ended.code == Some(0) && ended.talk.contains("sealed 2 exchanges in 1 lanes"), "{}", ended.talk);
+        assert!(ended.code == Some(0) && ended.talk.contains("2 exchanges in 1 lane;"), "{}", ended.talk);
         assert!(held.cassette.exists() && !held.cassette.with_extension("jsonl").exists());
     }
 }
@@ -184,7 +184,7 @@ async fn the_second_signal_cuts_off_and_keeps_the_journal() {
     let journal = held.cassette.with_extension("jsonl");
     assert!(!held.cassette.exists() && journal.exists());
     let saved = binary::run(held.home.path(), &["cassette", "fsck", text(&journal)]);
-    assert!(saved.code == Some(0) && saved.talk.contains("sealed 1 exchanges"), "{}{}", saved.stdout, saved.talk);
+    assert!(saved.code == Some(0) && saved.talk.contains(": 1 exchange in 1 lane"), "{}{}", saved.stdout, saved.talk);
     assert!(held.cassette.exists() && !journal.exists());
 }
 
@@ -299,7 +299,7 @@ async fn a_watch_reports_findings_as_json_lines() {
     assert_eq!((&finding["severity"], &finding["op"]), (&"error".into(), &"session.get".into()));
     assert_eq!(finding["place"], "header x-xbl-contract-version");
     assert_eq!(finding["citation"], tapdeck::contract::rule("contract-version-missing").unwrap().citation);
-    assert!(ended.talk.contains("1 calls from 1 clients: 1 errors"), "{}", ended.talk);
+    assert!(ended.talk.contains("1 call from 1 client: 1 error,"), "{}", ended.talk);
 }
 
 #[test]

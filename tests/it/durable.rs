@@ -161,7 +161,7 @@ async fn an_interrupted_recording_is_sealed_and_plays() {
     }
     deck.interrupt();
     let Ended { code, talk, .. } = deck.ended();
-    assert!(code == Some(0) && talk.contains("sealed 7 exchanges in 1 lanes"), "{talk}");
+    assert!(code == Some(0) && talk.contains("7 exchanges in 1 lane;"), "{talk}");
     assert!(talk.contains("this recording replays"), "{talk}");
     assert!(!cassette.with_extension("jsonl").exists(), "the journal is sealed, and gone");
     assert_kept(&cassette, &noted);

@@ -99,9 +99,9 @@ fn curl_comes_in_by_every_way_and_the_recording_plays_back() {
         let ended = deck.stopped();
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{source:?}: {}", ended.talk);
         let expected = match source[0] {
-            "record" => "sealed 20 exchanges in 1 lanes",
+            "record" => "20 exchanges in 1 lane;",
             "replay" => "20 hit (15 bound), 0 repeat, 0 miss, 0 unplayed",
-            _ => "20 calls from 1 clients: 0 errors, 0 warnings",
+            _ => "20 calls from 1 client: 0 errors, 0 warnings",
         };
         assert!(ended.talk.contains(expected), "{source:?}: {}", ended.talk);
         assert!(source[0] != "record" || ended.talk.contains("this recording replays"), "{}", ended.talk);
