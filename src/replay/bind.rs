@@ -34,6 +34,20 @@ impl Family {
             other => Self::Of(other),
         }
     }
+
+    /// A class of the family.
+    fn class(self) -> Class {
+        match self {
+            Self::Name => Class::Session,
+            Self::Of(class) => class,
+        }
+    }
+
+    /// What equal values of the family share: all but base64 are the same in any letter case.
+    fn key(self, value: &str) -> (Self, String) {
+        let is_exact = self == Self::Of(Class::Address);
+        (self, if is_exact { value.to_owned() } else { value.to_lowercase() })
+    }
 }
 
 impl Bindings {
@@ -46,9 +60,9 @@ impl Bindings {
             return false;
         }
         let family = Family::of(class);
-        let (recorded_key, live_key) = ((family, recorded.to_lowercase()), (family, live.to_lowercase()));
+        let (recorded_key, live_key) = (family.key(recorded), family.key(live));
         if let Some(binding) = self.live.get(&recorded_key) {
-            return binding.live.to_lowercase() == live_key.1;
+            return family.key(&binding.live) == live_key;
         }
         if self.recorded.contains_key(&live_key) {
             return false;
@@ -58,9 +72,28 @@ impl Bindings {
         true
     }
 
+    /// These bindings and others together; `None` when they contradict each other.
+    pub(super) fn with(&self, others: &Self) -> Option<Self> {
+        let mut both = self.clone();
+        let agree = others
+            .live
+            .iter()
+            .all(|((family, _), binding)| both.bind(family.class(), &binding.recorded, &binding.live));
+        agree.then_some(both)
+    }
+
+    /// What is bound here and not in `base`.
+    pub(super) fn beyond(&self, base: &Self) -> Self {
+        let is_new = |key: &(Family, String)| !base.live.contains_key(key);
+        let live = self.live.iter().filter(|(key, _)| is_new(key)).map(|(key, value)| (key.clone(), value.clone()));
+        let recorded = self.recorded.iter().filter(|(key, value)| is_new(&(key.0, (*value).clone())));
+        let recorded = recorded.map(|(key, value)| (key.clone(), value.clone()));
+        Self { live: live.collect(), recorded: recorded.collect() }
+    }
+
     /// The live text for one occurrence of a recorded value, in the occurrence's letter case; `None` when unbound.
     pub(super) fn render(&self, slot: &Slot) -> Option<String> {
-        let binding = self.live.get(&(Family::of(slot.class), slot.text.to_lowercase()))?;
+        let binding = self.live.get(&Family::of(slot.class).key(&slot.text))?;
         Some(match slot.text.as_str() {
             text if text == binding.recorded => binding.live.clone(),
             text if text == text.to_lowercase() => binding.live.to_lowercase(),

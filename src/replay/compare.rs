@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
+
 use super::bind::{Bindings, match_text};
 use super::miss::Difference;
 use super::tape::{Take, Tape, plain_tag};
@@ -45,6 +47,7 @@ pub(super) fn compare(
         comparison.preconditions(recorded);
     }
     comparison.body(&recorded.body);
+    comparison.trailers(recorded);
     comparison.differences
 }
 
@@ -97,14 +100,18 @@ impl Comparison<'_> {
 
     fn headers(&mut self, recorded: &Request) {
         let Asked { call, shown } = self.asked;
+        let (left, right) = (authorization(recorded), authorization(&call.request));
+        self.note(left == right, "header authorization", left, right);
         for name in COMPARED {
-            let of = |request: &Request| request.headers.text(name).map(|value| value.trim().to_owned());
-            let (recorded, live) = (of(recorded), of(&call.request));
-            let agree = match (&recorded, &live) {
-                (Some(recorded), Some(live)) => self.text(recorded, live, Role::Plain),
-                (recorded, live) => recorded == live,
-            };
-            self.note(agree, &format!("header {name}"), &or_absent(recorded), &or_absent(of(&shown.request)));
+            let (recorded, live) = (lines(recorded, name), lines(&call.request, name));
+            let agree = recorded.len() == live.len()
+                && recorded.iter().zip(&live).all(|(one, two)| self.text(one.trim(), two.trim(), Role::Plain));
+            self.note(
+                agree,
+                &format!("header {name}"),
+                &or_absent(&recorded),
+                &or_absent(&lines(&shown.request, name)),
+            );
         }
     }
 
@@ -112,32 +119,58 @@ impl Comparison<'_> {
     fn preconditions(&mut self, recorded: &Request) {
         let Asked { call, shown } = self.asked;
         for name in ["if-match", "if-none-match"] {
-            let (left, right) = (recorded.headers.text(name), call.request.headers.text(name));
-            let agree = match (left, right) {
-                (Some(left), Some(right)) => self.same_version(plain_tag(left), plain_tag(right)),
-                (left, right) => left == right,
-            };
-            let text = |value: Option<&str>| or_absent(value.map(str::to_owned));
-            let shown = shown.request.headers.text(name);
-            self.note(agree, &format!("header {name}"), &text(left), &text(shown));
+            let (recorded, live) = (lines(recorded, name), lines(&call.request, name));
+            let agree = recorded.len() == live.len()
+                && recorded.iter().zip(&live).all(|(one, two)| self.same_version(one.trim(), two.trim()));
+            self.note(
+                agree,
+                &format!("header {name}"),
+                &or_absent(&recorded),
+                &or_absent(&lines(&shown.request, name)),
+            );
         }
     }
 
+    fn trailers(&mut self, recorded: &Request) {
+        let of = |request: &Request| {
+            let lines = request.trailers.iter().map(|header| (header.name.clone(), header.value.clone()));
+            lines.collect::<Vec<_>>()
+        };
+        let Asked { call, shown } = self.asked;
+        let agree = of(recorded).len() == of(&call.request).len()
+            && of(recorded).iter().zip(of(&call.request)).all(|(one, two)| {
+                let text = |value: &Bytes| String::from_utf8_lossy(value).into_owned();
+                one.0 == two.0 && self.text(&text(&one.1), &text(&two.1), Role::of_header(&one.0))
+            });
+        self.note(agree, "trailers", &format!("{:?}", of(recorded)), &format!("{:?}", of(&shown.request)));
+    }
+
     fn same_version(&self, recorded: &str, live: &str) -> bool {
+        if recorded == "*" || live == "*" {
+            return recorded == live;
+        }
+        let (recorded, live) = (plain_tag(recorded), plain_tag(live));
         let versions = (self.tape.version(recorded), self.tape.version(live));
         recorded == live || matches!(versions, (Some(recorded), Some(live)) if recorded == live)
     }
 
     fn body(&mut self, recorded: &Body) {
-        let bytes = |body: &Body| body.decoded().map(|plain| plain.as_ref().to_vec()).unwrap_or_default();
         let Asked { call, shown } = self.asked;
-        let (left, right, shown) = (bytes(recorded), bytes(&call.request.body), bytes(&shown.request.body));
-        match (Doc::parse(&left), Doc::parse(&right), Doc::parse(&shown)) {
-            (Ok(recorded), Ok(live), Ok(shown)) => self.json(recorded.root(), live.root(), &shown),
+        let (Some(left), Some(right)) = (recorded.decoded(), call.request.body.decoded()) else {
+            let agree = recorded.wire() == call.request.body.wire();
+            return self.note(agree, "body", "…", "bytes in a content coding that is not understood");
+        };
+        let shown = shown.request.body.decoded().map(AsRef::as_ref).unwrap_or_default();
+        match (Doc::parse(left), Doc::parse(right), Doc::parse(shown)) {
+            (Ok(recorded), Ok(live), Ok(shown)) if recorded.facts().depth.max(live.facts().depth) <= DEEPEST => {
+                self.json(recorded.root(), live.root(), &shown);
+            }
             _ => {
-                let (left, right) = (String::from_utf8_lossy(&left), String::from_utf8_lossy(&right));
-                let agree = self.text(&left, &right, Role::Plain);
-                self.note(agree, "body", &left, &String::from_utf8_lossy(&shown));
+                let agree = match (std::str::from_utf8(left), std::str::from_utf8(right)) {
+                    (Ok(left), Ok(right)) => self.text(left, right, Role::Plain),
+                    _ => left == right,
+                };
+                self.note(agree, "body", &String::from_utf8_lossy(left), &String::from_utf8_lossy(shown));
             }
         }
     }
@@ -150,9 +183,10 @@ impl Comparison<'_> {
             }
             match (recorded.kind(), live.kind()) {
                 (Kind::Object, Kind::Object) => {
+                    let is_reference = recorded.get("templateName").is_some();
                     let pairs = self.members(recorded, live, &pointer, shown);
                     pending.extend(pairs.into_iter().rev().map(|(name, left, right)| {
-                        let role = member_role(recorded, &name, role);
+                        let role = member_role(is_reference, &name, role);
                         (left, right, join_pointer(&pointer, &name), role)
                     }));
                 }
@@ -255,12 +289,25 @@ fn take_one<'a>(free: &mut Free<'a>, name: &str) -> Option<Node<'a>> {
     value
 }
 
-fn member_role(parent: Node<'_>, name: &str, role: Role) -> Role {
+fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
     match role {
         Role::Typed(Class::Secret) => role,
-        _ if name == "name" && parent.get("templateName").is_some() => Role::Typed(Class::Session),
+        _ if is_reference && name == "name" => Role::Typed(Class::Session),
         _ => Role::of_key(name),
     }
+}
+
+/// What a call says of who sends it. Tokens differ in every run; whether there is one does not.
+fn authorization(request: &Request) -> &'static str {
+    match request.headers.text("authorization") {
+        None => "absent",
+        Some(value) if value.starts_with("XBL3.0 ") => "an X-token",
+        Some(_) => "something else than an X-token",
+    }
+}
+
+fn lines(request: &Request, name: &str) -> Vec<String> {
+    request.headers.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
 /// One query parameter, and how it may be told.
@@ -296,7 +343,12 @@ fn sorted_words(list: &str) -> String {
 
 /// Measured network quality differs in every run (mpsd-behaviour 6).
 fn is_measured(pointer: &str) -> bool {
-    pointer.contains("/measurements/") || pointer.contains("/serverMeasurements/")
+    let mut names = pointer.split('/').skip(1);
+    let is_member = names.next() == Some("members") && names.next().is_some();
+    let bag = [names.next(), names.next()];
+    is_member
+        && bag == [Some("properties"), Some("system")]
+        && matches!(names.next(), Some("measurements" | "serverMeasurements"))
 }
 
 fn body_place(pointer: &str) -> String {
@@ -311,8 +363,8 @@ fn told(node: Option<Node<'_>>) -> String {
     node.map_or_else(|| UNTOLD.to_owned(), excerpt)
 }
 
-fn or_absent(value: Option<String>) -> String {
-    value.unwrap_or_else(|| "absent".to_owned())
+fn or_absent(lines: &[String]) -> String {
+    if lines.is_empty() { "absent".to_owned() } else { lines.join(", ") }
 }
 
 fn cut(text: &str) -> String {
@@ -328,6 +380,8 @@ const COMPARED: [&str; 4] =
 /// Stands for what cannot be told.
 const UNTOLD: &str = "…";
 const MOST_DIFFERENCES: usize = 20;
+/// Deeper documents are compared as text.
+const DEEPEST: usize = 500;
 /// How many live names a recorded name with slots is tried on.
 const MOST_NAMES: usize = 1000;
 const LONGEST_EXCERPT: usize = 200;

@@ -82,11 +82,22 @@ impl Lookup<'_> {
         if self.take(twin).is_read() {
             return self.read_again(cursor, twin, bindings);
         }
-        let is_last = self.newest(cursor, twin, Take::changes_state) == Some(twin) || !self.take(twin).changes_state();
-        if is_last && matches!(self.asked.call.request.method.as_str(), "PUT" | "DELETE") {
-            return Ok(self.play_again(twin, twin, bindings));
+        if self.may_write_again(cursor, twin) {
+            return self.again(cursor, twin, twin, bindings);
         }
         Err(self.miss(Reason::Exhausted, cursor, &bindings))
+    }
+
+    /// A write is given its answer again while nothing was written since and the answer would still be the same: a
+    /// condition on a version that the write itself replaced would fail now.
+    fn may_write_again(&self, cursor: &Cursor, twin: usize) -> bool {
+        let take = self.take(twin);
+        let request = &self.asked.call.request;
+        let is_any = |name| request.headers.text(name).is_none_or(|value| value.trim() == "*");
+        let is_lasting = is_any("if-match") && request.headers.text("if-none-match").is_none();
+        let is_last = self.newest(cursor, twin, |take| !take.is_read()) == Some(twin);
+        let is_idempotent = matches!(request.method.as_str(), "PUT" | "DELETE");
+        is_idempotent && (!take.tells_state() || (is_last && (is_lasting || !take.changes_state())))
     }
 
     /// A read that is recorded only later: it gets the newest version this lane was shown.
@@ -104,10 +115,18 @@ impl Lookup<'_> {
     fn read_again(&self, cursor: &Cursor, twin: usize, bindings: Bindings) -> Result<Step, Miss> {
         let newest = self.newest(cursor, twin, Take::shows_version).filter(|_| self.take(twin).tells_state());
         let source = newest.unwrap_or(twin);
+        let is_unconditional = self.asked.call.request.headers.text("if-none-match").is_none();
+        if is_unconditional && self.take(source).recorded.response.status == 304 {
+            return Err(self.miss(Reason::Different, cursor, &bindings));
+        }
+        self.again(cursor, twin, source, bindings)
+    }
+
+    fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Miss> {
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
             return Err(self.miss(Reason::RepeatedTooOften, cursor, &bindings));
         }
-        Ok(self.play_again(twin, source, bindings))
+        Ok(self.play_again(asked, source, bindings))
     }
 
     fn play(&self, cursor: &Cursor, at: usize, bindings: Bindings) -> Result<Step, Miss> {
@@ -146,24 +165,15 @@ impl Lookup<'_> {
     /// True when the take tells of a state after a write that this lane has not made yet.
     fn is_ahead(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
-        let blocks = |other: usize| {
-            let earlier = self.take(other);
-            !cursor.played.contains(&other)
-                && earlier.changes_state()
-                && earlier.document == take.document
-                && earlier.precedes(take)
-        };
-        take.tells_state() && take.document.is_some() && self.of_lane().any(blocks)
+        let blocks = |other: &usize| !cursor.played.contains(other) && self.take(*other).precedes(take);
+        take.tells_state() && self.tape.writes(take).iter().any(blocks)
     }
 
     /// True when the take is a read of a state that a write of this lane has since replaced.
     fn is_stale(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
-        let replaced = |other: &usize| {
-            let later = self.take(*other);
-            later.changes_state() && later.document == take.document && take.precedes(later)
-        };
-        take.is_read() && take.tells_state() && take.document.is_some() && cursor.order.iter().any(replaced)
+        let replaced = |other: &usize| cursor.played.contains(other) && take.precedes(self.take(*other));
+        take.is_read() && take.tells_state() && self.tape.writes(take).iter().rev().any(replaced)
     }
 
     /// The take played last about the same document, or of the same call, that a predicate accepts.

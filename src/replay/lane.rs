@@ -20,8 +20,8 @@ pub(super) struct LiveLane {
 struct Candidate {
     lane: usize,
     cursor: Cursor,
-    /// What this candidate bound while others still fit; `None` once it is the only one.
-    pending: Option<Bindings>,
+    /// What this candidate alone has bound while others still fit.
+    pending: Bindings,
 }
 
 /// A call answered.
@@ -46,7 +46,7 @@ impl LiveLane {
     /// The recorded lane it is, once that is certain.
     pub(super) fn settled(&self) -> Option<usize> {
         match self.candidates.as_slice() {
-            [only] if only.pending.is_none() && only.cursor.played() > 0 => Some(only.lane),
+            [only] if only.cursor.played() > 0 => Some(only.lane),
             _ => None,
         }
     }
@@ -76,7 +76,9 @@ impl LiveLane {
         let mut misses = Vec::new();
         for candidate in &self.candidates {
             let lookup = Lookup { tape, lane: candidate.lane, options, asked };
-            match lookup.step(&candidate.cursor, candidate.pending.as_ref().unwrap_or(bindings)) {
+            // What others have bound since may contradict what this candidate stands for.
+            let Some(known) = bindings.with(&candidate.pending) else { continue };
+            match lookup.step(&candidate.cursor, &known) {
                 Ok(step) => steps.push((candidate.lane, step)),
                 Err(miss) => misses.push(miss),
             }
@@ -91,17 +93,17 @@ impl LiveLane {
         if !agree {
             steps.truncate(1);
         }
-        Ok(self.settle(steps))
+        Ok(self.settle(steps, bindings))
     }
 
-    fn settle(&mut self, steps: Vec<(usize, Step)>) -> Turn {
+    fn settle(&mut self, steps: Vec<(usize, Step)>, known: &Bindings) -> Turn {
         let (response, played) = (steps[0].1.response.clone(), steps[0].1.played.clone());
         let is_certain = steps.len() == 1;
         let bindings = is_certain.then(|| steps[0].1.bindings.clone());
         self.candidates.retain(|candidate| steps.iter().any(|(lane, _)| *lane == candidate.lane));
         for (candidate, (_, step)) in self.candidates.iter_mut().zip(steps) {
             candidate.cursor.advance(&step.played);
-            candidate.pending = (!is_certain).then_some(step.bindings);
+            candidate.pending = if is_certain { Bindings::default() } else { step.bindings.beyond(known) };
         }
         Turn { response, played, bindings }
     }

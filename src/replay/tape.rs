@@ -11,7 +11,7 @@ use crate::exchange::Outcome;
 use crate::json::Doc;
 use crate::message::{Request, Response};
 use crate::mpsd::name::is_guid;
-use crate::mpsd::{Op, ParamName, Resolution, Service, resolve};
+use crate::mpsd::{Op, ParamName, Resolution, Service, resolve, target};
 use crate::redact::REDACTED;
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, settle};
@@ -63,6 +63,8 @@ pub struct Tape {
     lanes: Vec<String>,
     /// The takes of each lane.
     of_lane: Vec<Vec<usize>>,
+    /// Those that change a document, by lane.
+    writes: BTreeMap<(usize, String), Vec<usize>>,
     values: Bindable,
     versions: BTreeMap<String, Version>,
 }
@@ -97,7 +99,13 @@ impl Take {
 
     /// True when it changed the service's state: reads and refused writes do not.
     pub(super) fn changes_state(&self) -> bool {
-        !self.is_read() && matches!(self.recorded.response.status, 200..300)
+        !self.is_read() && !self.is_dry_run() && matches!(self.recorded.response.status, 200..300)
+    }
+
+    /// True for a write that asks what would be: nothing came of it.
+    fn is_dry_run(&self) -> bool {
+        let parameters = target::parameters(&self.recorded.request.target);
+        parameters.iter().any(|(name, _)| name.text.eq_ignore_ascii_case("nocommit"))
     }
 
     /// True when its answer tells of the service's state. What is wrong with a call by itself (400, 406, …) is wrong
@@ -110,7 +118,8 @@ impl Take {
     /// given it again.
     pub(super) fn shows_version(&self) -> bool {
         let has_body = !self.recorded.response.body.is_empty();
-        self.op().is_some_and(Op::answers_session)
+        !self.is_dry_run()
+            && self.op().is_some_and(Op::answers_session)
             && match self.recorded.response.status {
                 200 | 201 | 412 => has_body,
                 status => status == 204,
@@ -131,10 +140,14 @@ impl Tape {
         let takes: Vec<Take> = recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &values)).collect();
         let versions = takes.iter().filter_map(version).collect();
         let mut of_lane = vec![Vec::new(); lanes.len()];
+        let mut writes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (at, take) in takes.iter().enumerate() {
             of_lane[take.lane].push(at);
+            if let Some(document) = take.document.clone().filter(|_| take.changes_state()) {
+                writes.entry((take.lane, document)).or_default().push(at);
+            }
         }
-        Self { takes, lanes, of_lane, values, versions }
+        Self { takes, lanes, of_lane, writes, values, versions }
     }
 
     /// Prepares a cassette.
@@ -154,6 +167,12 @@ impl Tape {
     /// A lane's takes, in order.
     pub(super) fn of_lane(&self, lane: usize) -> &[usize] {
         self.of_lane.get(lane).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The takes of a take's lane that change the document it is about, in order.
+    pub(super) fn writes(&self, take: &Take) -> &[usize] {
+        let document = take.document.clone().unwrap_or_default();
+        self.writes.get(&(take.lane, document)).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn values(&self) -> &Bindable {
@@ -211,6 +230,9 @@ fn path_key(operation: &crate::mpsd::Operation) -> String {
 }
 
 fn version(take: &Take) -> Option<(String, Version)> {
+    if take.is_dry_run() {
+        return None;
+    }
     let tag = take.recorded.response.headers.text("etag")?;
     let doc = Doc::parse(take.recorded.response.body.decoded()?).ok()?;
     let branch = doc.root().get("branch")?.str()?.into_owned();

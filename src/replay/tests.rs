@@ -257,3 +257,118 @@ fn a_miss_quotes_the_redacted_call_only() {
     let told = format!("{played:?}{}", String::from_utf8_lossy(response.body.wire()));
     assert!(!told.contains("ZOE") && told.contains(r#"place: "body /Player1""#), "{told}");
 }
+
+#[test]
+fn what_one_client_binds_survives_another_that_is_told_apart_later() {
+    let (one, two) = ("9000000000000001", "9000000000000002");
+    let body = |xuid: &str| format!(r#"{{"members":{{"me":{{"constants":{{"system":{{"xuid":"{xuid}"}}}}}}}}}}"#);
+    let aliases = [("xuid".to_owned(), vec![one.to_owned(), two.to_owned()])].into();
+    let script = Script { aliases, recorded: Vec::new() }
+        .then("left", request("1", "GET", "/handles/a", &[], ""), 200, None, "{}")
+        .then("right", request("2", "GET", "/handles/a", &[], ""), 200, None, "{}")
+        .then("right", put("2", &body(two)), 200, None, "{}")
+        .then("left", put("1", r#"{"a":1}"#), 200, None, "{}")
+        .then("right", request("2", "GET", "/handles/b", &[], ""), 200, None, &format!("{{\"x\":\"{two}\"}}"));
+    let player = script.player();
+    play(&player, request("8", "GET", "/handles/a", &[], ""));
+    play(&player, request("9", "GET", "/handles/a", &[], ""));
+    assert_eq!(play(&player, put("9", &body("2814000000000222"))).1, Played::Hit(3));
+    assert_eq!(play(&player, put("8", r#"{"a":1}"#)).1, Played::Hit(4));
+    let (response, played) = play(&player, request("9", "GET", "/handles/b", &[], ""));
+    assert_eq!(played, Played::Bound(5));
+    assert_eq!(response.body.wire().as_ref(), br#"{"x":"2814000000000222"}"#);
+}
+
+#[test]
+fn a_dry_run_changes_nothing_a_later_read_may_see() {
+    let dry = |who| request(who, "PUT", &(session("s") + "?nocommit=true"), &[], r#"{"a":9}"#);
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("host", dry("1"), 200, Some(("e2", 2)), "9")
+        .then("host", get("1"), 200, Some(("e1", 1)), "0");
+    let player = script.player();
+    play(&player, put("9", r#"{"a":1}"#));
+    assert_eq!(play(&player, get("9")).1, Played::Hit(3));
+    assert_eq!(play(&player, dry("9")).1, Played::Hit(2));
+    assert_eq!(play(&player, get("9")).1, Played::Repeat(3));
+}
+
+#[test]
+fn a_refusal_is_not_repeated_once_the_state_has_changed() {
+    let script = Script::default().then("host", put("1", r#"{"a":1}"#), 404, None, "none").then(
+        "host",
+        put("1", r#"{"b":1}"#),
+        201,
+        Some(("e1", 1)),
+        "0",
+    );
+    let player = script.player();
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Hit(1));
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Repeat(1));
+    assert_eq!(play(&player, put("9", r#"{"b":1}"#)).1, Played::Hit(2));
+    assert_eq!(reason(&play(&player, put("9", r#"{"a":1}"#)).1), Some(Reason::Exhausted));
+}
+
+#[test]
+fn writes_are_repeated_under_the_cap_and_not_against_their_own_condition() {
+    let change = |who| request(who, "PUT", &session("s"), &[("if-match", "\"e1\"")], r#"{"a":2}"#);
+    let script = Script::default().then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0").then(
+        "host",
+        change("1"),
+        200,
+        Some(("e2", 2)),
+        "0",
+    );
+    let player = script.player();
+    let answers: Vec<Played> = (0..4).map(|_| play(&player, put("9", r#"{"a":1}"#)).1).collect();
+    assert_eq!(answers[..3], [Played::Hit(1), Played::Repeat(1), Played::Repeat(1)]);
+    assert_eq!(reason(&answers[3]), Some(Reason::RepeatedTooOften));
+    assert_eq!(play(&player, change("9")).1, Played::Hit(2));
+    assert_eq!(reason(&play(&player, change("9")).1), Some(Reason::Exhausted));
+}
+
+#[test]
+fn an_unconditional_read_never_gets_not_modified() {
+    let conditional = request("1", "GET", &session("s"), &[("if-none-match", "\"e0\"")], "");
+    let script = Script::default().then("host", conditional.clone(), 304, None, "");
+    let player = script.player();
+    assert_eq!(play(&player, conditional).1, Played::Hit(1));
+    assert_eq!(reason(&play(&player, get("1")).1), Some(Reason::Different));
+}
+
+#[test]
+fn who_asks_how_and_with_what_bytes_is_part_of_a_call() {
+    let script = || {
+        let mut request = put("1", "{}");
+        request.body = Body::plain(&b"\xff\x01"[..]);
+        Script::default().then("host", request, 200, None, "{}")
+    };
+    let live = |change: &dyn Fn(&mut Request)| {
+        let mut request = put("1", "{}");
+        request.body = Body::plain(&b"\xff\x01"[..]);
+        change(&mut request);
+        play(&script().player(), request).1
+    };
+    assert_eq!(live(&|_| {}), Played::Hit(1));
+    let place = |played: Played| match played {
+        Played::Miss(miss) => miss.nearest[0].differences[0].place.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(place(live(&|request| request.headers.remove("authorization"))), "header authorization");
+    assert_eq!(place(live(&|request| request.body = Body::plain(&b"\xfe\x01"[..]))), "body");
+    assert_eq!(place(live(&|request| request.trailers.push("x-sum", "1"))), "trailers");
+    let zstd: crate::message::Headers = [("content-encoding", "zstd")].into_iter().collect();
+    assert_eq!(place(live(&|request| request.body = Body::received("?".into(), &zstd, 9))), "body");
+}
+
+#[test]
+fn wide_and_deep_bodies_are_compared_in_good_time() {
+    let names = "\"name\":1,".repeat(100_000);
+    let wide = format!("{{{names}\"end\":1}}");
+    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
+    let script =
+        Script::default().then("host", put("1", &wide), 200, None, "{}").then("host", put("1", &deep), 200, None, "{}");
+    let player = script.player();
+    assert_eq!(play(&player, put("9", &wide)).1, Played::Hit(1));
+    assert_eq!(play(&player, put("9", &deep)).1, Played::Hit(2));
+}
