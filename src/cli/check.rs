@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{Code, Failure, colour, print, say, serve};
 use crate::cassette::Cassette;
 use crate::contract::{Contract, Severity};
+use crate::exchange::Outcome;
 use crate::report::{Format, Located, Report};
 
 /// What to check, and how to say it.
@@ -53,6 +54,13 @@ pub(super) fn run(options: &Options) -> Result<Code, Failure> {
         let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
         for note in &cassette.notes {
             say(&format!("note: {}: {note}", file.display()));
+        }
+        let unserved = cassette.exchanges().filter(|record| record.outcome != Outcome::Answered).count();
+        if unserved > 0 {
+            say(&format!(
+                "note: {}: {unserved} answered by tapdeck, not the service: only the calls are judged",
+                file.display()
+            ));
         }
         report.add(&contract, &cassette, &file.display().to_string());
     }

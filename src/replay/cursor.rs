@@ -13,6 +13,8 @@ use crate::message::{Headers, Response};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cursor {
     played: BTreeSet<usize>,
+    /// How many of the lane's takes were played without a gap: there is nothing left to look for among them.
+    floor: usize,
     /// The takes in the order they were played.
     order: Vec<usize>,
     /// Repeats of a take since it was played.
@@ -40,12 +42,14 @@ impl Cursor {
         self.played.len()
     }
 
-    /// Takes note of an answer given.
-    pub(super) fn advance(&mut self, played: &Played) {
+    /// Takes note of an answer given; `lane` are the lane's takes.
+    pub(super) fn advance(&mut self, played: &Played, lane: &[usize]) {
         match played {
             Played::Hit(exchange) | Played::Bound(exchange) => {
                 self.played.insert(exchange - 1);
                 self.order.push(exchange - 1);
+                let gapless = lane.iter().skip(self.floor).take_while(|at| self.played.contains(at));
+                self.floor += gapless.count();
             }
             Played::Repeat(exchange) => *self.repeats.entry(exchange - 1).or_default() += 1,
             Played::Miss(_) => {}
@@ -65,8 +69,9 @@ impl Lookup<'_> {
     /// The next unplayed take that is this call, with the bindings it makes.
     fn next(&self, cursor: &Cursor, bindings: &Bindings) -> Option<(usize, Bindings)> {
         let fits = |at: usize| Some((at, self.matches(at, Extent::Whole, bindings)?));
-        let mut fresh = self.similar().filter(|at| !cursor.played.contains(at) && !self.is_ahead(cursor, *at));
-        fresh.by_ref().filter(|at| !self.is_stale(cursor, *at)).find_map(fits)
+        let left = self.tape.of_lane(self.lane).iter().copied().skip(cursor.floor);
+        let fresh = left.filter(|at| !cursor.played.contains(at) && self.is_similar(*at));
+        fresh.filter(|at| !self.is_ahead(cursor, *at) && !self.is_stale(cursor, *at)).find_map(fits)
     }
 
     /// A read again, or an idempotent write right after its twin.
@@ -166,7 +171,10 @@ impl Lookup<'_> {
     fn is_ahead(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
         let blocks = |other: &usize| !cursor.played.contains(other) && self.take(*other).precedes(take);
-        take.tells_state() && self.tape.writes(take).iter().any(blocks)
+        let writes = self.tape.writes(take);
+        let floor = self.tape.of_lane(self.lane).get(cursor.floor).copied().unwrap_or(usize::MAX);
+        let left = &writes[writes.partition_point(|write| *write < floor)..];
+        take.tells_state() && left.iter().any(blocks)
     }
 
     /// True when the take is a read of a state that a write of this lane has since replaced.
@@ -200,7 +208,7 @@ impl Lookup<'_> {
     fn miss(&self, reason: Reason, cursor: &Cursor, bindings: &Bindings) -> Miss {
         let unplayed = self.similar().filter(|at| !cursor.played.contains(at)).take(MOST_COMPARED);
         let mut nearest: Vec<Near> = unplayed.map(|at| self.near(at, bindings)).collect();
-        nearest.sort_by_key(|near| (near.differences.len(), near.exchange));
+        nearest.sort_by_key(|near| (near.distance(), near.exchange));
         nearest.truncate(MOST_NEAR);
         let request = &self.asked.shown.request;
         Miss {

@@ -3,7 +3,7 @@
 use super::bind::Bindings;
 use super::compare::Asked;
 use super::cursor::{Cursor, Lookup, Step};
-use super::miss::{Miss, Reason};
+use super::miss::{Miss, Near, Reason};
 use super::tape::Tape;
 use super::{Options, Played};
 use crate::exchange::{Call, LaneKey};
@@ -93,16 +93,16 @@ impl LiveLane {
         if !agree {
             steps.truncate(1);
         }
-        Ok(self.settle(steps, bindings))
+        Ok(self.settle(steps, tape, bindings))
     }
 
-    fn settle(&mut self, steps: Vec<(usize, Step)>, known: &Bindings) -> Turn {
+    fn settle(&mut self, steps: Vec<(usize, Step)>, tape: &Tape, known: &Bindings) -> Turn {
         let (response, played) = (steps[0].1.response.clone(), steps[0].1.played.clone());
         let is_certain = steps.len() == 1;
         let bindings = is_certain.then(|| steps[0].1.bindings.clone());
         self.candidates.retain(|candidate| steps.iter().any(|(lane, _)| *lane == candidate.lane));
         for (candidate, (_, step)) in self.candidates.iter_mut().zip(steps) {
-            candidate.cursor.advance(&step.played);
+            candidate.cursor.advance(&step.played, tape.of_lane(candidate.lane));
             candidate.pending = if is_certain { Bindings::default() } else { step.bindings.beyond(known) };
         }
         Turn { response, played, bindings }
@@ -111,7 +111,7 @@ impl LiveLane {
 
 /// Of several lanes' misses, the one whose nearest call differs least.
 fn nearest_miss(misses: Vec<Miss>, shown: &Call) -> Miss {
-    let distance = |miss: &Miss| miss.nearest.first().map_or(usize::MAX, |near| near.differences.len());
+    let distance = |miss: &Miss| miss.nearest.first().map_or(usize::MAX, Near::distance);
     misses.into_iter().min_by_key(distance).unwrap_or_else(|| plain_miss(shown))
 }
 

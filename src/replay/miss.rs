@@ -76,6 +76,17 @@ pub struct Difference {
     pub live: String,
 }
 
+impl Near {
+    /// How far it is: what is there on one side only, or is a whole object, counts more than a changed value.
+    pub(super) fn distance(&self) -> usize {
+        let is_part = |text: &str| text == "absent" || text.starts_with(['{', '[']);
+        let weight = |difference: &Difference| {
+            if is_part(&difference.recorded) || is_part(&difference.live) { WHOLE_PART } else { 1 }
+        };
+        self.differences.iter().map(weight).sum()
+    }
+}
+
 impl Miss {
     /// The problem a client gets (RFC 9457).
     pub fn response(&self, status: u16) -> Response {
@@ -106,3 +117,6 @@ impl std::fmt::Display for Miss {
         Ok(())
     }
 }
+
+/// What a missing or added part weighs against a changed value.
+const WHOLE_PART: usize = 4;

@@ -372,3 +372,18 @@ fn wide_and_deep_bodies_are_compared_in_good_time() {
     assert_eq!(play(&player, put("9", &wide)).1, Played::Hit(1));
     assert_eq!(play(&player, put("9", &deep)).1, Played::Hit(2));
 }
+
+#[test]
+fn the_nearest_call_is_the_one_with_the_least_to_change() {
+    let join = |x: u32, y: u32| format!(r#"{{"members":{{"me":{{"properties":{{"custom":{{"x":{x},"y":{y}}}}}}}}}}}"#);
+    let script = Script::default().then("host", put("1", r#"{"members":{"me":null}}"#), 200, None, "{}").then(
+        "host",
+        put("1", &join(1, 1)),
+        200,
+        None,
+        "{}",
+    );
+    let (_, played) = play(&script.player(), put("9", &join(2, 2)));
+    let Played::Miss(miss) = played else { panic!("{played:?}") };
+    assert_eq!((miss.nearest[0].exchange, miss.nearest[0].differences.len()), (2, 2));
+}
