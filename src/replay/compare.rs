@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::bind::{Bindings, match_text};
 use super::miss::Difference;
-use super::tape::{Take, Tape, plain_tag};
+use super::tape::{Recorded, Take, Tape, plain_tag};
 use crate::exchange::Call;
 use crate::json::{Doc, Kind, Node, join_pointer, same_number};
 use crate::message::{Body, Request};
@@ -46,7 +46,7 @@ pub(super) fn compare(
     if extent == Extent::Whole {
         comparison.preconditions(recorded);
     }
-    comparison.body(&recorded.body);
+    comparison.body(&take.recorded);
     comparison.trailers(recorded);
     comparison.differences
 }
@@ -154,12 +154,20 @@ impl Comparison<'_> {
         recorded == live || matches!(versions, (Some(recorded), Some(live)) if recorded == live)
     }
 
-    fn body(&mut self, recorded: &Body) {
+    /// A body that is no text to us is the same when its bytes are.
+    fn body(&mut self, recorded: &Recorded) {
         let Asked { call, shown } = self.asked;
-        let (Some(left), Some(right)) = (recorded.decoded(), call.request.body.decoded()) else {
-            let agree = recorded.wire() == call.request.body.wire();
-            return self.note(agree, "body", "…", "bytes in a content coding that is not understood");
+        let (kept, live) = (&recorded.request.body, &call.request.body);
+        if let Some(withheld) = &recorded.request_withheld {
+            let known = format!("a body that was not kept ({})", withheld.reason);
+            return self.note(withheld.is(live.wire()), "body", &known, &length(live));
+        }
+        let (Some(left), Some(right)) = (kept.decoded(), live.decoded()) else {
+            return self.note(kept.wire() == live.wire(), "body", &length(kept), &length(live));
         };
+        if left == right {
+            return;
+        }
         let shown = shown.request.body.decoded().map(AsRef::as_ref).unwrap_or_default();
         match (Doc::parse(left), Doc::parse(right), Doc::parse(shown)) {
             (Ok(recorded), Ok(live), Ok(shown)) if recorded.facts().depth.max(live.facts().depth) <= DEEPEST => {
@@ -168,7 +176,7 @@ impl Comparison<'_> {
             _ => {
                 let agree = match (std::str::from_utf8(left), std::str::from_utf8(right)) {
                     (Ok(left), Ok(right)) => self.text(left, right, Role::Plain),
-                    _ => left == right,
+                    _ => false,
                 };
                 self.note(agree, "body", &String::from_utf8_lossy(left), &String::from_utf8_lossy(shown));
             }
@@ -349,6 +357,15 @@ fn is_measured(pointer: &str) -> bool {
     is_member
         && bag == [Some("properties"), Some("system")]
         && matches!(names.next(), Some("measurements" | "serverMeasurements"))
+}
+
+/// All that may be told of a body nobody can read.
+fn length(body: &Body) -> String {
+    match body.decoded() {
+        Some(plain) if plain.is_empty() => "absent".to_owned(),
+        Some(_) => "another body".to_owned(),
+        None => format!("{} bytes in a content coding that is not understood", body.wire().len()),
+    }
 }
 
 fn body_place(pointer: &str) -> String {

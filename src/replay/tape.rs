@@ -6,7 +6,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::bind::AnswerSlots;
-use crate::cassette::Cassette;
+use crate::cassette::{Cassette, StoredBody, Withheld};
 use crate::exchange::Outcome;
 use crate::json::Doc;
 use crate::message::{Request, Response};
@@ -33,7 +33,9 @@ pub struct Recorded {
     pub request: Request,
     /// What was answered.
     pub response: Response,
-    /// False when the cassette could not keep one of its bodies.
+    /// What is known of the request's body when the cassette could not keep it.
+    pub request_withheld: Option<Withheld>,
+    /// False when the cassette could not keep the answer's body.
     pub replayable: bool,
 }
 
@@ -50,7 +52,8 @@ impl Recorded {
                 outcome: record.outcome,
                 request: record.request(),
                 response: record.response(),
-                replayable: record.withheld().is_none(),
+                request_withheld: record.request.body.as_ref().and_then(StoredBody::as_withheld).cloned(),
+                replayable: record.response.body.as_ref().and_then(StoredBody::as_withheld).is_none(),
             })
             .collect()
     }

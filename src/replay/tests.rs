@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
+use crate::cassette::StoredBody;
 use crate::exchange::{Outcome, Protocol};
 use crate::message::{Body, Request};
 use crate::mpsd::Service;
@@ -51,6 +52,7 @@ impl Script {
             outcome: Outcome::Answered,
             request,
             response,
+            request_withheld: None,
             replayable: true,
         });
         self
@@ -371,4 +373,27 @@ fn wide_and_deep_bodies_are_compared_in_good_time() {
     let player = script.player();
     assert_eq!(play(&player, put("9", &wide)).1, Played::Hit(1));
     assert_eq!(play(&player, put("9", &deep)).1, Played::Hit(2));
+}
+
+#[test]
+fn a_body_that_was_not_kept_is_known_by_its_hash_or_not_at_all() {
+    let zstd: crate::message::Headers = [("content-encoding", "zstd")].into_iter().collect();
+    let live = |bytes: &'static str| {
+        let mut request = put("9", "");
+        request.body = Body::received(bytes.into(), &zstd, 9);
+        request
+    };
+    let player = |hashed: &str| {
+        let mut script = Script::default().then("host", put("1", ""), 200, None, "{}");
+        let stored = StoredBody::withheld("not understood", hashed.as_bytes());
+        script.recorded[0].request_withheld = stored.as_withheld().cloned();
+        script.player()
+    };
+    let (_, played) = play(&player("secret"), put("9", ""));
+    let Played::Miss(miss) = played else { panic!("{played:?}") };
+    let difference = &miss.nearest[0].differences[0];
+    assert_eq!(difference.recorded, "a body that was not kept (not understood)");
+    assert!(matches!(play(&player("secret"), live("other!")).1, Played::Miss(_)));
+    assert_eq!(play(&player("secret"), live("secret")).1, Played::Hit(1));
+    assert!(matches!(play(&player(""), put("9", "")).1, Played::Miss(_)));
 }
