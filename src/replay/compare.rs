@@ -11,7 +11,7 @@ use super::tape::{Recorded, Take, Tape, plain_tag};
 use crate::exchange::Call;
 use crate::json::{Doc, Kind, Node, join_pointer, same_number};
 use crate::message::{Body, Request};
-use crate::mpsd::{ParamName, target};
+use crate::mpsd::{Op, ParamName, target};
 use crate::slot::{Class, Judge, Role};
 
 /// Which parts of a call must agree.
@@ -93,8 +93,12 @@ impl Comparison<'_> {
             return self.note(false, "query", &names(&recorded), &names(&live));
         }
         for (recorded, live) in recorded.iter().zip(&live) {
-            let agree = self.text(&recorded.text, &live.text, Role::of_query(&recorded.name));
-            self.note(agree, &format!("query {}", recorded.name), &recorded.text, &live.shown.1);
+            let agree = match (&recorded.text, &live.text) {
+                (Some(recorded_text), Some(text)) => self.text(recorded_text, text, Role::of_query(&recorded.name)),
+                (recorded, live) => recorded == live,
+            };
+            let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "absent".to_owned());
+            self.note(agree, &format!("query {}", recorded.name), &told(&recorded.text), &told(&live.shown.1));
         }
     }
 
@@ -139,8 +143,7 @@ impl Comparison<'_> {
         let Asked { call, shown } = self.asked;
         let agree = of(recorded).len() == of(&call.request).len()
             && of(recorded).iter().zip(of(&call.request)).all(|(one, two)| {
-                let text = |value: &Bytes| String::from_utf8_lossy(value).into_owned();
-                one.0 == two.0 && self.text(&text(&one.1), &text(&two.1), Role::of_header(&one.0))
+                one.0 == two.0 && self.text(&legible(&one.1), &legible(&two.1), Role::of_header(&one.0))
             });
         self.note(agree, "trailers", &format!("{:?}", of(recorded)), &format!("{:?}", of(&shown.request)));
     }
@@ -259,7 +262,8 @@ impl Comparison<'_> {
             }
             (Kind::Number, Kind::Number) => {
                 let (recorded, live) = (recorded.number().unwrap_or_default(), live.number().unwrap_or_default());
-                same_number(recorded, live) || is_measured(pointer) || self.text(recorded, live, role)
+                let op = self.asked.call.resolution.operation().map(|operation| operation.op);
+                same_number(recorded, live) || is_measured(op, pointer) || self.text(recorded, live, role)
             }
             (recorded_kind, live_kind) => recorded_kind == live_kind && recorded.raw() == live.raw(),
         }
@@ -307,30 +311,39 @@ fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
 
 /// What a call says of who sends it. Tokens differ in every run; whether there is one does not.
 fn authorization(request: &Request) -> &'static str {
-    match request.headers.text("authorization") {
-        None => "absent",
-        Some(value) if value.starts_with("XBL3.0 ") => "an X-token",
-        Some(_) => "something else than an X-token",
+    let Some(value) = request.headers.all("authorization").next() else {
+        return "absent";
+    };
+    match value.split(|byte| *byte == b' ').next() {
+        _ if value.is_empty() => "absent",
+        Some(scheme) if scheme.eq_ignore_ascii_case(b"XBL3.0") => "an X-token",
+        _ => "something else than an X-token",
     }
 }
 
+/// A value as text: bytes that are none are escaped, so that different values stay different.
+fn legible(value: &Bytes) -> String {
+    std::str::from_utf8(value).map_or_else(|_| value.escape_ascii().to_string(), str::to_owned)
+}
+
 fn lines(request: &Request, name: &str) -> Vec<String> {
-    request.headers.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    request.headers.all(name).map(legible).collect()
 }
 
 /// One query parameter, and how it may be told.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Parameter {
     name: String,
-    text: String,
-    shown: (String, String),
+    /// `None` without a `=`.
+    text: Option<String>,
+    shown: (String, Option<String>),
 }
 
 fn parameters(request: &Request, shown: &Request) -> Vec<Parameter> {
     let mut list: Vec<_> = pieces(request)
         .zip(pieces(shown))
         .map(|((name, text), shown)| {
-            let text = if name == "include" { sorted_words(&text) } else { text };
+            let text = if name == "include" { text.map(|text| sorted_words(&text)) } else { text };
             Parameter { name, text, shown }
         })
         .collect();
@@ -338,9 +351,9 @@ fn parameters(request: &Request, shown: &Request) -> Vec<Parameter> {
     list
 }
 
-fn pieces(request: &Request) -> impl Iterator<Item = (String, String)> {
+fn pieces(request: &Request) -> impl Iterator<Item = (String, Option<String>)> {
     let pieces = target::parameters(&request.target).into_iter();
-    pieces.map(|(name, value)| (name.text, value.map(|value| value.text).unwrap_or_default()))
+    pieces.map(|(name, value)| (name.text, value.map(|value| value.text)))
 }
 
 fn sorted_words(list: &str) -> String {
@@ -350,9 +363,9 @@ fn sorted_words(list: &str) -> String {
 }
 
 /// Measured network quality differs in every run (mpsd-behaviour 6).
-fn is_measured(pointer: &str) -> bool {
+fn is_measured(op: Option<Op>, pointer: &str) -> bool {
     let mut names = pointer.split('/').skip(1);
-    let is_member = names.next() == Some("members") && names.next().is_some();
+    let is_member = op == Some(Op::MemberMePut) || (names.next() == Some("members") && names.next().is_some());
     let bag = [names.next(), names.next()];
     is_member
         && bag == [Some("properties"), Some("system")]

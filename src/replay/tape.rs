@@ -108,7 +108,9 @@ impl Take {
     /// True for a write that asks what would be: nothing came of it.
     fn is_dry_run(&self) -> bool {
         let parameters = target::parameters(&self.recorded.request.target);
-        parameters.iter().any(|(name, _)| name.text.eq_ignore_ascii_case("nocommit"))
+        let is_true = |value: &target::Piece| value.text.eq_ignore_ascii_case("true");
+        let names_it = |name: &target::Piece| name.text.eq_ignore_ascii_case("nocommit");
+        parameters.iter().any(|(name, value)| names_it(name) && value.as_ref().is_some_and(is_true))
     }
 
     /// True when its answer tells of the service's state. What is wrong with a call by itself (400, 406, …) is wrong

@@ -230,6 +230,50 @@ fn what_a_client_measured_may_differ_and_what_it_decided_may_not() {
 }
 
 #[test]
+fn what_is_measured_is_known_by_its_place() {
+    let me = |body: &str| request("1", "PUT", &(session("s") + "/members/me"), &[], body);
+    let whole = |body: &str| put("1", &format!(r#"{{"members":{{"me":{body}}}}}"#));
+    let own = |n: u32| format!(r#"{{"properties":{{"system":{{"serverMeasurements":{{"a":{{"latency":{n}}}}}}}}}}}"#);
+    let custom = |n: u32| format!(r#"{{"properties":{{"custom":{{"measurements":{{"score":{n}}}}}}}}}"#);
+    let again = |recorded: Request, live: Request| {
+        let script = Script::default().then("host", recorded, 200, None, "{}");
+        reason(&play(&script.player(), live).1)
+    };
+    assert_eq!(again(me(&own(1)), me(&own(2))), None);
+    assert_eq!(again(whole(&own(1)), whole(&own(2))), None);
+    assert_eq!(again(put("1", &own(1)), put("9", &own(2))), Some(Reason::Different));
+    assert_eq!(again(me(&custom(1)), me(&custom(2))), Some(Reason::Different));
+    assert_eq!(again(whole(&custom(1)), whole(&custom(2))), Some(Reason::Different));
+}
+
+#[test]
+fn headers_and_parameters_differ_in_every_line_and_sign() {
+    let with = |target: &str, headers: &[(&str, &str)]| request("1", "GET", target, headers, "");
+    let again = |recorded: Request, live: Request| {
+        let script = Script::default().then("host", recorded, 200, None, "{}");
+        reason(&play(&script.player(), live).1)
+    };
+    let tags = |tags: &[&str]| with("/handles/a", &tags.iter().map(|tag| ("if-match", *tag)).collect::<Vec<_>>());
+    assert_eq!(again(tags(&["\"1\""]), tags(&["\"1\"", "\"2\""])), Some(Reason::Different));
+    assert_eq!(again(tags(&["*"]), tags(&["\"*\""])), Some(Reason::Different));
+    assert_eq!(again(with("/handles/a?b", &[]), with("/handles/a?b=", &[])), Some(Reason::Different));
+    assert_eq!(again(with("/handles/a?b&c=", &[]), with("/handles/a?c=&b", &[])), None);
+    let raw = |byte: u8| {
+        let mut request = with("/handles/a", &[]);
+        request.headers.push("x-xbl-deny-scope", vec![byte]);
+        request
+    };
+    assert_eq!(again(raw(0xff), raw(0xfe)), Some(Reason::Different));
+    let scheme = |value: &str| {
+        let mut request = with("/handles/a", &[]);
+        request.headers.set("authorization", value.to_owned());
+        request
+    };
+    assert_eq!(again(scheme("XBL3.0 x=1;a"), scheme("xbl3.0 x=1;b")), None);
+    assert_eq!(again(scheme("XBL3.0 x=1;a"), scheme("Bearer b")), Some(Reason::Different));
+}
+
+#[test]
 fn what_was_redacted_inside_a_text_accepts_any_live_value() {
     let body = r#"{"note":"t=redacted&n=redacted!","state":"{\"token\":\"redacted\"}"}"#;
     let player = Script::default().then("host", put("1", body), 201, None, "0").player();
@@ -279,6 +323,22 @@ fn what_one_client_binds_survives_another_that_is_told_apart_later() {
     let (response, played) = play(&player, request("9", "GET", "/handles/b", &[], ""));
     assert_eq!(played, Played::Bound(5));
     assert_eq!(response.body.wire().as_ref(), br#"{"x":"2814000000000222"}"#);
+}
+
+#[test]
+fn a_write_that_names_nocommit_false_is_no_dry_run() {
+    let write = |who| request(who, "PUT", &(session("s") + "?nocommit=false"), &[], r#"{"a":1}"#);
+    let script = Script::default().then("host", write("1"), 201, Some(("e1", 1)), "0").then(
+        "host",
+        get("1"),
+        200,
+        Some(("e1", 1)),
+        "0",
+    );
+    let player = script.player();
+    assert_eq!(reason(&play(&player, get("9")).1), Some(Reason::OutOfOrder));
+    assert_eq!(play(&player, write("9")).1, Played::Hit(1));
+    assert_eq!(play(&player, get("9")).1, Played::Hit(2));
 }
 
 #[test]
