@@ -74,13 +74,13 @@ impl Lookup<'_> {
         let mut past = cursor.order.iter().rev().copied();
         let Some((twin, bindings)) = past.find_map(|at| {
             let similar = self.is_similar(at);
-            let extent = if self.take(at).is_read() { Extent::WithoutPreconditions } else { Extent::Whole };
-            similar.then(|| self.matches(at, extent, bindings)).flatten().map(|bindings| (at, bindings))
+            similar.then(|| self.matches(at, self.extent_again(at), bindings)).flatten().map(|bindings| (at, bindings))
         }) else {
             return self.read_ahead(cursor, bindings);
         };
         if self.take(twin).is_read() {
-            return self.read_again(cursor, twin, bindings);
+            let newest = self.newest(cursor, twin, Take::shows_version).filter(|_| self.take(twin).tells_state());
+            return self.again(cursor, twin, newest.unwrap_or(twin), bindings);
         }
         if self.may_write_again(cursor, twin) {
             return self.again(cursor, twin, twin, bindings);
@@ -88,14 +88,23 @@ impl Lookup<'_> {
         Err(self.miss(Reason::Exhausted, cursor, &bindings))
     }
 
+    /// A read may be of any version, but "not modified" is said of the one that was asked about.
+    fn extent_again(&self, at: usize) -> Extent {
+        let take = self.take(at);
+        let is_free = take.is_read() && take.recorded.response.status != 304;
+        if is_free { Extent::WithoutPreconditions } else { Extent::Whole }
+    }
+
     /// A write is given its answer again while nothing was written since and the answer would still be the same: a
-    /// condition on a version that the write itself replaced would fail now.
+    /// condition on a version that the write itself replaced would fail now, and what was refused may be accepted
+    /// once a read has shown what others did.
     fn may_write_again(&self, cursor: &Cursor, twin: usize) -> bool {
         let take = self.take(twin);
         let request = &self.asked.call.request;
         let is_any = |name| request.headers.text(name).is_none_or(|value| value.trim() == "*");
         let is_lasting = is_any("if-match") && request.headers.text("if-none-match").is_none();
-        let is_last = self.newest(cursor, twin, |take| !take.is_read()) == Some(twin);
+        let tells = |other: &Take| !other.is_read() || (!take.changes_state() && other.shows_version());
+        let is_last = self.newest(cursor, twin, tells) == Some(twin);
         let is_idempotent = matches!(request.method.as_str(), "PUT" | "DELETE");
         is_idempotent && (!take.tells_state() || (is_last && (is_lasting || !take.changes_state())))
     }
@@ -104,22 +113,12 @@ impl Lookup<'_> {
     fn read_ahead(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Miss> {
         let later = self.similar().filter(|at| self.take(*at).is_read());
         let found = later.filter_map(|at| Some((at, self.matches(at, Extent::WithoutPreconditions, bindings)?))).next();
-        match found {
-            Some((at, bindings)) if self.newest(cursor, at, Take::shows_version).is_some() => {
-                self.read_again(cursor, at, bindings)
-            }
-            _ => Err(self.miss(self.reason(cursor, bindings), cursor, bindings)),
+        let source =
+            found.and_then(|(at, bindings)| Some((at, self.newest(cursor, at, Take::shows_version)?, bindings)));
+        match source {
+            Some((at, source, bindings)) => self.again(cursor, at, source, bindings),
+            None => Err(self.miss(self.reason(cursor, bindings), cursor, bindings)),
         }
-    }
-
-    fn read_again(&self, cursor: &Cursor, twin: usize, bindings: Bindings) -> Result<Step, Miss> {
-        let newest = self.newest(cursor, twin, Take::shows_version).filter(|_| self.take(twin).tells_state());
-        let source = newest.unwrap_or(twin);
-        let is_unconditional = self.asked.call.request.headers.text("if-none-match").is_none();
-        if is_unconditional && self.take(source).recorded.response.status == 304 {
-            return Err(self.miss(Reason::Different, cursor, &bindings));
-        }
-        self.again(cursor, twin, source, bindings)
     }
 
     fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Miss> {

@@ -399,6 +399,62 @@ fn an_unconditional_read_never_gets_not_modified() {
 }
 
 #[test]
+fn not_modified_is_said_of_the_version_that_was_asked_about() {
+    let about = |who, tag: &str| request(who, "GET", &session("s"), &[("if-none-match", tag)], "");
+    let script = Script::default().then("host", about("1", "\"e1\""), 304, None, "");
+    let player = script.player();
+    assert_eq!(play(&player, about("9", "\"e1\"")).1, Played::Hit(1));
+    assert_eq!(play(&player, about("9", "\"e1\"")).1, Played::Repeat(1));
+    assert_eq!(reason(&play(&player, about("9", "\"e0\"")).1), Some(Reason::Different));
+}
+
+#[test]
+fn not_modified_does_not_hide_the_answer_before_it() {
+    let template = |headers: &[(&str, &str)]| {
+        request("1", "GET", &format!("/serviceconfigs/{SCID}/sessionTemplates/lobby"), headers, "")
+    };
+    let script = Script::default().then("host", template(&[]), 200, None, "{}").then(
+        "host",
+        template(&[("if-none-match", "\"t1\"")]),
+        304,
+        None,
+        "",
+    );
+    let player = script.player();
+    assert_eq!(play(&player, template(&[])).1, Played::Hit(1));
+    assert_eq!(play(&player, template(&[("if-none-match", "\"t1\"")])).1, Played::Hit(2));
+    assert_eq!(play(&player, template(&[])).1, Played::Repeat(1));
+}
+
+#[test]
+fn what_is_recorded_only_later_is_never_answered_with_its_own_refusal() {
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("host", put("1", r#"{"a":2}"#), 404, None, "none")
+        .then("host", request("1", "GET", &session("s"), &[("if-none-match", "\"e1\"")], ""), 429, None, "slow");
+    let player = script.player();
+    play(&player, put("9", r#"{"a":1}"#));
+    let (response, played) = play(&player, get("9"));
+    assert_eq!((response.status, played), (200, Played::Repeat(1)));
+}
+
+#[test]
+fn a_refusal_is_not_repeated_once_a_read_has_shown_another_state() {
+    let script = Script::default().then("guest", put("1", r#"{"a":1}"#), 404, None, "none").then(
+        "guest",
+        get("1"),
+        200,
+        Some(("e1", 1)),
+        "0",
+    );
+    let player = script.player();
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Hit(1));
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Repeat(1));
+    assert_eq!(play(&player, get("9")).1, Played::Hit(2));
+    assert_eq!(reason(&play(&player, put("9", r#"{"a":1}"#)).1), Some(Reason::Exhausted));
+}
+
+#[test]
 fn who_asks_how_and_with_what_bytes_is_part_of_a_call() {
     let script = || {
         let mut request = put("1", "{}");
