@@ -109,8 +109,8 @@ pub enum LaneKey {
     User(IpAddr, String),
     /// An address with a token that names no user.
     Token(IpAddr, String),
-    /// No user: the connection is all there is.
-    Connection(IpAddr, u64),
+    /// No token: the address is all there is. A client that reconnects stays the same.
+    Address(IpAddr),
 }
 
 impl LaneKey {
@@ -119,7 +119,7 @@ impl LaneKey {
         let authorization = call.request.headers.text("authorization").unwrap_or_default();
         match user_hash(authorization) {
             Some(hash) if !matches!(hash, "" | "-" | "*") => Self::User(call.client, hash.to_owned()),
-            _ if authorization.is_empty() => Self::Connection(call.client, call.connection),
+            _ if authorization.is_empty() => Self::Address(call.client),
             _ => Self::Token(call.client, authorization.to_owned()),
         }
     }
@@ -130,4 +130,28 @@ pub fn user_hash(authorization: &str) -> Option<&str> {
     let (scheme, rest) = authorization.split_once(' ')?;
     let fields = scheme.eq_ignore_ascii_case("XBL3.0").then(|| rest.trim_start())?;
     fields.strip_prefix("x=")?.split_once(';').map(|(hash, _)| hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn key(connection: u64, authorization: &str) -> LaneKey {
+        let mut request = Request::default();
+        if !authorization.is_empty() {
+            request.headers.push("authorization", authorization.to_owned());
+        }
+        LaneKey::of(&Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), connection, Protocol::H1, Service::Mpsd, request))
+    }
+
+    #[test]
+    fn a_client_stays_one_lane_over_connections_and_tokens() {
+        assert_eq!(key(1, ""), key(2, ""));
+        assert_eq!(key(1, "XBL3.0 x=7;a"), key(2, "XBL3.0 x=7;b"));
+        assert_ne!(key(1, "XBL3.0 x=7;a"), key(1, "XBL3.0 x=8;a"));
+        assert_ne!(key(1, "XBL3.0 x=-;a"), key(1, "XBL3.0 x=-;b"));
+        assert_ne!(key(1, "Bearer a"), key(1, ""));
+    }
 }
