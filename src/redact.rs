@@ -535,6 +535,15 @@ mod tests {
     }
 
     #[test]
+    fn a_value_right_behind_an_escape_is_found() {
+        let redactor = Redactor::new(1);
+        let body = r#"{"a":"u%2F2814646326226712","b":"%202814646326226712","c":"50% of 2814646326226712"}"#;
+        let alias = redactor.alias(Class::Xuid, "2814646326226712").unwrap();
+        let text = body_of(&redactor.call(&call(SESSION, &[], body)));
+        assert_eq!(text, body.replace("2814646326226712", &alias));
+    }
+
+    #[test]
     fn a_form_is_read_as_a_query() {
         let redactor = Redactor::new(1);
         let form = [("content-type", "application/x-www-form-urlencoded")];

@@ -1,5 +1,6 @@
 //! `tapdeck ca`: the certificate authority clients must trust.
 
+use super::failure::told;
 use super::{Code, Failure, Home, print, print_bytes, say};
 use crate::intercept::{Authority, AuthorityError};
 
@@ -61,6 +62,6 @@ fn export(options: &ExportOptions) -> Result<(), Failure> {
     }
 }
 
-fn failure(error: AuthorityError) -> Failure {
-    Failure::runtime(error.to_string()).hint("`tapdeck ca path` says where it is kept; TAPDECK_HOME moves it")
+pub(super) fn failure(error: AuthorityError) -> Failure {
+    Failure::runtime(told(&error)).hint("`tapdeck ca path` says where it is kept; TAPDECK_HOME moves it")
 }

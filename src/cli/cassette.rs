@@ -45,6 +45,11 @@ pub(super) fn run(command: &Command) -> Result<Code, Failure> {
     match command {
         Command::Show { file, number } => {
             let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
+            let records = cassette.entries.len();
+            if let Some(number) = number.filter(|number| !(1..=records).contains(number)) {
+                let hint = format!("it has the records 1 to {records}");
+                return Err(Failure::usage(format!("{} has no record {number}", file.display())).hint(hint));
+            }
             print(&cassette::show(&cassette, number.map_or(View::Table, View::Record)))?;
             Ok(Code::Clean)
         }
@@ -86,7 +91,8 @@ fn examine(file: &std::path::Path) -> Result<Code, Failure> {
     if *exchanges == 0 {
         say("nothing in it to seal");
     } else if sealed.sealed().exists() {
-        say(&format!("not sealed: {} exists", sealed.sealed().display()));
+        let hint = "move it away to seal the journal, or delete the journal";
+        return Err(Failure::usage(format!("not sealed: {} exists", sealed.sealed().display())).hint(hint));
     } else if let Some(result) = serve::seal_journal(file, sealed.sealed(), &|_| None)? {
         say(&result.summary);
     }

@@ -41,7 +41,7 @@ pub(super) async fn run(options: Options) -> Result<Code, Failure> {
     if sealed.exists() || journal.exists() {
         return Err(Failure::usage(format!("{} already holds a demo", dir.display())).hint("give another directory"));
     }
-    let authority = Authority::load_or_create(&dir.join("ca")).map_err(|error| Failure::runtime(error.to_string()))?;
+    let authority = Authority::load_or_create(&dir.join("ca")).map_err(super::ca::failure)?;
     let authority = Arc::new(authority);
 
     print("1. Two players meet in a lobby; tapdeck sits in between and records.\n\n")?;

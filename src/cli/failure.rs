@@ -1,5 +1,6 @@
 //! What can go wrong, as one clear line, a hint, and an exit code.
 
+use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -60,6 +61,20 @@ impl Failure {
     fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None }
     }
+}
+
+/// An error with what caused it, each said once.
+pub(super) fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 impl fmt::Display for Failure {

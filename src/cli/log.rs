@@ -19,7 +19,7 @@ pub(super) struct LogOptions {
     /// How much to log: off, error, warn, info, debug or trace [default: info; off for the demo]
     #[arg(long, global = true, env = "TAPDECK_LOG", value_name = "LEVEL")]
     log_level: Option<LevelFilter>,
-    /// How to log
+    /// How to log; what the deck says of itself stays plain lines
     #[arg(long, global = true, env = "TAPDECK_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use http::Uri;
 
 use super::Failure;
+use super::failure::told;
 use crate::clock::{Clock, virtual_start};
 use crate::emulator::Emulator;
 use crate::engine::{Enforce, Source};
@@ -145,7 +146,8 @@ impl Service {
     fn client(&self, dialler: &Dialler, base: Option<Uri>, limits: Limits) -> Result<Upstream, Failure> {
         let options = upstream::Options { base, extra_roots: self.upstream_ca.clone(), limits };
         Upstream::new(dialler, options).map_err(|error| {
-            Failure::usage(format!("no trust for the upstream: {error}")).hint("--upstream-ca takes a PEM file")
+            Failure::usage(format!("no trust for the upstream: {}", told(&error)))
+                .hint("--upstream-ca takes a PEM file")
         })
     }
 }

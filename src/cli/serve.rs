@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
 use super::session::{self, Ended, Signals};
 use super::{Code, Failure, ca, say};
-use crate::cassette::{Cassette, HttpRecord, Seal, seal};
+use crate::cassette::{Cassette, CassetteError, HttpRecord, Notice, Seal, seal};
 use crate::engine::journal::JournalError;
 use crate::engine::{Enforce, Engine, Recorder, Source, polished};
 use crate::exchange::Outcome;
@@ -83,6 +83,7 @@ pub(super) async fn record(options: RecordOptions, redactor: Arc<Redactor>) -> R
     }
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(deck.address, deck.limits)?;
+    remove_if_empty(&options.cassette.journal());
     let recorder = Recorder::create(&options.cassette.journal()).map_err(|error| unopened(&error))?;
     say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
     let engine = Engine::new(reached.source, redactor, Some(recorder), options.enforce.into());
@@ -244,11 +245,13 @@ pub(super) fn seal_journal(
         return Err(unsealed(&"it would not read back as recorded"));
     }
     seal::write_sealed(sealed, &bytes).map_err(|error| unsealed(&error))?;
-    if recording.lost() == 0 {
+    // A torn last line was answered to nobody; a damaged one may hold what somebody still wants.
+    let damaged = recording.notes.iter().filter(|note| matches!(note.what, Notice::Lost(_))).count();
+    if damaged == 0 {
         std::fs::remove_file(journal).map_err(|error| unsealed(&error))?;
     }
     let unfaithful = replay::verify(&cassette);
-    let summary = summary(&cassette, recording.lost(), unfaithful.len());
+    let summary = summary(&cassette, damaged, unfaithful.len());
     let summary = format!("sealed {} ({} bytes): {summary}", sealed.display(), bytes.len());
     Ok(Some(Sealed { summary, unfaithful }))
 }
@@ -267,7 +270,7 @@ fn summary(cassette: &Cassette, lost: usize, unfaithful: usize) -> String {
         parts.push(format!("{} answered by tapdeck, not the service", many(unserved, "exchange")));
     }
     if lost > 0 {
-        parts.push(format!("{} could not be read and left out", many(lost, "line")));
+        parts.push(format!("{} could not be read, so the journal is kept", many(lost, "line")));
     }
     parts.join("; ")
 }
@@ -310,6 +313,18 @@ fn found(engine: &Engine) -> String {
     )
 }
 
+/// A journal left behind with no exchange in it is in nobody's way.
+fn remove_if_empty(journal: &Path) {
+    let is_empty = match Cassette::read(journal) {
+        Ok(cassette) => cassette.exchanges().next().is_none() && cassette.lost() == 0,
+        Err(error) => matches!(error, CassetteError::Empty { .. }),
+    };
+    if is_empty {
+        // If it cannot be removed, starting the new one says why.
+        let _ = std::fs::remove_file(journal);
+    }
+}
+
 /// A journal that cannot be started.
 fn unopened(error: &JournalError) -> Failure {
     let hint = match error {
@@ -320,7 +335,7 @@ fn unopened(error: &JournalError) -> Failure {
 }
 
 /// A cassette that cannot be read.
-pub(super) fn unreadable(error: &crate::cassette::CassetteError) -> Failure {
+pub(super) fn unreadable(error: &CassetteError) -> Failure {
     Failure::input(error.to_string()).hint(error.hint())
 }
 

@@ -25,7 +25,7 @@ pub enum AuthorityError {
     #[error("a certificate authority exists already: `{}`", .0.display())]
     Exists(PathBuf),
     /// A file could not be read or written.
-    #[error("certificate authority file `{}`", path.display())]
+    #[error("cannot use the certificate authority file `{}`", path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -72,6 +72,12 @@ impl Bindings {
         true
     }
 
+    /// True when a recorded value has a live one already.
+    pub(super) fn stands_for_another(&self, recorded: &str) -> bool {
+        let folded = recorded.to_lowercase();
+        self.live.keys().any(|(_, known)| *known == folded || known == recorded)
+    }
+
     /// These bindings and others together; `None` when they contradict each other.
     pub(super) fn with(&self, others: &Self) -> Option<Self> {
         let mut both = self.clone();

@@ -283,7 +283,11 @@ impl Comparison<'_> {
     /// Only what may be told of the live call goes into a difference.
     fn note(&mut self, agree: bool, place: &str, recorded: &str, shown: &str) {
         if !agree && self.differences.len() < MOST_DIFFERENCES {
-            let difference = Difference { place: place.to_owned(), recorded: cut(recorded), live: cut(shown) };
+            let mut recorded = cut(recorded);
+            if self.bindings.stands_for_another(recorded.trim_matches('"')) {
+                recorded += " (bound already, to another live value)";
+            }
+            let difference = Difference { place: place.to_owned(), recorded, live: cut(shown) };
             self.differences.push(difference);
         }
     }

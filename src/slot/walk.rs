@@ -204,11 +204,9 @@ fn in_value(value: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn
     slots
 }
 
-/// Free text may quote a URL, and with it values in percent-escapes.
+/// Free text may quote a URL, and with it values in percent-escapes, or right behind one.
 fn in_url(text: &str, judge: &dyn Judge) -> Vec<Slot> {
-    let mut slots = in_reading(&Unescaped::percent(text, 0), Role::Plain, Some(Layer::Percent), judge);
-    slots.retain(|slot| text[slot.span.clone()] != slot.text);
-    slots
+    in_reading(&Unescaped::percent(text, 0), Role::Plain, Some(Layer::Percent), judge)
 }
 
 fn in_reading(reading: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn Judge) -> Vec<Slot> {

@@ -12,7 +12,7 @@ fn its_commands_do_what_it_says() {
     assert!(replay.contains("2814000000000009") && !replay.contains("2814000000000001"), "{replay}");
     assert!(replay.contains("1 hit (1 bound), 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{replay}");
     let check = run_section("Check", Some("Record"));
-    assert!(check.contains("1 warning, 1 note in 14 exchanges"), "{check}");
+    assert!(check.contains("no findings in 14 exchanges"), "{check}");
     assert!(check.contains(r#""rule":"json-malformed""#), "{check}");
     assert!(check.contains("violations found") && check.contains("To fix it:"), "{check}");
 }
