@@ -15,6 +15,12 @@ pub(super) struct Cursor {
     played: BTreeSet<usize>,
     /// The takes in the order they were played.
     order: Vec<usize>,
+    /// The same, of each document.
+    of_document: BTreeMap<usize, Vec<usize>>,
+    /// How many takes at the front of a shelf were all played.
+    begun: BTreeMap<usize, usize>,
+    /// When the last of the writes played on a document was asked.
+    last_write: BTreeMap<usize, u64>,
     /// Repeats of a take since it was played.
     repeats: BTreeMap<usize, usize>,
 }
@@ -30,7 +36,8 @@ pub(super) struct Step {
 /// One call being looked up in one lane.
 pub(super) struct Lookup<'a> {
     pub(super) tape: &'a Tape,
-    pub(super) lane: usize,
+    /// The shelf of the lane's takes that are such a call.
+    pub(super) alike: Option<usize>,
     pub(super) options: Options,
     pub(super) asked: Asked<'a>,
 }
@@ -41,15 +48,37 @@ impl Cursor {
     }
 
     /// Takes note of an answer given.
-    pub(super) fn advance(&mut self, played: &Played) {
+    pub(super) fn advance(&mut self, tape: &Tape, played: &Played) {
         match played {
-            Played::Hit(exchange) | Played::Bound(exchange) => {
-                self.played.insert(exchange - 1);
-                self.order.push(exchange - 1);
-            }
+            Played::Hit(exchange) | Played::Bound(exchange) => self.play(tape, exchange - 1),
             Played::Repeat(exchange) => *self.repeats.entry(exchange - 1).or_default() += 1,
             Played::Miss(_) => {}
         }
+    }
+
+    fn play(&mut self, tape: &Tape, at: usize) {
+        let take = &tape.takes()[at];
+        self.played.insert(at);
+        self.order.push(at);
+        if let Some(document) = take.document {
+            self.of_document.entry(document).or_default().push(at);
+            if take.changes_state() {
+                let last = self.last_write.entry(document).or_default();
+                *last = take.recorded.asked.max(*last);
+            }
+        }
+        for shelf in take.document.into_iter().chain([take.alike]) {
+            let begun = self.begun.entry(shelf).or_default();
+            while tape.shelf(shelf).get(*begun).is_some_and(|at| self.played.contains(at)) {
+                *begun += 1;
+            }
+        }
+    }
+
+    /// What is not played yet on a shelf.
+    fn unplayed<'a>(&'a self, tape: &'a Tape, shelf: usize) -> impl Iterator<Item = usize> + 'a {
+        let begun = self.begun.get(&shelf).copied().unwrap_or_default();
+        tape.shelf(shelf)[begun..].iter().copied().filter(|at| !self.played.contains(at))
     }
 }
 
@@ -65,8 +94,8 @@ impl Lookup<'_> {
     /// The next unplayed take that is this call, with the bindings it makes.
     fn next(&self, cursor: &Cursor, bindings: &Bindings) -> Option<(usize, Bindings)> {
         let fits = |at: usize| Some((at, self.matches(at, Extent::Whole, bindings)?));
-        let mut fresh = self.similar().filter(|at| !cursor.played.contains(at) && !self.is_ahead(cursor, *at));
-        fresh.by_ref().filter(|at| !self.is_stale(cursor, *at)).find_map(fits)
+        let mut fresh = self.unplayed(cursor).filter(|at| !self.is_ahead(cursor, *at) && !self.is_stale(cursor, *at));
+        fresh.find_map(fits)
     }
 
     /// A read again, or an idempotent write right after its twin.
@@ -164,22 +193,25 @@ impl Lookup<'_> {
     /// True when the take tells of a state after a write that this lane has not made yet.
     fn is_ahead(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
-        let blocks = |other: &usize| !cursor.played.contains(other) && self.take(*other).precedes(take);
-        take.tells_state() && self.tape.writes(take).iter().any(blocks)
+        let next_write = take.document.and_then(|document| cursor.unplayed(self.tape, document).next());
+        take.tells_state() && next_write.is_some_and(|write| self.take(write).precedes(take))
     }
 
-    /// True when the take is a read of a state that a write of this lane has since replaced.
+    /// True when the take tells of a state that a write of this lane has since replaced.
     fn is_stale(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
-        let replaced = |other: &usize| cursor.played.contains(other) && take.precedes(self.take(*other));
-        take.is_read() && take.tells_state() && self.tape.writes(take).iter().rev().any(replaced)
+        let last_write = take.document.and_then(|document| cursor.last_write.get(&document));
+        !take.changes_state() && take.tells_state() && last_write.is_some_and(|asked| take.recorded.answered < *asked)
     }
 
     /// The take played last about the same document, or of the same call, that a predicate accepts.
     fn newest(&self, cursor: &Cursor, like: usize, accept: impl Fn(&Take) -> bool) -> Option<usize> {
-        let document = &self.take(like).document;
-        let same = |at: &usize| self.take(*at).document == *document && (document.is_some() || *at == like);
-        cursor.order.iter().rev().copied().filter(same).find(|at| accept(self.take(*at)))
+        let told = match self.take(like).document {
+            Some(document) => cursor.of_document.get(&document).map(Vec::as_slice).unwrap_or_default(),
+            None if cursor.played.contains(&like) => &[like],
+            None => &[],
+        };
+        told.iter().rev().copied().find(|at| accept(self.take(*at)))
     }
 
     fn matches(&self, at: usize, extent: Extent, bindings: &Bindings) -> Option<Bindings> {
@@ -188,8 +220,7 @@ impl Lookup<'_> {
     }
 
     fn reason(&self, cursor: &Cursor, bindings: &Bindings) -> Reason {
-        let unplayed = |at: &usize| !cursor.played.contains(at);
-        if self.similar().filter(unplayed).any(|at| self.matches(at, Extent::Whole, bindings).is_some()) {
+        if self.unplayed(cursor).any(|at| self.matches(at, Extent::Whole, bindings).is_some()) {
             return Reason::OutOfOrder;
         }
         if self.similar().next().is_some() { Reason::Different } else { Reason::NoSuchCall }
@@ -197,7 +228,7 @@ impl Lookup<'_> {
 
     /// Unplayed takes of the same operation, the one with the fewest differences first.
     fn miss(&self, reason: Reason, cursor: &Cursor, bindings: &Bindings) -> Miss {
-        let unplayed = self.similar().filter(|at| !cursor.played.contains(at)).take(MOST_COMPARED);
+        let unplayed = self.unplayed(cursor).take(MOST_COMPARED);
         let mut nearest: Vec<Near> = unplayed.map(|at| self.near(at, bindings)).collect();
         nearest.sort_by_key(|near| (near.differences.len(), near.exchange));
         nearest.truncate(MOST_NEAR);
@@ -218,19 +249,22 @@ impl Lookup<'_> {
 
     /// This lane's takes of the call's operation, in order.
     fn similar(&self) -> impl Iterator<Item = usize> {
-        self.of_lane().filter(|at| self.is_similar(*at))
+        let shelf = self.alike.map(|shelf| self.tape.shelf(shelf)).unwrap_or_default();
+        shelf.iter().copied().filter(|at| self.is_same_service(*at))
     }
 
-    fn of_lane(&self) -> impl Iterator<Item = usize> {
-        self.tape.of_lane(self.lane).iter().copied()
+    /// Those that are not played yet.
+    fn unplayed<'c>(&'c self, cursor: &'c Cursor) -> impl Iterator<Item = usize> + 'c {
+        let unplayed = self.alike.map(|shelf| cursor.unplayed(self.tape, shelf));
+        unplayed.into_iter().flatten().filter(|at| self.is_same_service(*at))
     }
 
     fn is_similar(&self, at: usize) -> bool {
-        let take = self.take(at);
-        let op = self.asked.call.resolution.operation().map(|operation| operation.op);
-        take.op() == op
-            && take.service == self.asked.call.service
-            && take.recorded.request.method == self.asked.call.request.method
+        Some(self.take(at).alike) == self.alike && self.is_same_service(at)
+    }
+
+    fn is_same_service(&self, at: usize) -> bool {
+        self.take(at).service == self.asked.call.service
     }
 
     fn take(&self, at: usize) -> &Take {

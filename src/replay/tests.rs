@@ -439,6 +439,20 @@ fn what_is_recorded_only_later_is_never_answered_with_its_own_refusal() {
 }
 
 #[test]
+fn a_skipped_refusal_is_not_served_after_the_write_that_replaced_it() {
+    let script = Script::default().then("host", put("1", r#"{"a":1}"#), 404, None, "none").then(
+        "host",
+        put("1", r#"{"b":1}"#),
+        201,
+        Some(("e1", 1)),
+        "0",
+    );
+    let player = script.player();
+    assert_eq!(play(&player, put("9", r#"{"b":1}"#)).1, Played::Hit(2));
+    assert_eq!(reason(&play(&player, put("9", r#"{"a":1}"#)).1), Some(Reason::OutOfOrder));
+}
+
+#[test]
 fn a_refusal_is_not_repeated_once_a_read_has_shown_another_state() {
     let script = Script::default().then("guest", put("1", r#"{"a":1}"#), 404, None, "none").then(
         "guest",
@@ -512,4 +526,37 @@ fn a_body_that_was_not_kept_is_known_by_its_hash_or_not_at_all() {
     assert!(matches!(play(&player("secret"), live("other!")).1, Played::Miss(_)));
     assert_eq!(play(&player("secret"), live("secret")).1, Played::Hit(1));
     assert!(matches!(play(&player(""), put("9", "")).1, Played::Miss(_)));
+}
+
+/// A player that keeps writing to one session, and looks at it now and then.
+fn busy(takes: u64) -> Script {
+    let mut script = Script::default();
+    for at in 0..takes {
+        let tag = format!("e{at}");
+        script = match at % 4 {
+            3 => script.then("host", get("1"), 200, Some((&tag, at)), "0"),
+            _ => script.then("host", put("1", &format!(r#"{{"n":{at}}}"#)), 200, Some((&tag, at)), "0"),
+        };
+    }
+    script
+}
+
+#[test]
+fn a_long_recording_of_one_session_is_played_in_good_time() {
+    let takes = 4000;
+    let player = busy(takes).player();
+    for at in 0..takes {
+        let live = if at % 4 == 3 { get("9") } else { put("9", &format!(r#"{{"n":{at}}}"#)) };
+        let (_, played) = play(&player, live);
+        assert_eq!(played, Played::Hit(usize::try_from(at).unwrap() + 1));
+    }
+    assert_eq!(player.tally().unplayed, 0);
+}
+
+#[test]
+fn calls_that_fit_nowhere_in_a_long_recording_are_missed_in_good_time() {
+    let player = busy(4000).player();
+    for _ in 0..20 {
+        assert_eq!(reason(&play(&player, put("9", r#"{"n":"none"}"#)).1), Some(Reason::Different));
+    }
 }
