@@ -495,14 +495,20 @@ fn who_asks_how_and_with_what_bytes_is_part_of_a_call() {
 
 #[test]
 fn wide_and_deep_bodies_are_compared_in_good_time() {
-    let names = "\"name\":1,".repeat(100_000);
-    let wide = format!("{{{names}\"end\":1}}");
-    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
-    let script =
-        Script::default().then("host", put("1", &wide), 200, None, "{}").then("host", put("1", &deep), 200, None, "{}");
-    let player = script.player();
-    assert_eq!(play(&player, put("9", &wide)).1, Played::Hit(1));
-    assert_eq!(play(&player, put("9", &deep)).1, Played::Hit(2));
+    let names = "\"name\":1,".repeat(200_000);
+    let wide = |end: &str| format!("{{{names}\"end\":{end}}}");
+    let deep = |end: &str| "[".repeat(200_000) + end + &"]".repeat(200_000);
+    let long = "n".repeat(100_000);
+    let below = |end: &str| format!("{{\"{long}\":[{}{end}]}}", "0,".repeat(100_000));
+    let bodies: [&dyn Fn(&str) -> String; 3] = [&wide, &deep, &below];
+    for body in bodies {
+        let player = Script::default().then("host", put("1", &body("1")), 200, None, "{}").player();
+        let (_, played) = play(&player, put("9", &body("2")));
+        let Played::Miss(miss) = played else { panic!("{played:?}") };
+        let difference = &miss.nearest[0].differences[0];
+        assert_eq!((difference.recorded.as_str(), difference.live.as_str()), ("1", "2"));
+        assert_eq!(play(&player, put("9", &body("1.0"))).1, Played::Hit(1));
+    }
 }
 
 #[test]
