@@ -32,8 +32,6 @@ pub struct Call {
     pub client: IpAddr,
     /// The version the client speaks.
     pub protocol: Protocol,
-    /// The connection it came on, counted from 1 as connections are accepted.
-    pub connection: u64,
     /// What was sent.
     pub request: Request,
     /// What it is, on a contract host.
@@ -44,9 +42,9 @@ pub struct Call {
 
 impl Call {
     /// Resolves a request that reached a contract host.
-    pub fn new(client: IpAddr, connection: u64, protocol: Protocol, service: Service, request: Request) -> Self {
+    pub fn new(client: IpAddr, protocol: Protocol, service: Service, request: Request) -> Self {
         let resolution = resolve(service, &request.method, &request.target);
-        Self { client, protocol, connection, request, service, resolution }
+        Self { client, protocol, request, service, resolution }
     }
 }
 
@@ -109,8 +107,8 @@ pub enum LaneKey {
     User(IpAddr, String),
     /// An address with a token that names no user.
     Token(IpAddr, String),
-    /// No user: the connection is all there is.
-    Connection(IpAddr, u64),
+    /// No token: the address is all there is. A client that reconnects stays the same.
+    Address(IpAddr),
 }
 
 impl LaneKey {
@@ -119,7 +117,7 @@ impl LaneKey {
         let authorization = call.request.headers.text("authorization").unwrap_or_default();
         match user_hash(authorization) {
             Some(hash) if !matches!(hash, "" | "-" | "*") => Self::User(call.client, hash.to_owned()),
-            _ if authorization.is_empty() => Self::Connection(call.client, call.connection),
+            _ if authorization.is_empty() => Self::Address(call.client),
             _ => Self::Token(call.client, authorization.to_owned()),
         }
     }
@@ -130,4 +128,27 @@ pub fn user_hash(authorization: &str) -> Option<&str> {
     let (scheme, rest) = authorization.split_once(' ')?;
     let fields = scheme.eq_ignore_ascii_case("XBL3.0").then(|| rest.trim_start())?;
     fields.strip_prefix("x=")?.split_once(';').map(|(hash, _)| hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn key(authorization: &str) -> LaneKey {
+        let mut request = Request::default();
+        if !authorization.is_empty() {
+            request.headers.push("authorization", authorization.to_owned());
+        }
+        LaneKey::of(&Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request))
+    }
+
+    #[test]
+    fn a_client_stays_one_lane_over_tokens() {
+        assert_eq!(key("XBL3.0 x=7;a"), key("XBL3.0 x=7;b"));
+        assert_ne!(key("XBL3.0 x=7;a"), key("XBL3.0 x=8;a"));
+        assert_ne!(key("XBL3.0 x=-;a"), key("XBL3.0 x=-;b"));
+        assert_ne!(key("Bearer a"), key(""));
+    }
 }

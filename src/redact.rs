@@ -412,7 +412,7 @@ mod tests {
             body: Body::plain(body.to_owned()),
             ..Request::default()
         };
-        Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request)
+        Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request)
     }
 
     const SESSION: &str = "/serviceconfigs/097d0100-e05c-4d37-8420-46f1169056cf/sessionTemplates/lobby/sessions/a";

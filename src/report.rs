@@ -75,7 +75,7 @@ impl Report {
         for (at, (line, record)) in exchanges.enumerate() {
             let request = record.request();
             let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
-            let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, record.protocol, service, request);
+            let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
             let answer = Answer { outcome: record.outcome, response: record.response() };
             let findings = contract.check_call(&call).into_iter().chain(contract.check_answer(&call, &answer));
             self.findings.extend(findings.map(|finding| Located {

@@ -44,6 +44,14 @@ pub struct Withheld {
     pub sha256: String,
 }
 
+impl Withheld {
+    /// True for the bytes that were withheld. Where none were seen, nothing is recognised.
+    pub fn is(&self, wire: &[u8]) -> bool {
+        let length = u64::try_from(wire.len()).unwrap_or(u64::MAX);
+        self.length > 0 && self.length == length && self.sha256 == hex(&Sha256::digest(wire))
+    }
+}
+
 /// Whether the exact wire bytes may be kept beside the decoded ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireBytes {
@@ -88,6 +96,14 @@ impl StoredBody {
     /// What is kept.
     pub fn content(&self) -> &Content {
         &self.content
+    }
+
+    /// What is known of it, when it was not kept.
+    pub fn as_withheld(&self) -> Option<&Withheld> {
+        match &self.content {
+            Content::Withheld(withheld) => Some(withheld),
+            _ => None,
+        }
     }
 
     /// Without base64: bytes become the text they are read as, and wire bytes say nothing the decoded ones do not.

@@ -192,13 +192,10 @@ impl HttpRecord {
         Some(record)
     }
 
-    /// What is known of a body that was not kept, the answer's first: such an exchange cannot be replayed.
+    /// What is known of a body that was not kept, the answer's first.
     pub fn withheld(&self) -> Option<&Withheld> {
         let bodies = [&self.response.body, &self.request.body];
-        bodies.into_iter().flatten().find_map(|body| match body.content() {
-            Content::Withheld(withheld) => Some(withheld),
-            _ => None,
-        })
+        bodies.into_iter().flatten().find_map(StoredBody::as_withheld)
     }
 }
 

@@ -56,7 +56,7 @@ fn call(text: &str) -> Call {
     };
     let authority = "sessiondirectory.xboxlive.com".to_owned();
     let request = Request { method, target, authority, headers, body: Body::plain(bytes), ..Request::default() };
-    Call::new([127, 0, 0, 1].into(), 1, Protocol::H1, Service::Mpsd, request)
+    Call::new([127, 0, 0, 1].into(), Protocol::H1, Service::Mpsd, request)
 }
 
 fn request_line(line: &str) -> (String, String) {

@@ -55,7 +55,7 @@ impl World {
             body: Body::plain(ask.body.clone()),
             ..Request::default()
         };
-        let call = Call::new(device, 1, Protocol::H1, Service::Mpsd, request);
+        let call = Call::new(device, Protocol::H1, Service::Mpsd, request);
         Got { response: self.emulator.answer(&call) }
     }
 

@@ -144,7 +144,7 @@ pub fn polished(redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> 
     }
     let request = record.request();
     let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
-    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, record.protocol, service, request);
+    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
     let answer = Answer { outcome: record.outcome, response: record.response() };
     let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
     let mut polished = record.clone();

@@ -26,7 +26,7 @@ fn put(session: &str, body: impl Into<Bytes>) -> Call {
         body: Body::plain(body),
         ..Request::default()
     };
-    Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request)
+    Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request)
 }
 
 async fn recorded(engine: &Engine, journal: &Path) -> Cassette {

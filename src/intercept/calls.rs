@@ -129,8 +129,8 @@ async fn call(
         headers,
         ..message::Request::default()
     };
-    let (client, connection) = (session.peer.ip(), session.id);
-    let call = |request| Call::new(client, connection, protocol, origin.service, request);
+    let client = session.peer.ip();
+    let call = |request| Call::new(client, protocol, origin.service, request);
     let engine = session.door.engine.clone();
     if is_websocket {
         let detail = "tapdeck does not relay WebSockets yet; connect RTA past the proxy";

@@ -1,18 +1,17 @@
 //! Is this live call that recorded one? Meaning is compared, not text; what differs is said by place.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+mod document;
 
 use bytes::Bytes;
 
 use super::bind::{Bindings, match_text};
 use super::miss::Difference;
-use super::tape::{Take, Tape, plain_tag};
+use super::tape::{Recorded, Take, Tape, plain_tag};
 use crate::exchange::Call;
-use crate::json::{Doc, Kind, Node, join_pointer, same_number};
+use crate::json::Doc;
 use crate::message::{Body, Request};
 use crate::mpsd::{ParamName, target};
-use crate::slot::{Class, Judge, Role};
+use crate::slot::{Judge, Role};
 
 /// Which parts of a call must agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub(super) fn compare(
     if extent == Extent::Whole {
         comparison.preconditions(recorded);
     }
-    comparison.body(&recorded.body);
+    comparison.body(&take.recorded);
     comparison.trailers(recorded);
     comparison.differences
 }
@@ -93,8 +92,12 @@ impl Comparison<'_> {
             return self.note(false, "query", &names(&recorded), &names(&live));
         }
         for (recorded, live) in recorded.iter().zip(&live) {
-            let agree = self.text(&recorded.text, &live.text, Role::of_query(&recorded.name));
-            self.note(agree, &format!("query {}", recorded.name), &recorded.text, &live.shown.1);
+            let agree = match (&recorded.text, &live.text) {
+                (Some(recorded_text), Some(text)) => self.text(recorded_text, text, Role::of_query(&recorded.name)),
+                (recorded, live) => recorded == live,
+            };
+            let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "absent".to_owned());
+            self.note(agree, &format!("query {}", recorded.name), &told(&recorded.text), &told(&live.shown.1));
         }
     }
 
@@ -139,8 +142,7 @@ impl Comparison<'_> {
         let Asked { call, shown } = self.asked;
         let agree = of(recorded).len() == of(&call.request).len()
             && of(recorded).iter().zip(of(&call.request)).all(|(one, two)| {
-                let text = |value: &Bytes| String::from_utf8_lossy(value).into_owned();
-                one.0 == two.0 && self.text(&text(&one.1), &text(&two.1), Role::of_header(&one.0))
+                one.0 == two.0 && self.text(&legible(&one.1), &legible(&two.1), Role::of_header(&one.0))
             });
         self.note(agree, "trailers", &format!("{:?}", of(recorded)), &format!("{:?}", of(&shown.request)));
     }
@@ -154,118 +156,36 @@ impl Comparison<'_> {
         recorded == live || matches!(versions, (Some(recorded), Some(live)) if recorded == live)
     }
 
-    fn body(&mut self, recorded: &Body) {
+    /// A body that is no text to us is the same when its bytes are.
+    fn body(&mut self, recorded: &Recorded) {
         let Asked { call, shown } = self.asked;
-        let (Some(left), Some(right)) = (recorded.decoded(), call.request.body.decoded()) else {
-            let agree = recorded.wire() == call.request.body.wire();
-            return self.note(agree, "body", "…", "bytes in a content coding that is not understood");
+        let (kept, live) = (&recorded.request.body, &call.request.body);
+        if let Some(withheld) = &recorded.request_withheld {
+            let known = format!("a body that was not kept ({})", withheld.reason);
+            return self.note(withheld.is(live.wire()), "body", &known, &length(live));
+        }
+        let (Some(left), Some(right)) = (kept.decoded(), live.decoded()) else {
+            return self.note(kept.wire() == live.wire(), "body", &length(kept), &length(live));
         };
+        if left == right {
+            return;
+        }
         let shown = shown.request.body.decoded().map(AsRef::as_ref).unwrap_or_default();
         match (Doc::parse(left), Doc::parse(right), Doc::parse(shown)) {
-            (Ok(recorded), Ok(live), Ok(shown)) if recorded.facts().depth.max(live.facts().depth) <= DEEPEST => {
-                self.json(recorded.root(), live.root(), &shown);
-            }
+            (Ok(recorded), Ok(live), Ok(shown)) => self.json(recorded.root(), live.root(), &shown),
             _ => {
                 let agree = match (std::str::from_utf8(left), std::str::from_utf8(right)) {
                     (Ok(left), Ok(right)) => self.text(left, right, Role::Plain),
-                    _ => left == right,
+                    _ => false,
                 };
                 self.note(agree, "body", &String::from_utf8_lossy(left), &String::from_utf8_lossy(shown));
             }
         }
     }
 
-    fn json(&mut self, recorded: Node<'_>, live: Node<'_>, shown: &Doc<'_>) {
-        let mut pending = vec![(recorded, live, String::new(), Role::Plain)];
-        while let Some((recorded, live, pointer, role)) = pending.pop() {
-            if self.differences.len() >= MOST_DIFFERENCES {
-                return;
-            }
-            match (recorded.kind(), live.kind()) {
-                (Kind::Object, Kind::Object) => {
-                    let is_reference = recorded.get("templateName").is_some();
-                    let pairs = self.members(recorded, live, &pointer, shown);
-                    pending.extend(pairs.into_iter().rev().map(|(name, left, right)| {
-                        let role = member_role(is_reference, &name, role);
-                        (left, right, join_pointer(&pointer, &name), role)
-                    }));
-                }
-                (Kind::Array, Kind::Array) => {
-                    let (left, right): (Vec<_>, Vec<_>) = (recorded.items().collect(), live.items().collect());
-                    if left.len() != right.len() {
-                        self.note_nodes(false, &pointer, recorded, live.twin(shown));
-                        continue;
-                    }
-                    let items = left.into_iter().zip(right).enumerate().rev();
-                    pending.extend(items.map(|(at, (left, right))| (left, right, format!("{pointer}/{at}"), role)));
-                }
-                _ => {
-                    let agree = self.leaf(recorded, live, role, &pointer);
-                    self.note_nodes(agree, &pointer, recorded, live.twin(shown));
-                }
-            }
-        }
-    }
-
-    /// Pairs members by name, where a recorded name may hold slots; notes what has no partner.
-    fn members<'a>(
-        &mut self,
-        recorded: Node<'a>,
-        live: Node<'a>,
-        pointer: &str,
-        shown: &Doc<'_>,
-    ) -> Vec<(String, Node<'a>, Node<'a>)> {
-        let mut free = Free::new();
-        for (key, value) in live.members() {
-            free.entry(key.str().unwrap_or_default()).or_default().push_back((key, value));
-        }
-        let mut pairs = Vec::new();
-        let mut lonely = Vec::new();
-        for (key, value) in recorded.members() {
-            let name = key.str().unwrap_or_default();
-            match take_one(&mut free, &name) {
-                Some(live) => pairs.push((name.into_owned(), value, live)),
-                None => lonely.push((name.into_owned(), value)),
-            }
-        }
-        for (name, value) in lonely {
-            let has_slots = !self.tape.values().judge(&name, Role::Key).is_empty();
-            let mut names = free.keys().filter(|_| has_slots).take(MOST_NAMES);
-            let partner = names.find(|live| self.text(&name, live, Role::Key)).cloned();
-            match partner.and_then(|partner| take_one(&mut free, &partner)) {
-                Some(live) => pairs.push((name, value, live)),
-                None => self.note(false, &body_place(&join_pointer(pointer, &name)), &excerpt(value), "absent"),
-            }
-        }
-        for (key, value) in free.into_values().flatten() {
-            let name = key.twin(shown).and_then(Node::str).unwrap_or(Cow::Borrowed(UNTOLD));
-            self.note(false, &body_place(&join_pointer(pointer, &name)), "absent", &told(value.twin(shown)));
-        }
-        pairs
-    }
-
-    fn leaf(&mut self, recorded: Node<'_>, live: Node<'_>, role: Role, pointer: &str) -> bool {
-        match (recorded.kind(), live.kind()) {
-            (Kind::String, Kind::String) => {
-                self.text(&recorded.str().unwrap_or_default(), &live.str().unwrap_or_default(), role)
-            }
-            (Kind::Number, Kind::Number) => {
-                let (recorded, live) = (recorded.number().unwrap_or_default(), live.number().unwrap_or_default());
-                same_number(recorded, live) || is_measured(pointer) || self.text(recorded, live, role)
-            }
-            (recorded_kind, live_kind) => recorded_kind == live_kind && recorded.raw() == live.raw(),
-        }
-    }
-
     fn text(&mut self, recorded: &str, live: &str, role: Role) -> bool {
         let slots = self.tape.values().judge(recorded, role);
         match_text(recorded, &slots, live, self.bindings)
-    }
-
-    fn note_nodes(&mut self, agree: bool, pointer: &str, recorded: Node<'_>, shown: Option<Node<'_>>) {
-        if !agree {
-            self.note(false, &body_place(pointer), &excerpt(recorded), &told(shown));
-        }
     }
 
     /// Only what may be told of the live call goes into a difference.
@@ -281,52 +201,41 @@ impl Comparison<'_> {
     }
 }
 
-/// Live members that have no partner yet, by name: keys and values.
-type Free<'a> = BTreeMap<Cow<'a, str>, VecDeque<(Node<'a>, Node<'a>)>>;
-
-fn take_one<'a>(free: &mut Free<'a>, name: &str) -> Option<Node<'a>> {
-    let values = free.get_mut(name)?;
-    let value = values.pop_front().map(|(_, value)| value);
-    if values.is_empty() {
-        free.remove(name);
-    }
-    value
-}
-
-fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
-    match role {
-        Role::Typed(Class::Secret) => role,
-        _ if is_reference && name == "name" => Role::Typed(Class::Session),
-        _ => Role::of_key(name),
-    }
-}
-
 /// What a call says of who sends it. Tokens differ in every run; whether there is one does not.
 fn authorization(request: &Request) -> &'static str {
-    match request.headers.text("authorization") {
-        None => "absent",
-        Some(value) if value.starts_with("XBL3.0 ") => "an X-token",
-        Some(_) => "something else than an X-token",
+    let Some(value) = request.headers.all("authorization").next() else {
+        return "absent";
+    };
+    match value.split(|byte| *byte == b' ').next() {
+        _ if value.is_empty() => "absent",
+        Some(scheme) if scheme.eq_ignore_ascii_case(b"XBL3.0") => "an X-token",
+        _ => "something else than an X-token",
     }
+}
+
+/// A value as text: bytes that are none are escaped, so that different values stay different.
+fn legible(value: &Bytes) -> String {
+    std::str::from_utf8(value).map_or_else(|_| value.escape_ascii().to_string(), str::to_owned)
 }
 
 fn lines(request: &Request, name: &str) -> Vec<String> {
-    request.headers.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    request.headers.all(name).map(legible).collect()
 }
 
 /// One query parameter, and how it may be told.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Parameter {
     name: String,
-    text: String,
-    shown: (String, String),
+    /// `None` without a `=`.
+    text: Option<String>,
+    shown: (String, Option<String>),
 }
 
 fn parameters(request: &Request, shown: &Request) -> Vec<Parameter> {
     let mut list: Vec<_> = pieces(request)
         .zip(pieces(shown))
         .map(|((name, text), shown)| {
-            let text = if name == "include" { sorted_words(&text) } else { text };
+            let text = if name == "include" { text.map(|text| sorted_words(&text)) } else { text };
             Parameter { name, text, shown }
         })
         .collect();
@@ -334,9 +243,9 @@ fn parameters(request: &Request, shown: &Request) -> Vec<Parameter> {
     list
 }
 
-fn pieces(request: &Request) -> impl Iterator<Item = (String, String)> {
+fn pieces(request: &Request) -> impl Iterator<Item = (String, Option<String>)> {
     let pieces = target::parameters(&request.target).into_iter();
-    pieces.map(|(name, value)| (name.text, value.map(|value| value.text).unwrap_or_default()))
+    pieces.map(|(name, value)| (name.text, value.map(|value| value.text)))
 }
 
 fn sorted_words(list: &str) -> String {
@@ -345,26 +254,13 @@ fn sorted_words(list: &str) -> String {
     words.join(",")
 }
 
-/// Measured network quality differs in every run (mpsd-behaviour 6).
-fn is_measured(pointer: &str) -> bool {
-    let mut names = pointer.split('/').skip(1);
-    let is_member = names.next() == Some("members") && names.next().is_some();
-    let bag = [names.next(), names.next()];
-    is_member
-        && bag == [Some("properties"), Some("system")]
-        && matches!(names.next(), Some("measurements" | "serverMeasurements"))
-}
-
-fn body_place(pointer: &str) -> String {
-    format!("body {}", if pointer.is_empty() { "/" } else { pointer })
-}
-
-fn excerpt(node: Node<'_>) -> String {
-    cut(&String::from_utf8_lossy(node.raw()))
-}
-
-fn told(node: Option<Node<'_>>) -> String {
-    node.map_or_else(|| UNTOLD.to_owned(), excerpt)
+/// All that may be told of a body nobody can read.
+fn length(body: &Body) -> String {
+    match body.decoded() {
+        Some(plain) if plain.is_empty() => "absent".to_owned(),
+        Some(_) => "another body".to_owned(),
+        None => format!("{} bytes in a content coding that is not understood", body.wire().len()),
+    }
 }
 
 fn or_absent(lines: &[String]) -> String {
@@ -384,8 +280,4 @@ const COMPARED: [&str; 4] =
 /// Stands for what cannot be told.
 const UNTOLD: &str = "…";
 const MOST_DIFFERENCES: usize = 20;
-/// Deeper documents are compared as text.
-const DEEPEST: usize = 500;
-/// How many live names a recorded name with slots is tried on.
-const MOST_NAMES: usize = 1000;
 const LONGEST_EXCERPT: usize = 200;

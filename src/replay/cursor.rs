@@ -13,10 +13,14 @@ use crate::message::{Headers, Response};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cursor {
     played: BTreeSet<usize>,
-    /// How many of the lane's takes were played without a gap: there is nothing left to look for among them.
-    floor: usize,
     /// The takes in the order they were played.
     order: Vec<usize>,
+    /// The same, of each document.
+    of_document: BTreeMap<usize, Vec<usize>>,
+    /// How many takes at the front of a shelf were all played.
+    begun: BTreeMap<usize, usize>,
+    /// When the last of the writes played on a document was asked.
+    last_write: BTreeMap<usize, u64>,
     /// Repeats of a take since it was played.
     repeats: BTreeMap<usize, usize>,
 }
@@ -32,7 +36,8 @@ pub(super) struct Step {
 /// One call being looked up in one lane.
 pub(super) struct Lookup<'a> {
     pub(super) tape: &'a Tape,
-    pub(super) lane: usize,
+    /// The shelf of the lane's takes that are such a call.
+    pub(super) alike: Option<usize>,
     pub(super) options: Options,
     pub(super) asked: Asked<'a>,
 }
@@ -42,18 +47,38 @@ impl Cursor {
         self.played.len()
     }
 
-    /// Takes note of an answer given; `lane` are the lane's takes.
-    pub(super) fn advance(&mut self, played: &Played, lane: &[usize]) {
+    /// Takes note of an answer given.
+    pub(super) fn advance(&mut self, tape: &Tape, played: &Played) {
         match played {
-            Played::Hit(exchange) | Played::Bound(exchange) => {
-                self.played.insert(exchange - 1);
-                self.order.push(exchange - 1);
-                let gapless = lane.iter().skip(self.floor).take_while(|at| self.played.contains(at));
-                self.floor += gapless.count();
-            }
+            Played::Hit(exchange) | Played::Bound(exchange) => self.play(tape, exchange - 1),
             Played::Repeat(exchange) => *self.repeats.entry(exchange - 1).or_default() += 1,
             Played::Miss(_) => {}
         }
+    }
+
+    fn play(&mut self, tape: &Tape, at: usize) {
+        let take = &tape.takes()[at];
+        self.played.insert(at);
+        self.order.push(at);
+        if let Some(document) = take.document {
+            self.of_document.entry(document).or_default().push(at);
+            if take.changes_state() {
+                let last = self.last_write.entry(document).or_default();
+                *last = take.recorded.asked.max(*last);
+            }
+        }
+        for shelf in take.document.into_iter().chain([take.alike]) {
+            let begun = self.begun.entry(shelf).or_default();
+            while tape.shelf(shelf).get(*begun).is_some_and(|at| self.played.contains(at)) {
+                *begun += 1;
+            }
+        }
+    }
+
+    /// What is not played yet on a shelf.
+    fn unplayed<'a>(&'a self, tape: &'a Tape, shelf: usize) -> impl Iterator<Item = usize> + 'a {
+        let begun = self.begun.get(&shelf).copied().unwrap_or_default();
+        tape.shelf(shelf)[begun..].iter().copied().filter(|at| !self.played.contains(at))
     }
 }
 
@@ -69,9 +94,8 @@ impl Lookup<'_> {
     /// The next unplayed take that is this call, with the bindings it makes.
     fn next(&self, cursor: &Cursor, bindings: &Bindings) -> Option<(usize, Bindings)> {
         let fits = |at: usize| Some((at, self.matches(at, Extent::Whole, bindings)?));
-        let left = self.tape.of_lane(self.lane).iter().copied().skip(cursor.floor);
-        let fresh = left.filter(|at| !cursor.played.contains(at) && self.is_similar(*at));
-        fresh.filter(|at| !self.is_ahead(cursor, *at) && !self.is_stale(cursor, *at)).find_map(fits)
+        let mut fresh = self.unplayed(cursor).filter(|at| !self.is_ahead(cursor, *at) && !self.is_stale(cursor, *at));
+        fresh.find_map(fits)
     }
 
     /// A read again, or an idempotent write right after its twin.
@@ -79,13 +103,13 @@ impl Lookup<'_> {
         let mut past = cursor.order.iter().rev().copied();
         let Some((twin, bindings)) = past.find_map(|at| {
             let similar = self.is_similar(at);
-            let extent = if self.take(at).is_read() { Extent::WithoutPreconditions } else { Extent::Whole };
-            similar.then(|| self.matches(at, extent, bindings)).flatten().map(|bindings| (at, bindings))
+            similar.then(|| self.matches(at, self.extent_again(at), bindings)).flatten().map(|bindings| (at, bindings))
         }) else {
             return self.read_ahead(cursor, bindings);
         };
         if self.take(twin).is_read() {
-            return self.read_again(cursor, twin, bindings);
+            let newest = self.newest(cursor, twin, Take::shows_version).filter(|_| self.take(twin).tells_state());
+            return self.again(cursor, twin, newest.unwrap_or(twin), bindings);
         }
         if self.may_write_again(cursor, twin) {
             return self.again(cursor, twin, twin, bindings);
@@ -93,14 +117,23 @@ impl Lookup<'_> {
         Err(self.miss(Reason::Exhausted, cursor, &bindings))
     }
 
+    /// A read may be of any version, but "not modified" is said of the one that was asked about.
+    fn extent_again(&self, at: usize) -> Extent {
+        let take = self.take(at);
+        let is_free = take.is_read() && take.recorded.response.status != 304;
+        if is_free { Extent::WithoutPreconditions } else { Extent::Whole }
+    }
+
     /// A write is given its answer again while nothing was written since and the answer would still be the same: a
-    /// condition on a version that the write itself replaced would fail now.
+    /// condition on a version that the write itself replaced would fail now, and what was refused may be accepted
+    /// once a read has shown what others did.
     fn may_write_again(&self, cursor: &Cursor, twin: usize) -> bool {
         let take = self.take(twin);
         let request = &self.asked.call.request;
         let is_any = |name| request.headers.text(name).is_none_or(|value| value.trim() == "*");
         let is_lasting = is_any("if-match") && request.headers.text("if-none-match").is_none();
-        let is_last = self.newest(cursor, twin, |take| !take.is_read()) == Some(twin);
+        let tells = |other: &Take| !other.is_read() || (!take.changes_state() && other.shows_version());
+        let is_last = self.newest(cursor, twin, tells) == Some(twin);
         let is_idempotent = matches!(request.method.as_str(), "PUT" | "DELETE");
         is_idempotent && (!take.tells_state() || (is_last && (is_lasting || !take.changes_state())))
     }
@@ -109,22 +142,12 @@ impl Lookup<'_> {
     fn read_ahead(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Miss> {
         let later = self.similar().filter(|at| self.take(*at).is_read());
         let found = later.filter_map(|at| Some((at, self.matches(at, Extent::WithoutPreconditions, bindings)?))).next();
-        match found {
-            Some((at, bindings)) if self.newest(cursor, at, Take::shows_version).is_some() => {
-                self.read_again(cursor, at, bindings)
-            }
-            _ => Err(self.miss(self.reason(cursor, bindings), cursor, bindings)),
+        let source =
+            found.and_then(|(at, bindings)| Some((at, self.newest(cursor, at, Take::shows_version)?, bindings)));
+        match source {
+            Some((at, source, bindings)) => self.again(cursor, at, source, bindings),
+            None => Err(self.miss(self.reason(cursor, bindings), cursor, bindings)),
         }
-    }
-
-    fn read_again(&self, cursor: &Cursor, twin: usize, bindings: Bindings) -> Result<Step, Miss> {
-        let newest = self.newest(cursor, twin, Take::shows_version).filter(|_| self.take(twin).tells_state());
-        let source = newest.unwrap_or(twin);
-        let is_unconditional = self.asked.call.request.headers.text("if-none-match").is_none();
-        if is_unconditional && self.take(source).recorded.response.status == 304 {
-            return Err(self.miss(Reason::Different, cursor, &bindings));
-        }
-        self.again(cursor, twin, source, bindings)
     }
 
     fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Miss> {
@@ -170,25 +193,25 @@ impl Lookup<'_> {
     /// True when the take tells of a state after a write that this lane has not made yet.
     fn is_ahead(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
-        let blocks = |other: &usize| !cursor.played.contains(other) && self.take(*other).precedes(take);
-        let writes = self.tape.writes(take);
-        let floor = self.tape.of_lane(self.lane).get(cursor.floor).copied().unwrap_or(usize::MAX);
-        let left = &writes[writes.partition_point(|write| *write < floor)..];
-        take.tells_state() && left.iter().any(blocks)
+        let next_write = take.document.and_then(|document| cursor.unplayed(self.tape, document).next());
+        take.tells_state() && next_write.is_some_and(|write| self.take(write).precedes(take))
     }
 
-    /// True when the take is a read of a state that a write of this lane has since replaced.
+    /// True when the take tells of a state that a write of this lane has since replaced.
     fn is_stale(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
-        let replaced = |other: &usize| cursor.played.contains(other) && take.precedes(self.take(*other));
-        take.is_read() && take.tells_state() && self.tape.writes(take).iter().rev().any(replaced)
+        let last_write = take.document.and_then(|document| cursor.last_write.get(&document));
+        !take.changes_state() && take.tells_state() && last_write.is_some_and(|asked| take.recorded.answered < *asked)
     }
 
     /// The take played last about the same document, or of the same call, that a predicate accepts.
     fn newest(&self, cursor: &Cursor, like: usize, accept: impl Fn(&Take) -> bool) -> Option<usize> {
-        let document = &self.take(like).document;
-        let same = |at: &usize| self.take(*at).document == *document && (document.is_some() || *at == like);
-        cursor.order.iter().rev().copied().filter(same).find(|at| accept(self.take(*at)))
+        let told = match self.take(like).document {
+            Some(document) => cursor.of_document.get(&document).map(Vec::as_slice).unwrap_or_default(),
+            None if cursor.played.contains(&like) => &[like],
+            None => &[],
+        };
+        told.iter().rev().copied().find(|at| accept(self.take(*at)))
     }
 
     fn matches(&self, at: usize, extent: Extent, bindings: &Bindings) -> Option<Bindings> {
@@ -197,8 +220,7 @@ impl Lookup<'_> {
     }
 
     fn reason(&self, cursor: &Cursor, bindings: &Bindings) -> Reason {
-        let unplayed = |at: &usize| !cursor.played.contains(at);
-        if self.similar().filter(unplayed).any(|at| self.matches(at, Extent::Whole, bindings).is_some()) {
+        if self.unplayed(cursor).any(|at| self.matches(at, Extent::Whole, bindings).is_some()) {
             return Reason::OutOfOrder;
         }
         if self.similar().next().is_some() { Reason::Different } else { Reason::NoSuchCall }
@@ -206,7 +228,7 @@ impl Lookup<'_> {
 
     /// Unplayed takes of the same operation, the one with the fewest differences first.
     fn miss(&self, reason: Reason, cursor: &Cursor, bindings: &Bindings) -> Miss {
-        let unplayed = self.similar().filter(|at| !cursor.played.contains(at)).take(MOST_COMPARED);
+        let unplayed = self.unplayed(cursor).take(MOST_COMPARED);
         let mut nearest: Vec<Near> = unplayed.map(|at| self.near(at, bindings)).collect();
         nearest.sort_by_key(|near| (near.distance(), near.exchange));
         nearest.truncate(MOST_NEAR);
@@ -227,19 +249,22 @@ impl Lookup<'_> {
 
     /// This lane's takes of the call's operation, in order.
     fn similar(&self) -> impl Iterator<Item = usize> {
-        self.of_lane().filter(|at| self.is_similar(*at))
+        let shelf = self.alike.map(|shelf| self.tape.shelf(shelf)).unwrap_or_default();
+        shelf.iter().copied().filter(|at| self.is_same_service(*at))
     }
 
-    fn of_lane(&self) -> impl Iterator<Item = usize> {
-        self.tape.of_lane(self.lane).iter().copied()
+    /// Those that are not played yet.
+    fn unplayed<'c>(&'c self, cursor: &'c Cursor) -> impl Iterator<Item = usize> + 'c {
+        let unplayed = self.alike.map(|shelf| cursor.unplayed(self.tape, shelf));
+        unplayed.into_iter().flatten().filter(|at| self.is_same_service(*at))
     }
 
     fn is_similar(&self, at: usize) -> bool {
-        let take = self.take(at);
-        let op = self.asked.call.resolution.operation().map(|operation| operation.op);
-        take.op() == op
-            && take.service == self.asked.call.service
-            && take.recorded.request.method == self.asked.call.request.method
+        Some(self.take(at).alike) == self.alike && self.is_same_service(at)
+    }
+
+    fn is_same_service(&self, at: usize) -> bool {
+        self.take(at).service == self.asked.call.service
     }
 
     fn take(&self, at: usize) -> &Take {

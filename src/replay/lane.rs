@@ -75,7 +75,7 @@ impl LiveLane {
         let mut steps = Vec::new();
         let mut misses = Vec::new();
         for candidate in &self.candidates {
-            let lookup = Lookup { tape, lane: candidate.lane, options, asked };
+            let lookup = Lookup { tape, alike: tape.alike(candidate.lane, asked.call), options, asked };
             // What others have bound since may contradict what this candidate stands for.
             let Some(known) = bindings.with(&candidate.pending) else { continue };
             match lookup.step(&candidate.cursor, &known) {
@@ -93,16 +93,16 @@ impl LiveLane {
         if !agree {
             steps.truncate(1);
         }
-        Ok(self.settle(steps, tape, bindings))
+        Ok(self.settle(tape, steps, bindings))
     }
 
-    fn settle(&mut self, steps: Vec<(usize, Step)>, tape: &Tape, known: &Bindings) -> Turn {
+    fn settle(&mut self, tape: &Tape, steps: Vec<(usize, Step)>, known: &Bindings) -> Turn {
         let (response, played) = (steps[0].1.response.clone(), steps[0].1.played.clone());
         let is_certain = steps.len() == 1;
         let bindings = is_certain.then(|| steps[0].1.bindings.clone());
         self.candidates.retain(|candidate| steps.iter().any(|(lane, _)| *lane == candidate.lane));
         for (candidate, (_, step)) in self.candidates.iter_mut().zip(steps) {
-            candidate.cursor.advance(&step.played, tape.of_lane(candidate.lane));
+            candidate.cursor.advance(tape, &step.played);
             candidate.pending = if is_certain { Bindings::default() } else { step.bindings.beyond(known) };
         }
         Turn { response, played, bindings }

@@ -12,7 +12,7 @@ pub enum Reason {
     NoSuchCall,
     /// Calls of that operation are recorded, but none is like this one.
     Different,
-    /// It is recorded, but after a write this lane has not made yet.
+    /// It is recorded, but after a write this lane has not made yet, or before one it has made.
     OutOfOrder,
     /// Everything recorded of it was played, and it may not be repeated.
     Exhausted,
@@ -30,7 +30,9 @@ impl Reason {
         match self {
             Self::NoSuchCall => "the cassette has no such call left for this client",
             Self::Different => "the cassette has calls of this operation, but none like this one",
-            Self::OutOfOrder => "the cassette has this call only after a write that this client has not made yet",
+            Self::OutOfOrder => {
+                "the cassette has this call only after a write this client has not made yet, or before one it has made"
+            }
             Self::Exhausted => "every recorded answer to this write was already given",
             Self::RepeatedTooOften => "this read was repeated more often than allowed since the last recorded answer",
             Self::LaneAmbiguous => "several recorded players fit this client, and their answers differ",

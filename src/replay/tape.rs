@@ -6,8 +6,8 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::bind::AnswerSlots;
-use crate::cassette::Cassette;
-use crate::exchange::Outcome;
+use crate::cassette::{Cassette, StoredBody, Withheld};
+use crate::exchange::{Call, Outcome};
 use crate::json::Doc;
 use crate::message::{Request, Response};
 use crate::mpsd::name::is_guid;
@@ -33,7 +33,9 @@ pub struct Recorded {
     pub request: Request,
     /// What was answered.
     pub response: Response,
-    /// False when the cassette could not keep one of its bodies.
+    /// What is known of the request's body when the cassette could not keep it.
+    pub request_withheld: Option<Withheld>,
+    /// False when the cassette could not keep the answer's body.
     pub replayable: bool,
 }
 
@@ -50,7 +52,8 @@ impl Recorded {
                 outcome: record.outcome,
                 request: record.request(),
                 response: record.response(),
-                replayable: record.withheld().is_none(),
+                request_withheld: record.request.body.as_ref().and_then(StoredBody::as_withheld).cloned(),
+                replayable: record.response.body.as_ref().and_then(StoredBody::as_withheld).is_none(),
             })
             .collect()
     }
@@ -61,10 +64,7 @@ impl Recorded {
 pub struct Tape {
     takes: Vec<Take>,
     lanes: Vec<String>,
-    /// The takes of each lane.
-    of_lane: Vec<Vec<usize>>,
-    /// Those that change a document, by lane.
-    writes: BTreeMap<(usize, String), Vec<usize>>,
+    shelves: Shelves,
     values: Bindable,
     versions: BTreeMap<String, Version>,
 }
@@ -73,12 +73,12 @@ pub struct Tape {
 #[derive(Debug)]
 pub(super) struct Take {
     pub(super) recorded: Recorded,
-    /// Index of its lane.
-    pub(super) lane: usize,
     pub(super) service: Service,
     pub(super) resolution: Resolution,
-    /// The session document it reads or writes, when it does: `scid~template~name`, lower-case.
-    pub(super) document: Option<String>,
+    /// The shelf of its lane's takes that are such a call.
+    pub(super) alike: usize,
+    /// The shelf of its lane's takes that change the session document it reads or writes, when it does.
+    pub(super) document: Option<usize>,
     pub(super) slots: AnswerSlots,
 }
 
@@ -105,7 +105,9 @@ impl Take {
     /// True for a write that asks what would be: nothing came of it.
     fn is_dry_run(&self) -> bool {
         let parameters = target::parameters(&self.recorded.request.target);
-        parameters.iter().any(|(name, _)| name.text.eq_ignore_ascii_case("nocommit"))
+        let is_true = |value: &target::Piece| value.text.eq_ignore_ascii_case("true");
+        let names_it = |name: &target::Piece| name.text.eq_ignore_ascii_case("nocommit");
+        parameters.iter().any(|(name, value)| names_it(name) && value.as_ref().is_some_and(is_true))
     }
 
     /// True when its answer tells of the service's state. What is wrong with a call by itself (400, 406, …) is wrong
@@ -137,17 +139,12 @@ impl Tape {
     pub fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: Vec<Recorded>) -> Self {
         let values = Bindable::new(aliases, &recorded);
         let mut lanes: Vec<String> = Vec::new();
-        let takes: Vec<Take> = recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &values)).collect();
+        let mut shelves = Shelves::default();
+        let takes: Vec<Take> =
+            recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values)).collect();
         let versions = takes.iter().filter_map(version).collect();
-        let mut of_lane = vec![Vec::new(); lanes.len()];
-        let mut writes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-        for (at, take) in takes.iter().enumerate() {
-            of_lane[take.lane].push(at);
-            if let Some(document) = take.document.clone().filter(|_| take.changes_state()) {
-                writes.entry((take.lane, document)).or_default().push(at);
-            }
-        }
-        Self { takes, lanes, of_lane, writes, values, versions }
+        shelves.fill(&takes);
+        Self { takes, lanes, shelves, values, versions }
     }
 
     /// Prepares a cassette.
@@ -164,15 +161,14 @@ impl Tape {
         &self.takes
     }
 
-    /// A lane's takes, in order.
-    pub(super) fn of_lane(&self, lane: usize) -> &[usize] {
-        self.of_lane.get(lane).map(Vec::as_slice).unwrap_or_default()
+    /// The shelf of a lane's takes that are such a call as this, if there is any.
+    pub(super) fn alike(&self, lane: usize, call: &Call) -> Option<usize> {
+        self.shelves.labels.get(&Label::alike(lane, &call.request.method, &call.resolution)).copied()
     }
 
-    /// The takes of a take's lane that change the document it is about, in order.
-    pub(super) fn writes(&self, take: &Take) -> &[usize] {
-        let document = take.document.clone().unwrap_or_default();
-        self.writes.get(&(take.lane, document)).map(Vec::as_slice).unwrap_or_default()
+    /// The takes on a shelf: those alike in the cassette's order, those of a document by when they were answered.
+    pub(super) fn shelf(&self, shelf: usize) -> &[usize] {
+        self.shelves.takes.get(shelf).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn values(&self) -> &Bindable {
@@ -185,7 +181,50 @@ impl Tape {
     }
 }
 
-fn take(recorded: Recorded, lanes: &mut Vec<String>, values: &Bindable) -> Take {
+/// Takes put together, so that the next one is found without going through the whole tape.
+#[derive(Debug, Default)]
+struct Shelves {
+    labels: BTreeMap<Label, usize>,
+    takes: Vec<Vec<usize>>,
+}
+
+/// What the takes on a shelf have in common.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Label {
+    /// A lane, a verb and an operation.
+    Alike(usize, String, &'static str),
+    /// A lane and the session document it changes: `scid~template~name`, lower-case.
+    Document(usize, String),
+}
+
+impl Label {
+    fn alike(lane: usize, method: &str, resolution: &Resolution) -> Self {
+        Self::Alike(lane, method.to_owned(), resolution.operation().map_or("", |operation| operation.op.name()))
+    }
+}
+
+impl Shelves {
+    fn labelled(&mut self, label: Label) -> usize {
+        *self.labels.entry(label).or_insert_with(|| {
+            self.takes.push(Vec::new());
+            self.takes.len() - 1
+        })
+    }
+
+    fn fill(&mut self, takes: &[Take]) {
+        for (at, take) in takes.iter().enumerate() {
+            self.takes[take.alike].push(at);
+            if let Some(document) = take.document.filter(|_| take.changes_state()) {
+                self.takes[document].push(at);
+            }
+        }
+        for document in takes.iter().filter_map(|take| take.document).collect::<BTreeSet<_>>() {
+            self.takes[document].sort_by_key(|at| takes[*at].recorded.answered);
+        }
+    }
+}
+
+fn take(recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, values: &Bindable) -> Take {
     let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or_else(|| {
         lanes.push(recorded.lane.clone());
         lanes.len() - 1
@@ -193,8 +232,9 @@ fn take(recorded: Recorded, lanes: &mut Vec<String>, values: &Bindable) -> Take 
     let service = Service::of_host(recorded.request.host()).unwrap_or(Service::Mpsd);
     let resolution = resolve(service, &recorded.request.method, &recorded.request.target);
     let slots = answer_slots(&recorded.response, values);
-    let document = document(&resolution, &recorded);
-    Take { lane, service, resolution, document, slots, recorded }
+    let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
+    let document = document(&resolution, &recorded).map(|name| shelves.labelled(Label::Document(lane, name)));
+    Take { service, resolution, alike, document, slots, recorded }
 }
 
 fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
+use crate::cassette::StoredBody;
 use crate::exchange::{Outcome, Protocol};
 use crate::message::{Body, Request};
 use crate::mpsd::Service;
@@ -51,6 +52,7 @@ impl Script {
             outcome: Outcome::Answered,
             request,
             response,
+            request_withheld: None,
             replayable: true,
         });
         self
@@ -62,7 +64,7 @@ impl Script {
 }
 
 fn play(player: &Player, request: Request) -> (Response, Played) {
-    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request);
+    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request);
     player.answer(&call, &call)
 }
 
@@ -228,6 +230,50 @@ fn what_a_client_measured_may_differ_and_what_it_decided_may_not() {
 }
 
 #[test]
+fn what_is_measured_is_known_by_its_place() {
+    let me = |body: &str| request("1", "PUT", &(session("s") + "/members/me"), &[], body);
+    let whole = |body: &str| put("1", &format!(r#"{{"members":{{"me":{body}}}}}"#));
+    let own = |n: u32| format!(r#"{{"properties":{{"system":{{"serverMeasurements":{{"a":{{"latency":{n}}}}}}}}}}}"#);
+    let custom = |n: u32| format!(r#"{{"properties":{{"custom":{{"measurements":{{"score":{n}}}}}}}}}"#);
+    let again = |recorded: Request, live: Request| {
+        let script = Script::default().then("host", recorded, 200, None, "{}");
+        reason(&play(&script.player(), live).1)
+    };
+    assert_eq!(again(me(&own(1)), me(&own(2))), None);
+    assert_eq!(again(whole(&own(1)), whole(&own(2))), None);
+    assert_eq!(again(put("1", &own(1)), put("9", &own(2))), Some(Reason::Different));
+    assert_eq!(again(me(&custom(1)), me(&custom(2))), Some(Reason::Different));
+    assert_eq!(again(whole(&custom(1)), whole(&custom(2))), Some(Reason::Different));
+}
+
+#[test]
+fn headers_and_parameters_differ_in_every_line_and_sign() {
+    let with = |target: &str, headers: &[(&str, &str)]| request("1", "GET", target, headers, "");
+    let again = |recorded: Request, live: Request| {
+        let script = Script::default().then("host", recorded, 200, None, "{}");
+        reason(&play(&script.player(), live).1)
+    };
+    let tags = |tags: &[&str]| with("/handles/a", &tags.iter().map(|tag| ("if-match", *tag)).collect::<Vec<_>>());
+    assert_eq!(again(tags(&["\"1\""]), tags(&["\"1\"", "\"2\""])), Some(Reason::Different));
+    assert_eq!(again(tags(&["*"]), tags(&["\"*\""])), Some(Reason::Different));
+    assert_eq!(again(with("/handles/a?b", &[]), with("/handles/a?b=", &[])), Some(Reason::Different));
+    assert_eq!(again(with("/handles/a?b&c=", &[]), with("/handles/a?c=&b", &[])), None);
+    let raw = |byte: u8| {
+        let mut request = with("/handles/a", &[]);
+        request.headers.push("x-xbl-deny-scope", vec![byte]);
+        request
+    };
+    assert_eq!(again(raw(0xff), raw(0xfe)), Some(Reason::Different));
+    let scheme = |value: &str| {
+        let mut request = with("/handles/a", &[]);
+        request.headers.set("authorization", value.to_owned());
+        request
+    };
+    assert_eq!(again(scheme("XBL3.0 x=1;a"), scheme("xbl3.0 x=1;b")), None);
+    assert_eq!(again(scheme("XBL3.0 x=1;a"), scheme("Bearer b")), Some(Reason::Different));
+}
+
+#[test]
 fn what_was_redacted_inside_a_text_accepts_any_live_value() {
     let body = r#"{"note":"t=redacted&n=redacted!","state":"{\"token\":\"redacted\"}"}"#;
     let player = Script::default().then("host", put("1", body), 201, None, "0").player();
@@ -250,7 +296,7 @@ fn paths_the_contract_does_not_know_bind_as_well() {
 #[test]
 fn a_miss_quotes_the_redacted_call_only() {
     let player = Script::default().then("host", put("1", r#"{"a":1,"b":"x"}"#), 201, None, "0").player();
-    let call = |request| Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, Protocol::H1, Service::Mpsd, request);
+    let call = |request| Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request);
     let live = call(put("9", r#"{"a":"ZOE","ZOE":{"c":"ZOE"},"b":["ZOE"]}"#));
     let shown = call(put("9", r#"{"a":"Player1","Player1":{"c":"Player1"},"b":["Player1"]}"#));
     let (response, played) = player.answer(&live, &shown);
@@ -277,6 +323,22 @@ fn what_one_client_binds_survives_another_that_is_told_apart_later() {
     let (response, played) = play(&player, request("9", "GET", "/handles/b", &[], ""));
     assert_eq!(played, Played::Bound(5));
     assert_eq!(response.body.wire().as_ref(), br#"{"x":"2814000000000222"}"#);
+}
+
+#[test]
+fn a_write_that_names_nocommit_false_is_no_dry_run() {
+    let write = |who| request(who, "PUT", &(session("s") + "?nocommit=false"), &[], r#"{"a":1}"#);
+    let script = Script::default().then("host", write("1"), 201, Some(("e1", 1)), "0").then(
+        "host",
+        get("1"),
+        200,
+        Some(("e1", 1)),
+        "0",
+    );
+    let player = script.player();
+    assert_eq!(reason(&play(&player, get("9")).1), Some(Reason::OutOfOrder));
+    assert_eq!(play(&player, write("9")).1, Played::Hit(1));
+    assert_eq!(play(&player, get("9")).1, Played::Hit(2));
 }
 
 #[test]
@@ -337,6 +399,76 @@ fn an_unconditional_read_never_gets_not_modified() {
 }
 
 #[test]
+fn not_modified_is_said_of_the_version_that_was_asked_about() {
+    let about = |who, tag: &str| request(who, "GET", &session("s"), &[("if-none-match", tag)], "");
+    let script = Script::default().then("host", about("1", "\"e1\""), 304, None, "");
+    let player = script.player();
+    assert_eq!(play(&player, about("9", "\"e1\"")).1, Played::Hit(1));
+    assert_eq!(play(&player, about("9", "\"e1\"")).1, Played::Repeat(1));
+    assert_eq!(reason(&play(&player, about("9", "\"e0\"")).1), Some(Reason::Different));
+}
+
+#[test]
+fn not_modified_does_not_hide_the_answer_before_it() {
+    let template = |headers: &[(&str, &str)]| {
+        request("1", "GET", &format!("/serviceconfigs/{SCID}/sessionTemplates/lobby"), headers, "")
+    };
+    let script = Script::default().then("host", template(&[]), 200, None, "{}").then(
+        "host",
+        template(&[("if-none-match", "\"t1\"")]),
+        304,
+        None,
+        "",
+    );
+    let player = script.player();
+    assert_eq!(play(&player, template(&[])).1, Played::Hit(1));
+    assert_eq!(play(&player, template(&[("if-none-match", "\"t1\"")])).1, Played::Hit(2));
+    assert_eq!(play(&player, template(&[])).1, Played::Repeat(1));
+}
+
+#[test]
+fn what_is_recorded_only_later_is_never_answered_with_its_own_refusal() {
+    let script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("host", put("1", r#"{"a":2}"#), 404, None, "none")
+        .then("host", request("1", "GET", &session("s"), &[("if-none-match", "\"e1\"")], ""), 429, None, "slow");
+    let player = script.player();
+    play(&player, put("9", r#"{"a":1}"#));
+    let (response, played) = play(&player, get("9"));
+    assert_eq!((response.status, played), (200, Played::Repeat(1)));
+}
+
+#[test]
+fn a_skipped_refusal_is_not_served_after_the_write_that_replaced_it() {
+    let script = Script::default().then("host", put("1", r#"{"a":1}"#), 404, None, "none").then(
+        "host",
+        put("1", r#"{"b":1}"#),
+        201,
+        Some(("e1", 1)),
+        "0",
+    );
+    let player = script.player();
+    assert_eq!(play(&player, put("9", r#"{"b":1}"#)).1, Played::Hit(2));
+    assert_eq!(reason(&play(&player, put("9", r#"{"a":1}"#)).1), Some(Reason::OutOfOrder));
+}
+
+#[test]
+fn a_refusal_is_not_repeated_once_a_read_has_shown_another_state() {
+    let script = Script::default().then("guest", put("1", r#"{"a":1}"#), 404, None, "none").then(
+        "guest",
+        get("1"),
+        200,
+        Some(("e1", 1)),
+        "0",
+    );
+    let player = script.player();
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Hit(1));
+    assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Repeat(1));
+    assert_eq!(play(&player, get("9")).1, Played::Hit(2));
+    assert_eq!(reason(&play(&player, put("9", r#"{"a":1}"#)).1), Some(Reason::Exhausted));
+}
+
+#[test]
 fn who_asks_how_and_with_what_bytes_is_part_of_a_call() {
     let script = || {
         let mut request = put("1", "{}");
@@ -363,14 +495,76 @@ fn who_asks_how_and_with_what_bytes_is_part_of_a_call() {
 
 #[test]
 fn wide_and_deep_bodies_are_compared_in_good_time() {
-    let names = "\"name\":1,".repeat(100_000);
-    let wide = format!("{{{names}\"end\":1}}");
-    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
-    let script =
-        Script::default().then("host", put("1", &wide), 200, None, "{}").then("host", put("1", &deep), 200, None, "{}");
-    let player = script.player();
-    assert_eq!(play(&player, put("9", &wide)).1, Played::Hit(1));
-    assert_eq!(play(&player, put("9", &deep)).1, Played::Hit(2));
+    let names = "\"name\":1,".repeat(200_000);
+    let wide = |end: &str| format!("{{{names}\"end\":{end}}}");
+    let deep = |end: &str| "[".repeat(200_000) + end + &"]".repeat(200_000);
+    let long = "n".repeat(100_000);
+    let below = |end: &str| format!("{{\"{long}\":[{}{end}]}}", "0,".repeat(100_000));
+    let bodies: [&dyn Fn(&str) -> String; 3] = [&wide, &deep, &below];
+    for body in bodies {
+        let player = Script::default().then("host", put("1", &body("1")), 200, None, "{}").player();
+        let (_, played) = play(&player, put("9", &body("2")));
+        let Played::Miss(miss) = played else { panic!("{played:?}") };
+        let difference = &miss.nearest[0].differences[0];
+        assert_eq!((difference.recorded.as_str(), difference.live.as_str()), ("1", "2"));
+        assert_eq!(play(&player, put("9", &body("1.0"))).1, Played::Hit(1));
+    }
+}
+
+#[test]
+fn a_body_that_was_not_kept_is_known_by_its_hash_or_not_at_all() {
+    let zstd: crate::message::Headers = [("content-encoding", "zstd")].into_iter().collect();
+    let live = |bytes: &'static str| {
+        let mut request = put("9", "");
+        request.body = Body::received(bytes.into(), &zstd, 9);
+        request
+    };
+    let player = |hashed: &str| {
+        let mut script = Script::default().then("host", put("1", ""), 200, None, "{}");
+        let stored = StoredBody::withheld("not understood", hashed.as_bytes());
+        script.recorded[0].request_withheld = stored.as_withheld().cloned();
+        script.player()
+    };
+    let (_, played) = play(&player("secret"), put("9", ""));
+    let Played::Miss(miss) = played else { panic!("{played:?}") };
+    let difference = &miss.nearest[0].differences[0];
+    assert_eq!(difference.recorded, "a body that was not kept (not understood)");
+    assert!(matches!(play(&player("secret"), live("other!")).1, Played::Miss(_)));
+    assert_eq!(play(&player("secret"), live("secret")).1, Played::Hit(1));
+    assert!(matches!(play(&player(""), put("9", "")).1, Played::Miss(_)));
+}
+
+/// A player that keeps writing to one session, and looks at it now and then.
+fn busy(takes: u64) -> Script {
+    let mut script = Script::default();
+    for at in 0..takes {
+        let tag = format!("e{at}");
+        script = match at % 4 {
+            3 => script.then("host", get("1"), 200, Some((&tag, at)), "0"),
+            _ => script.then("host", put("1", &format!(r#"{{"n":{at}}}"#)), 200, Some((&tag, at)), "0"),
+        };
+    }
+    script
+}
+
+#[test]
+fn a_long_recording_of_one_session_is_played_in_good_time() {
+    let takes = 4000;
+    let player = busy(takes).player();
+    for at in 0..takes {
+        let live = if at % 4 == 3 { get("9") } else { put("9", &format!(r#"{{"n":{at}}}"#)) };
+        let (_, played) = play(&player, live);
+        assert_eq!(played, Played::Hit(usize::try_from(at).unwrap() + 1));
+    }
+    assert_eq!(player.tally().unplayed, 0);
+}
+
+#[test]
+fn calls_that_fit_nowhere_in_a_long_recording_are_missed_in_good_time() {
+    let player = busy(4000).player();
+    for _ in 0..20 {
+        assert_eq!(reason(&play(&player, put("9", r#"{"n":"none"}"#)).1), Some(Reason::Different));
+    }
 }
 
 #[test]

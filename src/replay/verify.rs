@@ -67,5 +67,5 @@ fn call(recorded: &Recorded, lane: usize) -> Call {
     let number = u32::try_from(lane).unwrap_or(u32::MAX);
     let client = IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) | (number & 0x00ff_ffff)));
     let service = Service::of_host(recorded.request.host()).unwrap_or(Service::Mpsd);
-    Call::new(client, u64::from(number) + 1, Protocol::H1, service, recorded.request.clone())
+    Call::new(client, Protocol::H1, service, recorded.request.clone())
 }

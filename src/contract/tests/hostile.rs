@@ -13,7 +13,7 @@ fn call(method: &str, target: &str, headers: &[(String, String)], body: Vec<u8>)
     }
     let (method, target) = (method.to_owned(), target.to_owned());
     let request = Request { method, target, headers: all, body: Body::plain(body), ..Request::default() };
-    Call::new([127, 0, 0, 1].into(), 1, Protocol::H1, Service::Mpsd, request)
+    Call::new([127, 0, 0, 1].into(), Protocol::H1, Service::Mpsd, request)
 }
 
 fn judge(call: &Call, status: u16, body: Vec<u8>) -> Vec<Finding> {
