@@ -6,6 +6,7 @@
 //! first sight and spliced into every later answer. What does not match is a loud miss that says what differs.
 
 mod bind;
+mod bindable;
 mod compare;
 mod cursor;
 mod lane;
