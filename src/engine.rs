@@ -23,7 +23,7 @@ use crate::upstream::Upstream;
 
 use journal::JournalError;
 use recorder::Begun;
-pub use recorder::{Recorder, polished};
+pub use recorder::Recorder;
 pub use watch::{Tallied, Watch};
 
 /// What answers calls.

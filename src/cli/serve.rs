@@ -10,7 +10,7 @@ use super::session::{self, Ended, Signals};
 use super::{Code, Failure, ca, say};
 use crate::cassette::{Cassette, CassetteError, HttpRecord, Notice, Seal, seal};
 use crate::engine::journal::JournalError;
-use crate::engine::{Enforce, Engine, Recorder, Source, polished};
+use crate::engine::{Enforce, Engine, Recorder, Source};
 use crate::exchange::Outcome;
 use crate::intercept::{self, Door, Limits, Reverse};
 use crate::redact::Redactor;
@@ -196,7 +196,7 @@ async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Resul
         say(&format!("cut off; the journal stays: `tapdeck cassette fsck {}` seals it", journal.display()));
         return Ok(Code::Runtime);
     }
-    let polish = |record: &HttpRecord| polished(engine.redactor(), record);
+    let polish = |record: &HttpRecord| recorder.polished(engine.redactor(), record);
     let Some(verdict) = seal_journal(&journal, cassette.sealed(), &polish)? else {
         say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
         return Ok(Code::Clean);

@@ -125,9 +125,30 @@ impl Recorder {
         if is_clean(redactor, &record) {
             return (LineBody::http(&record), used(&call, &answer));
         }
+        (LineBody::http(&self.emptied(record)), BTreeSet::new())
+    }
+
+    /// A record that was written before something in it became known, without that; `None` when there is no such thing.
+    pub fn polished(&self, redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> {
+        if is_clean(redactor, record) {
+            return None;
+        }
+        let request = record.request();
+        let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
+        let answer = Answer { outcome: record.outcome, response: record.response() };
+        let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
+        let (asked, answered) = (wire(kept.body_changed), wire(kept_answer.body_changed));
+        let mut polished = record.clone();
+        polished.rewrite(&kept.message.request, asked, &kept_answer.message, answered);
+        Some(if is_clean(redactor, &polished) { polished } else { self.emptied(polished) })
+    }
+
+    /// What is left of a record when nothing in it can be trusted to be clean.
+    fn emptied(&self, record: HttpRecord) -> HttpRecord {
         tracing::error!(op = record.op, "a secret was left after redaction; the exchange is kept without its contents");
         self.secrets.fetch_add(1, Ordering::Relaxed);
-        (LineBody::http(&emptied(record)), BTreeSet::new())
+        emptied(record)
     }
 }
 
@@ -137,27 +158,7 @@ fn is_clean(redactor: &Redactor, record: &HttpRecord) -> bool {
     redactor.is_clean(LineBody::http(legible.as_ref().unwrap_or(record)).json())
 }
 
-/// A record that was written before something in it became known, without that; `None` when there is no such thing.
-pub fn polished(redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> {
-    if is_clean(redactor, record) {
-        return None;
-    }
-    let request = record.request();
-    let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
-    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
-    let answer = Answer { outcome: record.outcome, response: record.response() };
-    let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
-    let mut polished = record.clone();
-    polished.rewrite(
-        &kept.message.request,
-        wire(kept.body_changed),
-        &kept_answer.message,
-        wire(kept_answer.body_changed),
-    );
-    Some(if is_clean(redactor, &polished) { polished } else { emptied(polished) })
-}
-
-/// What is left of a record when nothing in it can be trusted to be clean.
+/// A record without anything a client or the service wrote.
 fn emptied(mut record: HttpRecord) -> HttpRecord {
     let (request, response) = (&mut record.request, &mut record.response);
     request.method = REDACTED.to_owned();
@@ -204,3 +205,46 @@ fn wire(changed: bool) -> WireBytes {
 }
 
 const SECRET_LEFT: &str = "a secret was left after redaction";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cassette::Circumstances;
+    use crate::exchange::{Outcome, Protocol};
+    use crate::message::{Request, Response};
+
+    fn record(request: Request) -> HttpRecord {
+        let about = Circumstances {
+            lane: "lane-1".into(),
+            op: "session.put".into(),
+            asked: 1,
+            protocol: Protocol::H1,
+            timing: None,
+            request_wire: WireBytes::Keep,
+            response_wire: WireBytes::Keep,
+        };
+        let response = Response::new(200, Headers::new(), "{}");
+        HttpRecord::new(about, &request, &Answer { outcome: Outcome::Answered, response })
+    }
+
+    #[test]
+    fn a_secret_found_before_the_seal_is_replaced_or_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::create(&dir.path().join("a.cassette.jsonl")).unwrap();
+        let redactor = Redactor::new(1);
+        let mut request = Request { method: "PUT".into(), target: "/handles".into(), ..Request::default() };
+        assert!(recorder.polished(&redactor, &record(request.clone())).is_none());
+
+        let alias = redactor.alias(crate::slot::Class::Gamertag, "MajorNelson").unwrap();
+        request.headers.push("x-note", "by MajorNelson");
+        let polished = recorder.polished(&redactor, &record(request.clone())).unwrap();
+        assert_eq!(polished.request().headers.text("x-note"), Some(format!("by {alias}").as_str()));
+        assert_eq!(recorder.secrets(), 0);
+
+        // A header's name is nothing that could be replaced.
+        request.headers.push("x-2814646326226712", "1");
+        let emptied = recorder.polished(&redactor, &record(request)).unwrap();
+        assert!(emptied.request().headers.is_empty() && emptied.withheld().is_some());
+        assert_eq!(recorder.secrets(), 1);
+    }
+}
