@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A source of timestamps. Clones share one time line.
 #[derive(Clone, Debug)]
@@ -56,6 +56,12 @@ pub fn http_date(at: Timestamp) -> String {
 /// The moment every virtual clock starts at unless told otherwise.
 pub fn virtual_start() -> Timestamp {
     Timestamp::from_second(1_767_323_045).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The instant that many milliseconds later.
+pub fn after(at: Timestamp, milliseconds: u64) -> Timestamp {
+    let span = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    at.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
 fn fraction(at: Timestamp) -> i32 {

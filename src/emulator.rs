@@ -8,6 +8,8 @@
 
 mod access;
 mod birth;
+mod caps;
+mod desk;
 mod document;
 mod handle;
 mod handling;
@@ -20,12 +22,14 @@ mod precondition;
 mod read;
 mod refusal;
 mod reply;
+mod rta;
 mod session;
 mod store;
 mod template;
 mod write;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -36,45 +40,133 @@ use crate::message::Response;
 use crate::mpsd::name::{SessionRef, is_guid};
 use crate::mpsd::version::Contract;
 use crate::mpsd::{Op, Operation, ParamName, Resolution, Service};
+use crate::socket::{Lost, Message, SocketId};
 use access::Way;
+use desk::Desk;
 use intent::Element;
 use people::Caller;
 use refusal::Refusal;
 use store::Store;
+use template::{Hold, Template};
+
+pub use policy::{Listed, Policies};
+pub use rta::Ticket;
+pub use template::Templates;
 
 /// The embedded service.
 #[derive(Debug)]
 pub struct Emulator {
+    settings: Settings,
     dice: Dice,
-    clock: Clock,
     store: Mutex<Store>,
 }
 
-impl Emulator {
-    /// An empty service. The seed decides every value it makes up, the clock every timestamp.
+/// What an emulator is made of.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Decides every value the emulator makes up.
+    pub seed: u64,
+    /// Decides every timestamp.
+    pub clock: Clock,
+    /// The choices the documents leave open.
+    pub policies: Policies,
+    /// What sessions start from.
+    pub templates: Templates,
+}
+
+impl Settings {
+    /// Everything as it is unless set.
     pub fn new(seed: u64, clock: Clock) -> Self {
-        Self { dice: Dice::new(seed), clock, store: Mutex::default() }
+        Self { seed, clock, policies: Policies::default(), templates: Templates::default() }
     }
 
-    /// Answers one call. An operation it does not serve gets a problem of tapdeck's own, status 501.
-    pub fn answer(&self, call: &Call) -> Response {
-        if let Some(problem) = unserved(call) {
-            return problem;
-        }
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
-        let mut desk = Desk { store: &mut store, dice: self.dice, now };
-        let response = desk.serve(call).unwrap_or_else(|refusal| refusal.response());
-        reply::stamped(response, now)
+    fn template(&self, name: &str) -> Option<(&Template, Hold)> {
+        self.templates.named(name, &self.policies)
     }
 }
 
-/// One call's turn with the store.
+/// An answer, and what it caused: pushed frames wait until the answer is on its way.
 #[derive(Debug)]
-struct Desk<'a> {
-    store: &'a mut Store,
-    dice: Dice,
-    now: Timestamp,
+pub struct Reply {
+    /// The answer.
+    pub response: Response,
+    /// For [`Emulator::release`], once the answer is on record.
+    pub ticket: Ticket,
+}
+
+impl Emulator {
+    /// An empty service.
+    pub fn new(settings: Settings) -> Self {
+        Self { dice: Dice::new(settings.seed), settings, store: Mutex::default() }
+    }
+
+    /// Answers one call. An operation it does not serve gets a problem of tapdeck's own, status 501.
+    pub fn answer(&self, call: &Call) -> Reply {
+        let mut store = self.store();
+        let ticket = store.rta.next_ticket();
+        if let Some(response) = unserved(call) {
+            return Reply { response, ticket };
+        }
+        let mut desk = self.desk(&mut store, ticket);
+        let now = desk.now;
+        let response = desk.serve(call).unwrap_or_else(|refusal| refusal.response());
+        Reply { response: reply::stamped(response, now), ticket }
+    }
+
+    /// Lets out what an answer caused, now that the answer is on record. The sockets that have something to send.
+    pub fn release(&self, ticket: Ticket) -> Vec<SocketId> {
+        self.store().rta.release(ticket)
+    }
+
+    /// Opens a real-time connection for a WebSocket upgrade, or gives the answer that refuses it.
+    pub fn open(&self, call: &Call) -> Result<SocketId, Response> {
+        let mut store = self.store();
+        let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
+        let now = desk.now;
+        desk.open_socket(call).map_err(|refusal| reply::stamped(refusal.response(), now))
+    }
+
+    /// Takes a message of a connection's client. The sockets that have something to send.
+    pub fn hear(&self, socket: SocketId, message: &Message) -> Vec<SocketId> {
+        let mut store = self.store();
+        self.desk(&mut store, Ticket::AT_ONCE).hear(socket, message)
+    }
+
+    /// The next message for a connection's client, if one may go out now.
+    pub fn next(&self, socket: SocketId) -> Option<Message> {
+        self.store().rta.next(socket)
+    }
+
+    /// Takes note that a connection has ended. The sockets that have something to send.
+    pub fn lose(&self, socket: SocketId, how: Lost) -> Vec<SocketId> {
+        let mut store = self.store();
+        self.desk(&mut store, Ticket::AT_ONCE).lose(socket, how)
+    }
+
+    /// Moves a virtual clock and does what falls due on the way. The sockets that have something to send.
+    pub fn advance(&self, by: Duration) -> Vec<SocketId> {
+        self.settings.clock.advance(by);
+        self.tick()
+    }
+
+    /// Does what has fallen due. The sockets that have something to send.
+    pub fn tick(&self) -> Vec<SocketId> {
+        let mut store = self.store();
+        self.desk(&mut store, Ticket::AT_ONCE).tick()
+    }
+
+    /// When something falls due next.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.store().rta.due()
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn desk<'a>(&'a self, store: &'a mut Store, ticket: Ticket) -> Desk<'a> {
+        Desk { store, settings: &self.settings, dice: self.dice, now: self.settings.clock.now(), ticket }
+    }
 }
 
 /// A session as a call addresses it.
@@ -88,7 +180,7 @@ struct Target {
 
 impl Desk<'_> {
     fn serve(&mut self, call: &Call) -> Result<Response, Refusal> {
-        let caller = self.store.people.caller(call, self.dice)?;
+        let caller = self.store.people.caller(call, self.dice, &self.settings.policies)?;
         let operation = match &call.resolution {
             Resolution::Known(operation) => operation,
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
@@ -152,7 +244,7 @@ fn named_session(operation: &Operation) -> Result<SessionRef, Refusal> {
 /// True when the three parts could name a session: a GUID and two names.
 fn check_reference(reference: &SessionRef) -> bool {
     let is_name = |name: &str| {
-        (1..=policy::NAME_LIMIT).contains(&name.chars().count())
+        (1..=caps::NAME).contains(&name.chars().count())
             && !name.chars().any(|char| char.is_control() || matches!(char, '~' | '/' | '\\'))
     };
     is_guid(&reference.scid) && is_name(&reference.template) && is_name(&reference.name)

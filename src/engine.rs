@@ -237,7 +237,7 @@ impl Engine {
 
 /// The emulator's answer; what it cannot do yet is not the service's word.
 fn emulated(emulator: &Emulator, call: &Call) -> Answer {
-    let response = emulator.answer(call);
+    let response = emulator.answer(call).response;
     let outcome = if response.status == 501 { Outcome::Refused } else { Outcome::Answered };
     Answer { outcome, response }
 }

@@ -21,6 +21,7 @@
 //! | [`clock`], [`dice`] | time and draws as values |
 //! | [`json`] | one scanner: values with their byte spans |
 //! | [`message`] | requests and responses as bytes |
+//! | [`socket`] | WebSocket messages and the frames they travel in |
 //! | [`mpsd`] | operations, names, and what MPSD's documents are made of |
 //! | [`exchange`] | a call, its answer, and whose it is |
 //! | [`slot`] | spans that hold an alias or a bound value; the walk that finds them |
@@ -41,6 +42,7 @@ pub mod clock;
 pub mod dice;
 pub mod json;
 pub mod message;
+pub mod socket;
 
 pub mod mpsd;
 

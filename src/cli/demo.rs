@@ -15,7 +15,7 @@ use super::{Code, Failure, colour, print};
 use crate::cassette::Cassette;
 use crate::clock::{Clock, virtual_start};
 use crate::contract::Contract;
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, Settings};
 use crate::engine::{Enforce, Engine, Recorder, Source};
 use crate::intercept::Authority;
 use crate::redact::Redactor;
@@ -68,7 +68,7 @@ pub(super) async fn run(options: Options) -> Result<Code, Failure> {
 
 async fn record(authority: &Arc<Authority>, journal: &Path) -> Result<Vec<Scene>, Failure> {
     let recorder = Recorder::create(journal).map_err(|error| Failure::runtime(error.to_string()))?;
-    let emulator = Emulator::new(1, Clock::manual(virtual_start()));
+    let emulator = Emulator::new(Settings::new(1, Clock::manual(virtual_start())));
     let engine = engine(Source::Emulator(emulator), Some(recorder));
     let stage = Stage::open(Arc::clone(&engine), Arc::clone(authority)).await?;
     let scenes = script::perform(&stage, Cast::new(1), &RECORDED).await?;

@@ -9,7 +9,7 @@ use http::Uri;
 use super::Failure;
 use super::failure::told;
 use crate::clock::{Clock, virtual_start};
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, Settings};
 use crate::engine::{Enforce, Source};
 use crate::intercept::{Limits, Others, Reverse};
 use crate::upstream::{self, Dialler, Route, Upstream};
@@ -101,7 +101,7 @@ impl EmulatorOptions {
             ClockArg::Virtual => Clock::manual(virtual_start()),
             ClockArg::Wall => Clock::Wall,
         };
-        Source::Emulator(Emulator::new(self.seed, clock))
+        Source::Emulator(Emulator::new(Settings::new(self.seed, clock)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who may read, write and join: visibility, restrictions, closed and full (mpsd-behaviour §1.10).
 
 use super::people::{Caller, People};
-use super::policy;
+use super::policy::Policies;
 use super::refusal::Refusal;
 use super::session::Session;
 
@@ -25,6 +25,7 @@ pub(super) struct Visitor<'a> {
     pub(super) way: Way,
     /// How near it is to the members.
     pub(super) nearness: Nearness,
+    policies: &'a Policies,
 }
 
 /// The strictest restriction a visitor passes.
@@ -40,16 +41,22 @@ pub(super) enum Nearness {
 
 impl<'a> Visitor<'a> {
     /// Places a caller: an active member on the same device makes it local.
-    pub(super) fn new(caller: &'a Caller, way: Way, session: &Session, people: &People) -> Self {
-        let is_beside = |xuid: &str| people.device(xuid) == Some(caller.device);
+    pub(super) fn new(
+        caller: &'a Caller,
+        way: Way,
+        session: &Session,
+        people: &People,
+        policies: &'a Policies,
+    ) -> Self {
+        let is_beside = |xuid: &str| people.device(xuid) == Some(&caller.device);
         let nearness = if session.members.values().any(|member| member.is_active() && is_beside(&member.xuid)) {
             Nearness::Local
-        } else if policy::EVERYBODY_FOLLOWS {
+        } else if policies.everybody_follows {
             Nearness::Followed
         } else {
             Nearness::Stranger
         };
-        Self { xuid: &caller.xuid, way, nearness }
+        Self { xuid: &caller.xuid, way, nearness, policies }
     }
 
     /// True when the session may be shown.
@@ -66,7 +73,7 @@ impl<'a> Visitor<'a> {
 
     /// Allows a write by somebody who is not a member and does not become one.
     pub(super) fn may_write(&self, session: &Session) -> Result<(), Refusal> {
-        if policy::NONMEMBER_WRITE { self.may_join(session) } else { Err(self.refusal(session)) }
+        if self.policies.nonmember_write { self.may_join(session) } else { Err(self.refusal(session)) }
     }
 
     /// Allows a newcomer in.

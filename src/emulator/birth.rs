@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::policy;
+use super::caps;
+use super::policy::Policies;
 use super::refusal::Refusal;
 use super::session::Session;
 use super::template::{Hold, Template};
@@ -18,6 +19,10 @@ pub(super) struct Birth<'a> {
     pub(super) reference: &'a SessionRef,
     /// What it starts from.
     pub(super) template: &'a Template,
+    /// How firmly that stands.
+    pub(super) hold: Hold,
+    /// The choices that stand.
+    pub(super) policies: &'a Policies,
     /// How many lives the name has had.
     pub(super) lives: u64,
     /// When it starts.
@@ -39,6 +44,7 @@ impl Birth<'_> {
             empty_since: None,
             constants: self.constants(constants)?,
             properties: Bag::default(),
+            servers: std::collections::BTreeMap::new(),
             role_types: self.template.role_types.clone(),
             members: std::collections::BTreeMap::new(),
             next: 0,
@@ -51,27 +57,31 @@ impl Birth<'_> {
             system.set(name, value);
         }
         for (name, value) in added.system.iter() {
-            let fixed = self.template.constants.raw(name).filter(|_| self.template.hold == Hold::Firm);
+            let fixed = self.template.constants.raw(name).filter(|_| self.hold == Hold::Firm);
             if fixed.is_some_and(|fixed| !same_value(fixed, value)) {
                 return Err(Refusal::Conflict(format!("The constant {name} contradicts the session template.")));
             }
             system.set(name, value);
         }
         system.retain(|_, value| value != "null");
-        check(&system)?;
+        check(&system, self.policies)?;
         let mut constants = Bag { system, ..Bag::default() };
         constants.merge(&Delta { system: Fields::default(), custom: added.custom.clone() });
         Ok(constants)
     }
 
     fn defaults(&self) -> Fields {
+        let inactive = match self.names {
+            Names::Old => self.policies.inactive_default_old,
+            Names::New => self.policies.inactive_default,
+        };
         [
-            ("readyRemovalTimeout", policy::READY_DEFAULT.to_string()),
-            ("reservedRemovalTimeout", policy::RESERVED_DEFAULT.to_string()),
-            ("sessionEmptyTimeout", policy::EMPTY_DEFAULT.to_string()),
-            ("inactiveRemovalTimeout", policy::inactive_default(self.names).to_string()),
+            ("readyRemovalTimeout", READY_DEFAULT.to_string()),
+            ("reservedRemovalTimeout", RESERVED_DEFAULT.to_string()),
+            ("sessionEmptyTimeout", EMPTY_DEFAULT.to_string()),
+            ("inactiveRemovalTimeout", inactive.to_string()),
             ("version", "1".to_owned()),
-            ("maxMembersCount", policy::MEMBERS_LIMIT.to_string()),
+            ("maxMembersCount", caps::MEMBERS.to_string()),
             ("visibility", r#""open""#.to_owned()),
             ("capabilities", "{}".to_owned()),
         ]
@@ -80,10 +90,10 @@ impl Birth<'_> {
     }
 }
 
-fn check(system: &Fields) -> Result<(), Refusal> {
+fn check(system: &Fields, policies: &Policies) -> Result<(), Refusal> {
     let capabilities = system.inner("capabilities");
     let is_large = capabilities.flag("large");
-    let limit = if is_large { policy::LARGE_MEMBERS_LIMIT } else { policy::MEMBERS_LIMIT };
+    let limit = if is_large { policies.large_members } else { caps::MEMBERS };
     if !system.number("maxMembersCount").is_some_and(|count| (1..=limit).contains(&count)) {
         return Err(Refusal::Invalid(format!("The constant maxMembersCount must be from 1 to {limit}.")));
     }
@@ -95,3 +105,12 @@ fn check(system: &Fields) -> Result<(), Refusal> {
 
 const NOT_WITH_LARGE: [&str; 5] =
     ["connectivity", "userAuthorizationStyle", "autoPopulateServerCandidates", "team", "arbitration"];
+
+/// `readyRemovalTimeout` when left open (mpsd-behaviour §1.4).
+const READY_DEFAULT: u64 = 180_000;
+
+/// `reservedRemovalTimeout` when left open.
+const RESERVED_DEFAULT: u64 = 30_000;
+
+/// `sessionEmptyTimeout` when left open.
+const EMPTY_DEFAULT: u64 = 0;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::object::Object;
-use super::policy;
 use super::session::{Member, Presence, Session};
 use crate::clock::mpsd_timestamp;
 use crate::json::Doc;
@@ -21,7 +20,7 @@ pub(super) fn document(session: &Session, reader: &str, contract: Contract) -> V
     if !session.role_types.is_empty() {
         out.object("roleTypes", role_types(session));
     }
-    out.raw("servers", "{}");
+    out.object("servers", servers(session));
     out.object("members", members(session, reader));
     out.text("correlationId", &session.correlation);
     out.number("contractVersion", contract.number());
@@ -53,6 +52,14 @@ fn shown_properties(session: &Session, names: Names) -> Bag {
         shown.system.set("matchmaking", "{}");
     }
     shown
+}
+
+fn servers(session: &Session) -> Object {
+    let mut out = Object::new();
+    for (name, server) in &session.servers {
+        out.bag(name, server);
+    }
+    out
 }
 
 fn members(session: &Session, reader: &str) -> Object {
@@ -93,7 +100,7 @@ fn member_object(index: u32, next: u32, member: &Member, turn: &[u32], initializ
         out.raw("turn", "true");
     }
     if member.is_active() {
-        out.text("activeTitleId", policy::TITLE_ID);
+        out.text("activeTitleId", &member.title.to_string());
     }
     out
 }

@@ -3,20 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::caps;
 use super::object::Object;
-use super::policy;
+use super::policy::Policies;
 use super::session::Session;
 use crate::clock::mpsd_timestamp;
 use crate::mpsd::name::SessionRef;
 
 /// One handle.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Handle {
     /// Its GUID, lower-case.
     pub(super) id: String,
     /// The xuid of who made it.
     pub(super) owner: String,
+    /// The title it was made in.
+    pub(super) title: u64,
     /// The session it stands for, whether or not that exists.
     pub(super) target: SessionRef,
     /// When it was made.
@@ -28,7 +32,7 @@ pub(super) struct Handle {
 }
 
 /// What a handle is for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Kind {
     /// Shows what its owner is playing.
     Activity,
@@ -69,7 +73,7 @@ impl Handle {
         out.object("sessionRef", reference_object(&self.target));
         match &self.kind {
             Kind::Activity => {
-                out.text("titleId", policy::TITLE_ID);
+                out.text("titleId", &self.title.to_string());
                 out.text("ownerXuid", &self.owner);
             }
             Kind::Invite { invited, attributes, expires } => {
@@ -84,7 +88,7 @@ impl Handle {
             if let Some(protocol) = &self.invite_protocol {
                 out.text("inviteProtocol", protocol);
             }
-            out.raw("gameTypes", policy::GAME_TYPES);
+            out.raw("gameTypes", GAME_TYPES);
         }
         out.text("createTime", &mpsd_timestamp(self.created));
         out.end()
@@ -112,7 +116,7 @@ fn reference_object(reference: &SessionRef) -> Object {
 }
 
 /// All handles, found by id and by session.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Handles {
     by_id: BTreeMap<String, Handle>,
     by_session: BTreeMap<String, BTreeSet<String>>,
@@ -130,7 +134,7 @@ impl Handles {
 
     /// How many handles of one kind by one player for one session came before the next, or `None` when too many did.
     pub(super) fn next(&mut self, entity: &str) -> Option<u64> {
-        if self.made.len() >= policy::STORE_LIMIT || self.by_id.len() >= policy::STORE_LIMIT {
+        if self.made.len() >= caps::STORE || self.by_id.len() >= caps::STORE {
             return None;
         }
         let made = self.made.entry(entity.to_owned()).or_default();
@@ -168,7 +172,7 @@ impl Handles {
 
     /// Drops what a change of the session leaves without ground: activities of players no longer active in it, and
     /// handles into a session that has ended.
-    pub(super) fn sweep(&mut self, key: &str, session: Option<&Session>) {
+    pub(super) fn sweep(&mut self, key: &str, session: Option<&Session>, policies: &Policies) {
         let ids: Vec<String> = self.by_session.get(key).into_iter().flatten().cloned().collect();
         for id in ids {
             let stands = self.by_id.get(&id).is_some_and(|handle| match handle.kind {
@@ -176,7 +180,7 @@ impl Handles {
                     session.and_then(|session| session.member(&handle.owner)).is_some_and(|member| member.is_active())
                 }
                 Kind::Transfer { .. } => session.is_some(),
-                Kind::Invite { .. } => policy::INVITE_OUTLIVES_SESSION || session.is_some(),
+                Kind::Invite { .. } => policies.invite_outlives_session || session.is_some(),
             });
             if !stands {
                 self.remove(&id);
@@ -184,3 +188,6 @@ impl Handles {
         }
     }
 }
+
+/// The `gameTypes` of a handle: no platform registration is known.
+const GAME_TYPES: &str = "{}";

@@ -5,9 +5,9 @@ use super::handle::{Handle, Kind};
 use super::people::Caller;
 use super::refusal::Refusal;
 use super::session::Session;
-use super::template::Template;
 use super::write::bytes;
-use super::{Desk, Target, check_reference, policy, reply};
+use super::{Desk, Target, caps, check_reference, reply};
+use crate::clock::after;
 use crate::exchange::Call;
 use crate::json::{self, Doc, Node};
 use crate::message::Response;
@@ -45,17 +45,17 @@ impl Desk<'_> {
         self.store.people.settle(&caller)?;
         let made_up = order.name.is_none();
         let target = self.target_of(&order, &caller)?;
-        if Template::named(&target.template).is_none() {
+        if self.settings.template(&target.template).is_none() {
             return Err(Refusal::NotFound(super::read::NO_TEMPLATE));
         }
-        let session = self.store.session(&target.key(), self.now).cloned();
+        let session = self.session(&target.key());
         if !made_up {
             self.may_make(&order.kind, session.as_ref(), &caller)?;
         }
         let handle = self.handle(order.kind, target, session.as_ref(), &caller)?;
         if let Some(session) = session.filter(|_| !matches!(handle.kind, Kind::Invite { .. })) {
             let key = handle.target.key();
-            self.store.put(&key, Session { change: session.change + 1, ..session })?;
+            self.keep(&key, Session { change: session.change + 1, ..session })?;
         }
         let mut response = reply::uncached(reply::json(201, handle.json()));
         response.headers.push("location", handle.path());
@@ -76,7 +76,7 @@ impl Desk<'_> {
             return Err(Refusal::Forbidden("The handle belongs to another user."));
         }
         self.store.handles.remove(&handle.id);
-        Ok(reply::uncached(reply::empty(policy::HANDLE_DELETED)))
+        Ok(reply::uncached(reply::empty(self.settings.policies.handle_deleted_status)))
     }
 
     /// The session a handle stands for, and what the handle lets the caller do there.
@@ -86,7 +86,7 @@ impl Desk<'_> {
             Kind::Activity => Way::Plain,
             Kind::Invite { .. } => Way::Invite,
             Kind::Transfer { origin } => {
-                let origin = self.store.session(&origin.key(), self.now);
+                let origin = self.session(&origin.key());
                 if origin.is_none_or(|session| session.index_of(&caller.xuid).is_none()) {
                     return Err(Refusal::Forbidden(NO_ACCESS));
                 }
@@ -126,7 +126,7 @@ impl Desk<'_> {
             (OrderKind::Activity, _) => member.is_some_and(|member| member.is_active()),
             (OrderKind::Invite { .. }, Some(session)) => member.is_some() && may_invite(session, caller),
             (OrderKind::Transfer { .. }, Some(session)) => {
-                Visitor::new(caller, Way::Plain, session, &self.store.people).may_read(session)
+                Visitor::new(caller, Way::Plain, session, &self.store.people, &self.settings.policies).may_read(session)
             }
             (OrderKind::Transfer { .. }, None) => false,
             (OrderKind::Invite { .. } | OrderKind::Search, _) => true,
@@ -143,7 +143,7 @@ impl Desk<'_> {
     ) -> Result<Handle, Refusal> {
         let kind = match kind {
             OrderKind::Invite { invited, attributes } => {
-                let expires = self.now.checked_add(policy::INVITE_LIFETIME).unwrap_or(jiff::Timestamp::MAX);
+                let expires = after(self.now, self.settings.policies.invite_lifetime);
                 Kind::Invite { invited, attributes, expires }
             }
             OrderKind::Transfer { origin } => Kind::Transfer { origin },
@@ -154,6 +154,7 @@ impl Desk<'_> {
         Ok(Handle {
             id: self.dice.guid(&entity, n),
             owner: caller.xuid.clone(),
+            title: caller.title,
             target,
             created: self.now,
             invite_protocol: session.and_then(|session| session.constants.system.text("inviteProtocol")),
@@ -212,7 +213,7 @@ fn invite(root: Node<'_>) -> Result<OrderKind, Refusal> {
         }
     }
     let context = attributes.get("context").and_then(Node::str).unwrap_or_default();
-    if percent_encode(&context).len() > policy::CONTEXT_LIMIT {
+    if percent_encode(&context).len() > caps::CONTEXT {
         return Err(Misfit::new("inviteAttributes", "context", "is too long").into());
     }
     Ok(OrderKind::Invite { invited, attributes: text_of(attributes) })

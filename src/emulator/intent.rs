@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::policy;
+use super::caps;
 use super::refusal::Refusal;
 use crate::json::{Doc, Kind, Node};
 use crate::mpsd::bag::{Custom, Delta, Fields};
@@ -246,7 +246,7 @@ fn entries<'d>(node: Node<'d>, place: &str) -> Result<Vec<(String, Node<'d>)>, M
 
 /// The same entries, unless they are more than roles can be.
 fn few<'d>(entries: Vec<(String, Node<'d>)>, place: &str) -> Result<Vec<(String, Node<'d>)>, Misfit> {
-    match entries.len() <= policy::ROLE_LIMIT {
+    match entries.len() <= caps::ROLES {
         true => Ok(entries),
         false => Err(Misfit { place: place.to_owned(), fault: "has too many entries" }),
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::access::Visitor;
 use super::document::holders;
 use super::intent::{Intent, Me};
-use super::policy;
+use super::policy::Policies;
 use super::refusal::Refusal;
 use super::session::{Member, Presence, Session};
 use crate::json::Doc;
@@ -25,6 +25,10 @@ pub(super) struct Merge<'a> {
     pub(super) intent: &'a Intent,
     /// Who asks.
     pub(super) visitor: Visitor<'a>,
+    /// The choices that stand.
+    pub(super) policies: &'a Policies,
+    /// The title the caller is in.
+    pub(super) title: u64,
     /// The gamertag the caller joins under.
     pub(super) gamertag: &'a str,
     /// When.
@@ -83,7 +87,7 @@ impl Merge<'_> {
         if draft.can("large") {
             return Err(Refusal::conflict("Members of a large session cannot be removed by others."));
         }
-        if !(policy::OWNER_KICK && draft.can("hasOwners") && draft.is_owner(self.visitor.xuid)) {
+        if !(self.policies.owner_kick && draft.can("hasOwners") && draft.is_owner(self.visitor.xuid)) {
             return Err(Refusal::Forbidden("Existing members may be named by a server principal only."));
         }
         for index in &self.intent.remove {
@@ -104,6 +108,7 @@ impl Merge<'_> {
                 self.join(draft)?;
                 let index = draft.add(Member {
                     xuid: self.visitor.xuid.to_owned(),
+                    title: self.title,
                     state: Presence::Reserved,
                     joined: self.now,
                     constants: Bag::default(),
@@ -142,6 +147,7 @@ impl Merge<'_> {
             constants.merge(&newcomer.constants);
             let index = draft.add(Member {
                 xuid,
+                title: self.title,
                 state: Presence::Reserved,
                 joined: self.now,
                 constants,

@@ -5,9 +5,11 @@
 //! settled it stays, and another xuid stated later is not believed.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use super::policy;
+use serde::{Deserialize, Serialize};
+
+use super::caps;
+use super::policy::Policies;
 use super::refusal::Refusal;
 use crate::dice::Dice;
 use crate::exchange::{Call, user_hash};
@@ -19,48 +21,71 @@ pub(super) struct Caller {
     hash: String,
     /// The xuid, settled or drawn.
     pub(super) xuid: String,
-    /// The address the request came from; it stands for the device.
-    pub(super) device: IpAddr,
+    /// The device: the address the request came from, unless the token names one.
+    pub(super) device: String,
+    /// The gamertag it joins under.
+    pub(super) gamertag: String,
+    /// The title it is in.
+    pub(super) title: u64,
+    /// What kind of caller it is.
+    pub(super) principal: Principal,
+}
+
+/// What a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Principal {
+    /// A player.
+    User,
+    /// A server or service of the title.
+    Server,
 }
 
 /// Everybody met so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct People {
     xuids: BTreeMap<String, String>,
-    devices: BTreeMap<String, IpAddr>,
+    devices: BTreeMap<String, String>,
 }
 
 impl People {
     /// The caller behind a request's token.
-    pub(super) fn caller(&self, call: &Call, dice: Dice) -> Result<Caller, Refusal> {
+    pub(super) fn caller(&self, call: &Call, dice: Dice, policies: &Policies) -> Result<Caller, Refusal> {
         let authorization = call.request.headers.text("authorization");
         let hash = authorization.and_then(user_hash).ok_or(Refusal::Unauthenticated)?;
         let xuid = self.xuids.get(hash).cloned().unwrap_or_else(|| drawn_xuid(hash, dice));
-        Ok(Caller { hash: hash.to_owned(), xuid, device: call.client })
+        Ok(Caller {
+            hash: hash.to_owned(),
+            gamertag: gamertag(&xuid, dice),
+            xuid,
+            device: call.client.to_string(),
+            title: policies.title_id,
+            principal: Principal::User,
+        })
     }
 
     /// Believes what a caller states about itself, unless it is settled already.
-    pub(super) fn learn(&mut self, caller: &mut Caller, stated: Option<String>) -> Result<(), Refusal> {
+    pub(super) fn learn(&mut self, caller: &mut Caller, stated: Option<String>, dice: Dice) -> Result<(), Refusal> {
         let Some(xuid) = stated.filter(|_| !self.xuids.contains_key(&caller.hash)) else {
             return Ok(());
         };
+        caller.gamertag = gamertag(&xuid, dice);
         caller.xuid = xuid;
         self.settle(caller)
     }
 
     /// Fixes the caller's xuid, because something is about to carry it, and notes the device.
     pub(super) fn settle(&mut self, caller: &Caller) -> Result<(), Refusal> {
-        if self.xuids.len() >= policy::STORE_LIMIT && !self.xuids.contains_key(&caller.hash) {
+        if self.xuids.len() >= caps::STORE && !self.xuids.contains_key(&caller.hash) {
             return Err(Refusal::Full);
         }
         self.xuids.insert(caller.hash.clone(), caller.xuid.clone());
-        self.devices.insert(caller.xuid.clone(), caller.device);
+        self.devices.insert(caller.xuid.clone(), caller.device.clone());
         Ok(())
     }
 
     /// The device a player was last seen on.
-    pub(super) fn device(&self, xuid: &str) -> Option<IpAddr> {
-        self.devices.get(xuid).copied()
+    pub(super) fn device(&self, xuid: &str) -> Option<&String> {
+        self.devices.get(xuid)
     }
 }
 

@@ -1,105 +1,133 @@
-//! The choices the documents leave open, each a named value: a mismatch with the real service is a change here.
+//! The choices the documents leave open, each by name: a mismatch with the real service is a setting, not a change here.
 //!
-//! Sources and alternatives: mpsd-behaviour §1-2 (marked DECIDE there) and §9. Some choices are a rule, not a value:
-//!
-//! * **no-change**: a write that changes nothing keeps change number and entity tag (`write`).
-//! * **first-sight**: what a body shows to be wrong is 400, what only the session shows is 409 (`intent`, `merge`).
-//! * **full**: joining a full session is 409; closed, locked or restricted is 403 (`merge`, `access`).
-//! * **unmet**: a 412 carries the session only when an entity tag differs (`precondition`).
-//! * **both-conditions**: `If-Match` together with `If-None-Match` on a write is 400 (`precondition`).
-//! * **whole-session**: an element's write answers with the whole session (`write`).
-//! * **handle-body**: `GET /handles/{id}` answers with the handle (`handling`).
-//! * **bearer-invite**: whoever holds an invite's id may use it; xuids are not verifiable here (`handling`).
-//! * **transfer-way**: a transfer handle passes visibility and restriction, never `closed` (`access`).
-//! * **nameless-activity**: an activity without a session name gets one, and no membership check (`handling`).
-//! * **device**: an IP address stands for a device, so that players on one machine are `local` (`access`).
-//! * **stated-xuid**: the first xuid a user states is believed, a different later one ignored (`people`).
-//! * **custom-merge**: `custom` merges one level deep, as `system` does (`mpsd::bag`).
-//! * **content-type**: not looked at; that is the contract check's business.
+//! One table makes the settings, their defaults and what `tapdeck emulate --policies` prints. Sources are sections of
+//! the behaviour notes; "none" means that no source says anything.
 
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
-use crate::mpsd::version::Names;
-
-/// The one template name nothing is registered under, so that a title can see a 404.
-pub(super) const MISSING_TEMPLATE: &str = "unknown";
-
-/// Any other unlisted template is this one, and there the creator may override what it sets: a title starts at once.
-pub(super) const DEFAULT_TEMPLATE: &str = "lobby";
-
-/// The title every active member plays; tokens are opaque here, so their title claim is not known.
-pub(super) const TITLE_ID: &str = "1234567890";
-
-/// The `gameTypes` of a handle: no platform registration is known.
-pub(super) const GAME_TYPES: &str = "{}";
-
-/// How long an invite handle lives; the documents name an expiration but no length.
-pub(super) const INVITE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// `followed` restrictions pass: everybody follows everybody, and nobody is blocked.
-pub(super) const EVERYBODY_FOLLOWS: bool = true;
-
-/// Somebody outside an open session whose join restriction passes may write to it, without becoming a member.
-pub(super) const NONMEMBER_WRITE: bool = true;
-
-/// With `hasOwners`, an owner may remove a member by index, as a server may.
-pub(super) const OWNER_KICK: bool = true;
-
-/// What an element's write or delete answers when the element is gone by it while the session stays.
-pub(super) const ELEMENT_GONE: u16 = 204;
-
-/// What deleting a handle answers; clients also know 200.
-pub(super) const HANDLE_DELETED: u16 = 204;
-
-/// An invite handle stays when its session ends, until it expires: a handle may stand for no session.
-pub(super) const INVITE_OUTLIVES_SESSION: bool = true;
-
-/// The `inactiveRemovalTimeout` of a session whose creator and template left it open, by the creator's contract.
-pub(super) const fn inactive_default(names: Names) -> u64 {
-    match names {
-        Names::Old => 7_200_000,
-        Names::New => 0,
-    }
+/// One policy as it stands, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in `tapdeck.toml`.
+    pub name: String,
+    /// Its value, as TOML writes it.
+    pub value: String,
+    /// Its value unless set.
+    pub default: String,
+    /// What it decides.
+    pub explanation: String,
+    /// Where the question stands, or what speaks for the choice.
+    pub source: &'static str,
 }
 
-/// `reservedRemovalTimeout` when left open.
-pub(super) const RESERVED_DEFAULT: u64 = 30_000;
+macro_rules! policies {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $source:literal;)*) => {
+        /// Every choice the documents leave open.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct Policies {
+            $($(#[doc = $doc])+ pub $name: $type,)*
+        }
 
-/// `readyRemovalTimeout` when left open.
-pub(super) const READY_DEFAULT: u64 = 180_000;
+        impl Default for Policies {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
 
-/// `sessionEmptyTimeout` when left open.
-pub(super) const EMPTY_DEFAULT: u64 = 0;
+        impl Policies {
+            /// All of them, in the table's order.
+            pub fn listed(&self) -> Vec<Listed> {
+                let usual = Self::default();
+                vec![$(Listed {
+                    name: stringify!($name).replace('_', "-"),
+                    value: shown(&self.$name),
+                    default: shown(&usual.$name),
+                    explanation: concat!($($doc),+).trim().to_owned(),
+                    source: $source,
+                },)*]
+            }
+        }
+    };
+}
 
-/// Members of a session that is not large.
-pub(super) const MEMBERS_LIMIT: u64 = 100;
+/// How a nested value of `custom` merges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MergeDepth {
+    /// Each field named is replaced as a whole.
+    Shallow,
+    /// Objects merge into objects, all the way down.
+    Deep,
+}
 
-/// Members of a large session; one page says 1 000.
-pub(super) const LARGE_MEMBERS_LIMIT: u64 = 10_000;
+policies! {
+    // Sessions and templates.
 
-/// A request body longer than this is refused with 400; no number is published.
-pub(super) const BODY_LIMIT: usize = 1 << 20;
+    /// The one template name nothing is registered under, so that a title can see a 404.
+    missing_template: String = "unknown".to_owned(), "none";
+    /// What any other unlisted template name starts from; there the creator may override what it sets. Empty: 404.
+    default_template: String = "lobby".to_owned(), "none";
+    /// `inactiveRemovalTimeout` when left open under contract 107, in ms.
+    inactive_default: u64 = 0, "behaviour 1.4, 9";
+    /// The same under contracts 104 and 105, in ms.
+    inactive_default_old: u64 = 7_200_000, "behaviour 1.4, 9";
+    /// Members of a large session; one page says 1000.
+    large_members: u64 = 10_000, "behaviour 1.15, 9";
+    /// How nested values of `custom` merge: "shallow" or "deep".
+    custom_merge: MergeDepth = MergeDepth::Shallow, "behaviour 1.5";
+    /// A session document heavier than this many bytes is refused with 400.
+    document_bytes: u64 = 1 << 20, "behaviour 1.15: no number is published";
+    /// The same for a large session, whose members no answer shows together.
+    large_document_bytes: u64 = 64 << 20, "behaviour 1.15: no number is published";
+    /// The status for joining a full session.
+    full_status: u16 = 409, "behaviour 1.10";
+    /// What an element's write or delete answers when the element is gone by it while the session stays.
+    element_gone_status: u16 = 204, "behaviour 1.2";
 
-/// A session document heavier than this is refused with 400; no number is published.
-pub(super) const DOCUMENT_LIMIT: usize = 1 << 20;
+    // Members and access.
 
-/// The same for a large session, whose members one answer never shows together.
-pub(super) const LARGE_DOCUMENT_LIMIT: usize = 64 << 20;
+    /// Somebody outside an open session whose join restriction passes may write to it, without becoming a member.
+    nonmember_write: bool = true, "behaviour 1.6";
+    /// With `hasOwners`, an owner may remove a member by index, as a server may.
+    owner_kick: bool = true, "behaviour 1.13";
 
-/// An invite's `context`, percent-encoded.
-pub(super) const CONTEXT_LIMIT: usize = 256;
+    // Handles and queries.
 
-/// Role types of a session, roles of a type, and roles of a member; the SDKs stop at one type.
-pub(super) const ROLE_LIMIT: usize = 100;
+    /// How long an invite handle lives, in ms of the emulator's clock.
+    invite_lifetime: u64 = 24 * 60 * 60 * 1000, "behaviour 2.1: an expiration exists, its length is not published";
+    /// An invite handle stays when its session ends, until it expires: a handle may stand for no session.
+    invite_outlives_session: bool = true, "behaviour 2";
+    /// What deleting a handle answers; clients also know 200.
+    handle_deleted_status: u16 = 204, "behaviour 2.2";
 
-/// Session names and template names, in characters.
-pub(super) const NAME_LIMIT: usize = 100;
+    // Real-time activity.
 
-/// Session names, handles and players remembered, each; beyond that new ones get 503.
-pub(super) const STORE_LIMIT: usize = 100_000;
+    // Matchmaking.
 
-/// Bytes of all session documents together; beyond that a growing write gets 503.
-pub(super) const STORE_BYTES: usize = 1 << 30;
+    // People.
 
-/// `Retry-After` of those 503s, in seconds.
-pub(super) const FULL_RETRY_AFTER: &str = "60";
+    /// The title of a token that states none.
+    title_id: u64 = 1_234_567_890, "none";
+    /// Everybody follows everybody, unless a social graph is given.
+    everybody_follows: bool = true, "behaviour 2.3";
+}
+
+fn shown<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_policy_is_listed_and_can_be_set_by_its_name() {
+        for listed in Policies::default().listed() {
+            assert!(!listed.explanation.is_empty() && !listed.source.is_empty(), "{}", listed.name);
+            let set = format!("{{\"{}\":{}}}", listed.name, listed.default);
+            assert_eq!(serde_json::from_str::<Policies>(&set).unwrap(), Policies::default(), "{set}");
+        }
+        assert!(serde_json::from_str::<Policies>(r#"{"no-such-policy":1}"#).is_err());
+    }
+}

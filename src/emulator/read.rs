@@ -5,7 +5,6 @@ use super::document::document;
 use super::people::Caller;
 use super::refusal::Refusal;
 use super::session::Session;
-use super::template::Template;
 use super::{Desk, Target, precondition, reply};
 use crate::dice::Dice;
 use crate::exchange::Call;
@@ -21,14 +20,14 @@ impl Desk<'_> {
         target: &Target,
         contract: Contract,
     ) -> Result<Response, Refusal> {
-        if Template::named(&target.reference.template).is_none() {
+        if self.settings.template(&target.reference.template).is_none() {
             return Err(Refusal::NotFound(NO_TEMPLATE));
         }
         let dice = self.dice;
-        let Some(session) = self.store.session(&target.reference.key(), self.now).cloned() else {
+        let Some(session) = self.session(&target.reference.key()) else {
             return Ok(reply::uncached(reply::empty(204)));
         };
-        if !Visitor::new(caller, target.way, &session, &self.store.people).may_read(&session) {
+        if !Visitor::new(caller, target.way, &session, &self.store.people, &self.settings.policies).may_read(&session) {
             return Err(Refusal::Forbidden(NO_ACCESS));
         }
         let etag = etag(&session, dice);

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::policy;
+use super::caps;
 use super::reply;
 use crate::message::Response;
 use crate::mpsd::system::Misfit;
@@ -70,7 +70,7 @@ impl Refusal {
             Self::Stale | Self::Unmet => reply::uncached(reply::empty(412)),
             Self::Full => {
                 let mut response = reply::empty(503);
-                response.headers.push("retry-after", policy::FULL_RETRY_AFTER);
+                response.headers.push("retry-after", caps::FULL_RETRY_AFTER);
                 response
             }
         }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::mpsd::bag::{Bag, Fields};
 use crate::mpsd::name::SessionRef;
 
 /// One session. Two are equal when no caller could tell them apart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Session {
     /// Its name, as first spelt.
     pub(super) reference: SessionRef,
@@ -26,6 +27,8 @@ pub(super) struct Session {
     pub(super) constants: Bag,
     /// Shared properties.
     pub(super) properties: Bag,
+    /// What servers and services keep in the session, by name.
+    pub(super) servers: BTreeMap<String, Bag>,
     /// `roleTypes` without counts.
     pub(super) role_types: Fields,
     /// Members by index.
@@ -35,10 +38,12 @@ pub(super) struct Session {
 }
 
 /// One member.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Member {
     /// Who it is.
     pub(super) xuid: String,
+    /// The title the player is in.
+    pub(super) title: u64,
     /// Whether the player has come yet.
     pub(super) state: Presence,
     /// When it was reserved, then when it joined.
@@ -52,7 +57,7 @@ pub(super) struct Member {
 }
 
 /// Whether a member is there by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Presence {
     /// A place kept by somebody else.
     Reserved,
@@ -117,7 +122,9 @@ impl Session {
             member.constants.weight() + member.properties.weight() + member.roles.weight() + MEMBER_WEIGHT
         };
         let members: usize = self.members.values().map(member).sum();
-        self.constants.weight() + self.properties.weight() + self.role_types.weight() + members + SESSION_WEIGHT
+        let servers: usize = self.servers.iter().map(|(name, server)| name.len() + server.weight()).sum();
+        let own = self.constants.weight() + self.properties.weight() + self.role_types.weight();
+        own + members + servers + SESSION_WEIGHT
     }
 }
 

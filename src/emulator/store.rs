@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::caps;
 use super::handle::Handles;
 use super::people::People;
-use super::policy;
+use super::policy::Policies;
 use super::refusal::Refusal;
+use super::rta::Rta;
 use super::session::Session;
+use crate::clock::after;
 
 /// Sessions, handles and players.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Store {
     sessions: BTreeMap<String, Session>,
     /// How many lives each session name has had.
@@ -20,13 +24,14 @@ pub(super) struct Store {
     weight: usize,
     pub(super) handles: Handles,
     pub(super) people: People,
+    pub(super) rta: Rta,
 }
 
 impl Store {
     /// The session as it is now; one whose empty time has run out ends here.
-    pub(super) fn session(&mut self, key: &str, now: Timestamp) -> Option<&Session> {
+    pub(super) fn session(&mut self, key: &str, now: Timestamp, policies: &Policies) -> Option<&Session> {
         if self.sessions.get(key).is_some_and(|session| has_run_out(session, now)) {
-            self.end(key);
+            self.end(key, policies);
         }
         self.sessions.get(key)
     }
@@ -37,32 +42,32 @@ impl Store {
     }
 
     /// Stores a session's new state.
-    pub(super) fn put(&mut self, key: &str, session: Session) -> Result<(), Refusal> {
+    pub(super) fn put(&mut self, key: &str, session: Session, policies: &Policies) -> Result<(), Refusal> {
         let before = self.sessions.get(key).map(Session::weight);
         let weight = self.weight - before.unwrap_or(0) + session.weight();
         let is_growing = before.is_none_or(|before| session.weight() > before);
-        if is_growing && weight > policy::STORE_BYTES {
+        if is_growing && weight > caps::STORE_BYTES {
             return Err(Refusal::Full);
         }
         if before.is_none() {
             self.count_life(key)?;
         }
         self.weight = weight;
-        self.handles.sweep(key, Some(&session));
+        self.handles.sweep(key, Some(&session), policies);
         self.sessions.insert(key.to_owned(), session);
         Ok(())
     }
 
     /// Ends a session.
-    pub(super) fn end(&mut self, key: &str) {
+    pub(super) fn end(&mut self, key: &str, policies: &Policies) {
         if let Some(session) = self.sessions.remove(key) {
             self.weight -= session.weight();
-            self.handles.sweep(key, None);
+            self.handles.sweep(key, None, policies);
         }
     }
 
     fn count_life(&mut self, key: &str) -> Result<(), Refusal> {
-        if self.lives.len() >= policy::STORE_LIMIT && !self.lives.contains_key(key) {
+        if self.lives.len() >= caps::STORE && !self.lives.contains_key(key) {
             return Err(Refusal::Full);
         }
         *self.lives.entry(key.to_owned()).or_default() += 1;
@@ -72,9 +77,6 @@ impl Store {
 
 fn has_run_out(session: &Session, now: Timestamp) -> bool {
     let timeout = session.constants.system.number("sessionEmptyTimeout");
-    let end = session.empty_since.zip(timeout).map(|(since, timeout)| {
-        let timeout = SignedDuration::from_millis(i64::try_from(timeout).unwrap_or(i64::MAX));
-        since.checked_add(timeout).unwrap_or(Timestamp::MAX)
-    });
+    let end = session.empty_since.zip(timeout).map(|(since, timeout)| after(since, timeout));
     end.is_some_and(|end| now >= end)
 }

@@ -1,20 +1,20 @@
-//! The built-in session templates, those of the scenarios in mpsd-behaviour §8.
+//! Session templates: what a new session starts from. The built-in ones are those of the scenarios (mpsd-behaviour §8).
 
-use super::policy;
+use std::collections::BTreeMap;
+
+use super::policy::Policies;
 use crate::json::Doc;
 use crate::mpsd::bag::Fields;
 use crate::mpsd::system::Place;
 use crate::mpsd::version::Names;
 
 /// What a new session starts from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Template {
     /// `constants.system` in 107 names.
     pub(super) constants: Fields,
     /// `roleTypes`, empty when it defines none.
     pub(super) role_types: Fields,
-    /// What a creator may do about its constants.
-    pub(super) hold: Hold,
 }
 
 /// How firmly a template's constants stand.
@@ -26,22 +26,35 @@ pub(super) enum Hold {
     Loose,
 }
 
-impl Template {
-    /// The template of that name; any name but [`policy::MISSING_TEMPLATE`] has one.
-    pub(super) fn named(name: &str) -> Option<Self> {
+/// Templates by lower-case name.
+#[derive(Clone, Debug)]
+pub struct Templates(BTreeMap<String, Template>);
+
+impl Templates {
+    /// The template of that name. A name nothing is registered under has the policies' default, if there is one.
+    pub(super) fn named(&self, name: &str, policies: &Policies) -> Option<(&Template, Hold)> {
         let name = name.to_lowercase();
-        if name == policy::MISSING_TEMPLATE {
+        if name == policies.missing_template {
             return None;
         }
-        let find = |name: &str| TEMPLATES.iter().find(|built_in| built_in.name == name);
-        let (built_in, hold) = match find(&name) {
-            Some(built_in) => (built_in, Hold::Firm),
-            None => (find(policy::DEFAULT_TEMPLATE)?, Hold::Loose),
+        match self.0.get(&name) {
+            Some(template) => Some((template, Hold::Firm)),
+            None => Some((self.0.get(&policies.default_template)?, Hold::Loose)),
+        }
+    }
+}
+
+impl Default for Templates {
+    /// The built-in ones.
+    fn default() -> Self {
+        let read = |built_in: &BuiltIn| {
+            let constants = Doc::parse(built_in.constants.as_bytes()).ok()?;
+            let constants = Place::Constants(Names::New).read(constants.root(), built_in.name).ok()?;
+            let role_types = Doc::parse(built_in.role_types.as_bytes()).ok()?;
+            let template = Template { constants, role_types: Fields::of(role_types.root()) };
+            Some((built_in.name.to_owned(), template))
         };
-        let constants = Doc::parse(built_in.constants.as_bytes()).ok()?;
-        let constants = Place::Constants(Names::New).read(constants.root(), built_in.name).ok()?;
-        let role_types = Doc::parse(built_in.role_types.as_bytes()).ok()?;
-        Some(Self { constants, role_types: Fields::of(role_types.root()), hold })
+        Self(BUILT_IN.iter().filter_map(read).collect())
     }
 }
 
@@ -51,7 +64,7 @@ struct BuiltIn {
     role_types: &'static str,
 }
 
-const TEMPLATES: &[BuiltIn] = &[
+const BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         name: "lobby",
         constants: r#"{"version":1,"maxMembersCount":8,"visibility":"open","capabilities":{"connectivity":true,"connectionRequiredForActiveMembers":true}}"#,
@@ -65,6 +78,11 @@ const TEMPLATES: &[BuiltIn] = &[
     BuiltIn {
         name: "slow",
         constants: r#"{"inactiveRemovalTimeout":60000,"sessionEmptyTimeout":30000,"version":1,"maxMembersCount":8,"visibility":"open","capabilities":{"connectivity":true,"connectionRequiredForActiveMembers":true}}"#,
+        role_types: "{}",
+    },
+    BuiltIn {
+        name: "target",
+        constants: r#"{"version":1,"visibility":"open","capabilities":{"connectionRequiredForActiveMembers":true},"memberInitialization":{"joinTimeout":10000,"membersNeededToStart":2}}"#,
         role_types: "{}",
     },
     BuiltIn {
@@ -90,12 +108,13 @@ mod tests {
 
     #[test]
     fn every_built_in_reads_and_only_one_name_is_missing() {
-        for built_in in TEMPLATES {
-            let template = Template::named(&built_in.name.to_uppercase()).unwrap();
-            assert_eq!(template.hold, Hold::Firm, "{}", built_in.name);
+        let (templates, policies) = (Templates::default(), Policies::default());
+        for built_in in BUILT_IN {
+            let (template, hold) = templates.named(&built_in.name.to_uppercase(), &policies).unwrap();
+            assert_eq!(hold, Hold::Firm, "{}", built_in.name);
             assert_eq!(template.constants.to_json(), built_in.constants);
         }
-        assert_eq!(Template::named("TitleLobby").unwrap().hold, Hold::Loose);
-        assert!(Template::named("Unknown").is_none());
+        assert_eq!(templates.named("TitleLobby", &policies).unwrap().1, Hold::Loose);
+        assert!(templates.named("Unknown", &policies).is_none());
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Emulator;
+use super::{Emulator, Settings};
 use crate::clock::{Clock, virtual_start};
 use crate::exchange::{Call, Protocol};
 use crate::message::{Body, Headers, Request, Response};
@@ -43,7 +43,7 @@ impl World {
 
     fn seeded(seed: u64) -> Self {
         let clock = Clock::manual(virtual_start());
-        Self { emulator: Emulator::new(seed, clock.clone()), clock }
+        Self { emulator: Emulator::new(Settings::new(seed, clock.clone())), clock }
     }
 
     fn call(&self, ask: &Ask) -> Got {
@@ -56,7 +56,7 @@ impl World {
             ..Request::default()
         };
         let call = Call::new(device, Protocol::H1, Service::Mpsd, request);
-        Got { response: self.emulator.answer(&call) }
+        Got { response: self.emulator.answer(&call).response }
     }
 
     fn advance(&self, millis: u64) {

@@ -5,13 +5,14 @@ use super::birth::Birth;
 use super::document::document;
 use super::intent::{Element, Intent, Me};
 use super::merge::{Merge, Stage};
-use super::people::{self, Caller};
+use super::people::Caller;
+use super::policy::Policies;
 use super::precondition::Precondition;
 use super::read::{NO_TEMPLATE, etag};
 use super::refusal::Refusal;
 use super::session::Session;
-use super::template::Template;
-use super::{Desk, Target, policy, reply};
+use super::template::{Hold, Template};
+use super::{Desk, Target, caps, reply};
 use crate::exchange::Call;
 use crate::message::Response;
 use crate::mpsd::target::parameters;
@@ -22,6 +23,8 @@ use crate::mpsd::version::Contract;
 struct Write<'a> {
     caller: Caller,
     target: &'a Target,
+    template: &'a Template,
+    hold: Hold,
     key: String,
     contract: Contract,
     element: Element,
@@ -49,20 +52,22 @@ impl Desk<'_> {
         contract: Contract,
         element: Element,
     ) -> Result<Response, Refusal> {
-        let template = Template::named(&target.reference.template).ok_or(Refusal::NotFound(NO_TEMPLATE))?;
+        let (template, hold) =
+            self.settings.template(&target.reference.template).ok_or(Refusal::NotFound(NO_TEMPLATE))?;
         let intent = match call.request.method.as_str() {
             "DELETE" => Intent::leaving(),
             _ => Intent::read(body(call, target)?, element, contract.names())?,
         };
         let precondition = Precondition::of(&call.request.headers)?;
-        self.store.people.learn(&mut caller, intent.stated_xuid())?;
+        self.store.people.learn(&mut caller, intent.stated_xuid(), self.dice)?;
         if matches!(intent.me, Me::Here(_)) {
             self.store.people.settle(&caller)?;
         }
         let key = target.reference.key();
-        let write = Write { caller, target, key, contract, element, precondition, intent, commit: commit(call) };
-        let before = self.store.session(&write.key, self.now).cloned();
-        match (self.draft(&write, before.as_ref(), &template), before) {
+        let commit = commit(call);
+        let write = Write { caller, target, template, hold, key, contract, element, precondition, intent, commit };
+        let before = self.session(&write.key);
+        match (self.draft(&write, before.as_ref()), before) {
             (Ok(draft), before) => self.conclude(&write, before, draft),
             (Err(refusal @ Refusal::ReadOnly), Some(session)) => Ok(self.shown(403, &write, &session, &refusal)),
             (Err(refusal @ Refusal::Stale), Some(session)) => Ok(self.shown(412, &write, &session, &refusal)),
@@ -71,10 +76,11 @@ impl Desk<'_> {
     }
 
     /// The session as the write would have it.
-    fn draft(&self, write: &Write<'_>, before: Option<&Session>, template: &Template) -> Result<Session, Refusal> {
+    fn draft(&self, write: &Write<'_>, before: Option<&Session>) -> Result<Session, Refusal> {
         let current = before.map(|session| etag(session, self.dice));
         if let Some(session) = before {
-            let visitor = Visitor::new(&write.caller, write.target.way, session, &self.store.people);
+            let visitor =
+                Visitor::new(&write.caller, write.target.way, session, &self.store.people, &self.settings.policies);
             if !visitor.may_read(session) {
                 return Err(Refusal::Forbidden(NO_ACCESS));
             }
@@ -85,24 +91,28 @@ impl Desk<'_> {
         write.precondition.check(current.as_deref())?;
         let (mut draft, stage) = match before {
             Some(session) => (session.clone(), Stage::Stored),
-            None => (self.birth(write, template)?, Stage::New),
+            None => (self.birth(write)?, Stage::New),
         };
         let merge = Merge {
             intent: &write.intent,
-            visitor: Visitor::new(&write.caller, write.target.way, &draft, &self.store.people),
-            gamertag: &people::gamertag(&write.caller.xuid, self.dice),
+            visitor: Visitor::new(&write.caller, write.target.way, &draft, &self.store.people, &self.settings.policies),
+            title: write.caller.title,
+            gamertag: &write.caller.gamertag,
+            policies: &self.settings.policies,
             now: self.now,
             stage,
         };
         merge.apply(&mut draft)?;
-        check_weight(&draft)?;
+        check_weight(&draft, &self.settings.policies)?;
         Ok(draft)
     }
 
-    fn birth(&self, write: &Write<'_>, template: &Template) -> Result<Session, Refusal> {
+    fn birth(&self, write: &Write<'_>) -> Result<Session, Refusal> {
         let birth = Birth {
             reference: &write.target.reference,
-            template,
+            template: write.template,
+            hold: write.hold,
+            policies: &self.settings.policies,
             lives: self.store.lives(&write.key),
             now: self.now,
             names: write.contract.names(),
@@ -120,7 +130,7 @@ impl Desk<'_> {
         let is_empty = draft.members.is_empty();
         if is_empty && draft.constants.system.number("sessionEmptyTimeout") == Some(0) {
             if write.commit == Commit::Store {
-                self.store.end(&write.key);
+                self.end(&write.key);
             }
             return Ok(reply::uncached(reply::empty(204)));
         }
@@ -129,11 +139,11 @@ impl Desk<'_> {
         if before.as_ref() != Some(&draft) {
             draft.change += 1;
             if write.commit == Commit::Store {
-                self.store.put(&write.key, draft.clone())?;
+                self.keep(&write.key, draft.clone())?;
             }
         }
         if write.element == Element::Me && draft.index_of(&write.caller.xuid).is_none() {
-            return Ok(reply::uncached(reply::empty(policy::ELEMENT_GONE)));
+            return Ok(reply::uncached(reply::empty(self.settings.policies.element_gone_status)));
         }
         let body = document(&draft, &write.caller.xuid, write.contract);
         Ok(reply::tagged(reply::json(status, body), &etag(&draft, self.dice)))
@@ -141,7 +151,9 @@ impl Desk<'_> {
 
     /// A refusal that shows the session as it is.
     fn shown(&self, status: u16, write: &Write<'_>, session: &Session, refusal: &Refusal) -> Response {
-        let may_read = Visitor::new(&write.caller, write.target.way, session, &self.store.people).may_read(session);
+        let may_read =
+            Visitor::new(&write.caller, write.target.way, session, &self.store.people, &self.settings.policies)
+                .may_read(session);
         if !may_read {
             return refusal.response();
         }
@@ -159,15 +171,15 @@ pub(super) fn body<'a>(call: &'a Call, target: &Target) -> Result<&'a [u8], Refu
 /// The request body, decoded and not too long.
 pub(super) fn bytes(call: &Call) -> Result<&[u8], Refusal> {
     let bytes = call.request.body.decoded().ok_or_else(|| Refusal::invalid("The request body cannot be decoded."))?;
-    match bytes.len() <= policy::BODY_LIMIT {
+    match bytes.len() <= caps::BODY {
         true => Ok(bytes),
         false => Err(Refusal::invalid("The request body is too long.")),
     }
 }
 
-fn check_weight(draft: &Session) -> Result<(), Refusal> {
-    let limit = if draft.can("large") { policy::LARGE_DOCUMENT_LIMIT } else { policy::DOCUMENT_LIMIT };
-    match draft.weight() <= limit {
+fn check_weight(draft: &Session, policies: &Policies) -> Result<(), Refusal> {
+    let limit = if draft.can("large") { policies.large_document_bytes } else { policies.document_bytes };
+    match draft.weight() as u64 <= limit {
         true => Ok(()),
         false => Err(Refusal::invalid("The session would be too large.")),
     }

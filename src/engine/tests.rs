@@ -5,13 +5,14 @@ use super::*;
 use crate::cassette::Cassette;
 use crate::cassette::Record;
 use crate::clock::{Clock, virtual_start};
+use crate::emulator::Settings;
 use crate::exchange::Protocol;
 use crate::message::Headers;
 use crate::mpsd::Service;
 use crate::replay::{self, Tape};
 
 fn recording(journal: &Path) -> Arc<Engine> {
-    let source = Source::Emulator(Emulator::new(1, Clock::manual(virtual_start())));
+    let source = Source::Emulator(Emulator::new(Settings::new(1, Clock::manual(virtual_start()))));
     let recorder = Recorder::create(journal).unwrap();
     Engine::new(source, Arc::new(Redactor::new(1)), Some(recorder), Enforce::Report)
 }

@@ -5,10 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
 use crate::json::{Doc, Kind, Node, compact, escape_into, same_number};
 
 /// One half of a request or of a stored document: `system` fields, and `custom` in whatever form it came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bag {
     /// Fields with a fixed schema.
     pub system: Fields,
@@ -233,6 +237,39 @@ impl Fields {
     /// How many bytes its text takes, roughly.
     pub fn weight(&self) -> usize {
         self.0.iter().map(|field| field.spelt.len() + field.value.len() + 2).sum()
+    }
+}
+
+/// In JSON a value of ours is the JSON it holds, character for character. Other formats have no such thing.
+impl Serialize for Custom {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        let text = String::from_utf8_lossy(&out).into_owned();
+        RawValue::from_string(text).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Custom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let doc = Doc::parse(raw.get().as_bytes()).map_err(D::Error::custom)?;
+        Ok(Self::of(doc.root()))
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.to_json()).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Custom::deserialize(deserializer)? {
+            Custom::Object(fields) => Ok(fields),
+            Custom::Other(_) => Err(D::Error::custom("not an object")),
+        }
     }
 }
 

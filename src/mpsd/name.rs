@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::target::percent_encode;
 
 /// (scid, template, session name): what names a session. Compared case-insensitively, first spelling kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRef {
     /// Service configuration id, a GUID.
     pub scid: String,

@@ -24,7 +24,7 @@ use tapdeck::cassette::Cassette;
 use tapdeck::cassette::seal::{seal, write_sealed};
 use tapdeck::client::{Client, Way};
 use tapdeck::clock::{Clock, virtual_start};
-use tapdeck::emulator::Emulator;
+use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::engine::{Enforce, Engine, Recorder, Source};
 use tapdeck::exchange::Protocol;
 use tapdeck::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
@@ -282,7 +282,7 @@ impl Setup {
 
     /// A proxy that the embedded emulator answers.
     pub(crate) fn emulating() -> Self {
-        let source = Source::Emulator(Emulator::new(1, Clock::manual(virtual_start())));
+        let source = Source::Emulator(Emulator::new(Settings::new(1, Clock::manual(virtual_start()))));
         Self { source: Some(source), others: Others::Refuse, ..Self::default() }
     }
 

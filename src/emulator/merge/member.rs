@@ -14,6 +14,7 @@ impl Merge<'_> {
         let Some(member) = draft.members.get_mut(&index) else {
             return Ok(());
         };
+        member.title = self.title;
         match member.state {
             Presence::Accepted(_) => same_constants(&member.constants, &asked.constants)?,
             Presence::Reserved => {

@@ -1,0 +1,115 @@
+//! WebSocket messages, and the frames they travel in (RFC 6455).
+//!
+//! A frame's header is read and written here, whatever is in it: reserved opcodes and bits are no error, because a
+//! relay that judged them would change what it relays.
+
+mod header;
+
+use bytes::Bytes;
+
+pub use header::{Header, HeaderError, mask};
+
+/// One socket of a source that answers by itself, counted from 1 as they open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct SocketId(pub u64);
+
+/// Who sent a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sender {
+    /// The client.
+    Client,
+    /// The service.
+    Service,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Binary,
+    /// The end: an optional code and reason.
+    Close,
+    /// Are you there?
+    Ping,
+    /// I am.
+    Pong,
+    /// One RFC 6455 does not define (3-7, 11-15), or a continuation of nothing (0).
+    Other(u8),
+}
+
+impl Opcode {
+    /// The four bits on the wire.
+    pub fn bits(self) -> u8 {
+        match self {
+            Self::Text => 1,
+            Self::Binary => 2,
+            Self::Close => 8,
+            Self::Ping => 9,
+            Self::Pong => 10,
+            Self::Other(bits) => bits & 0x0f,
+        }
+    }
+
+    /// What four bits mean.
+    pub fn of(bits: u8) -> Self {
+        match bits & 0x0f {
+            1 => Self::Text,
+            2 => Self::Binary,
+            8 => Self::Close,
+            9 => Self::Ping,
+            10 => Self::Pong,
+            bits => Self::Other(bits),
+        }
+    }
+
+    /// True for frames that stand between the fragments of a message.
+    pub fn is_control(self) -> bool {
+        self.bits() >= 8
+    }
+}
+
+/// A whole message, unmasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it is.
+    pub opcode: Opcode,
+    /// The three reserved bits of its first frame.
+    pub reserved: u8,
+    /// What it says.
+    pub payload: Bytes,
+    /// The payload lengths of its frames, when they are several.
+    pub fragments: Vec<usize>,
+}
+
+impl Message {
+    /// A message in one frame.
+    pub fn new(opcode: Opcode, payload: impl Into<Bytes>) -> Self {
+        Self { opcode, reserved: 0, payload: payload.into(), fragments: Vec::new() }
+    }
+
+    /// A text message.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new(Opcode::Text, text.into())
+    }
+
+    /// The end, for a reason RFC 6455 §7.4 numbers.
+    pub fn close(code: u16) -> Self {
+        Self::new(Opcode::Close, code.to_be_bytes().to_vec())
+    }
+
+    /// The text, when it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        (self.opcode == Opcode::Text).then(|| std::str::from_utf8(&self.payload).ok()).flatten()
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// With close frames.
+    Closed,
+    /// Without: the connection broke.
+    Broken,
+}
