@@ -4,8 +4,8 @@
 //!
 //! **The journal**, `NAME.cassette.jsonl`, is what is written while recording: one JSON object a line, append-only.
 //! Every line is `{"crc":"<8 hex digits>",…}`, and the CRC-32 covers each byte between the comma after it and the
-//! line's end. The first line is the head; then come `lane`, `alias`, `http` and `mark` lines. An `http` line also
-//! carries `answered`, its place in the order of answers. A crash tears the last line at worst.
+//! line's end. The first line is the head; then come `lane`, `alias`, `http`, `frame` and `mark` lines. An `http`
+//! line also carries `answered`, its place in the order of answers. A crash tears the last line at worst.
 //!
 //! **The sealed file**, `NAME.cassette.json`, is what is reviewed and committed: one JSON document with `$schema`,
 //! `head`, `aliases`, `lanes`, `records`, `timing` and `seal`. It is canonical: records in an order that depends on
@@ -15,6 +15,7 @@
 //! Readers accept every format 1.x, ignore keys they do not know, and skip records of a kind they do not know.
 
 pub mod body;
+pub mod frame;
 pub mod line;
 pub mod record;
 pub mod seal;
@@ -32,6 +33,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 pub use body::{StoredBody, WireBytes, Withheld};
+pub use frame::{Cue, FrameRecord, What};
 pub use line::{LineBody, LineFault};
 pub use load::CassetteError;
 pub use maintain::{Formatted, MaintainError, Verdict, fmt, fsck};
@@ -69,8 +71,10 @@ pub struct Entry {
 /// What a cassette is a sequence of.
 #[derive(Clone, Debug)]
 pub enum Record {
-    /// An exchange.
+    /// An exchange. One whose answer is 101 opens a socket.
     Http(Box<HttpRecord>),
+    /// A message on a socket, or the end of one.
+    Frame(Box<FrameRecord>),
     /// A human note.
     Mark(Mark),
 }
@@ -138,7 +142,7 @@ impl Cassette {
     pub fn exchanges_mut(&mut self) -> impl Iterator<Item = &mut HttpRecord> {
         self.entries.iter_mut().filter_map(|entry| match &mut entry.record {
             Record::Http(record) => Some(record.as_mut()),
-            Record::Mark(_) => None,
+            Record::Frame(_) | Record::Mark(_) => None,
         })
     }
 
@@ -171,7 +175,15 @@ impl Record {
     pub fn http(&self) -> Option<&HttpRecord> {
         match self {
             Self::Http(http) => Some(http),
-            Self::Mark(_) => None,
+            Self::Frame(_) | Self::Mark(_) => None,
+        }
+    }
+
+    /// The message on a socket, if it is one.
+    pub fn frame(&self) -> Option<&FrameRecord> {
+        match self {
+            Self::Frame(frame) => Some(frame),
+            Self::Http(_) | Self::Mark(_) => None,
         }
     }
 }

@@ -22,6 +22,16 @@ pub enum Sender {
     Service,
 }
 
+impl Sender {
+    /// The name records use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Service => "service",
+        }
+    }
+}
+
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
@@ -62,6 +72,23 @@ impl Opcode {
             10 => Self::Pong,
             bits => Self::Other(bits),
         }
+    }
+
+    /// The name records use.
+    pub fn name(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Binary => "binary".to_owned(),
+            Self::Close => "close".to_owned(),
+            Self::Ping => "ping".to_owned(),
+            Self::Pong => "pong".to_owned(),
+            Self::Other(bits) => format!("opcode-{bits}"),
+        }
+    }
+
+    /// The opcode of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        (0..16).map(Self::of).find(|opcode| opcode.name() == name)
     }
 
     /// True for frames that stand between the fragments of a message.

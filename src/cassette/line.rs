@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::frame::FrameRecord;
 use super::record::{Alias, Head, HttpRecord, Lane, Mark, json};
 use crate::slot::alias::AliasClass;
 
@@ -51,6 +52,11 @@ impl LineBody {
         let json =
             if record.answered == 0 { json(record) } else { json(&HttpRecord { answered: 0, ..record.clone() }) };
         Self { json, takes: Takes::Position }
+    }
+
+    /// A message on a socket.
+    pub fn frame(record: &FrameRecord) -> Self {
+        Self { json: json(record), takes: Takes::Nothing }
     }
 
     /// The record's own JSON object.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::frame::FrameRecord;
 use super::line::{self, LineFault, MAX_LINE, PREFIX};
 use super::record::{Alias, Head, HttpRecord, Lane, Timing};
 use super::{Cassette, FORMAT, Note, Notice, Record, Seal, seal};
@@ -175,6 +176,13 @@ fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
             }
             Ok(Some(Record::Http(Box::new(http))))
         }
+        "frame" => {
+            let frame: FrameRecord = line::parse(text)?;
+            if frame.socket == 0 || frame.at <= frame.socket {
+                return Err(LineFault::Shape("`at` must be greater than `socket`, and `socket` than 0".into()));
+            }
+            Ok(Some(Record::Frame(Box::new(frame))))
+        }
         "mark" => Ok(Some(Record::Mark(line::parse(text)?))),
         _ => Ok(None),
     }
@@ -260,8 +268,11 @@ impl SealedReader<'_> {
             return;
         }
         for (entry, time) in cassette.entries.iter_mut().zip(times) {
-            if let Record::Http(http) = &mut entry.record {
-                http.timing = time.map(|(at, took)| Timing { at, took });
+            let time = time.map(|(at, took)| Timing { at, took });
+            match &mut entry.record {
+                Record::Http(http) => http.timing = time,
+                Record::Frame(frame) => frame.timing = time,
+                Record::Mark(_) => {}
             }
         }
     }

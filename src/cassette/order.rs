@@ -101,6 +101,11 @@ fn spans(cassette: &Cassette, lanes: &BTreeMap<String, usize>) -> Vec<Span> {
             began: (http.asked, What::Asked),
             ended: (http.answered, What::Answered),
         },
+        Record::Frame(frame) => Span {
+            lane: lanes.get(&frame.lane).copied().unwrap_or_default(),
+            began: (frame.at, What::Mark),
+            ended: (frame.at, What::Mark),
+        },
         Record::Mark(mark) => {
             Span { lane: 0, began: (mark.at_position, What::Mark), ended: (mark.at_position, What::Mark) }
         }

@@ -3,7 +3,7 @@
 //! The structs are written in the order of their keys in the file. Unknown keys are ignored on reading, so that a
 //! newer 1.x file still loads.
 
-mod words;
+pub(super) mod words;
 
 use serde::{Deserialize, Serialize};
 

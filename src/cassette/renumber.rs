@@ -212,6 +212,7 @@ fn rewrite(record: &mut Record, pool: &Pool, value: &mut impl FnMut(&Slot) -> Op
             let RecordedResponse { headers, body, trailers, .. } = &mut http.response;
             rewrite_message(headers, body.as_mut(), trailers, pool, value);
         }
+        Record::Frame(_) => {}
         Record::Mark(mark) => {
             let slots = slot::in_text(&mark.text, pool);
             rewrite_text(&mut mark.text, &slots, value);
@@ -308,7 +309,7 @@ mod tests {
         let table = renumber(&mut records, aliases).unwrap();
         let text = |record: &Record| match record {
             Record::Mark(mark) => mark.text.clone(),
-            Record::Http(_) => String::new(),
+            Record::Http(_) | Record::Frame(_) => String::new(),
         };
         (records.iter().map(text).collect(), table)
     }

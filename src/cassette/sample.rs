@@ -46,6 +46,7 @@ pub(super) fn journal(names: &Names) -> Vec<Vec<u8>> {
     for record in records(names) {
         match record {
             Record::Http(http) => bodies.push((LineBody::http(&http), Some(http.answered))),
+            Record::Frame(frame) => bodies.push((LineBody::frame(&frame), None)),
             Record::Mark(mark) => bodies.push((LineBody::mark(&mark), None)),
         }
     }

@@ -99,6 +99,7 @@ fn renamed(cassette: &Cassette, order: &Order, index: usize) -> Record {
             }
             Record::Http(http)
         }
+        Record::Frame(frame) => Record::Frame(frame.clone()),
         Record::Mark(mark) => {
             let mut mark = mark.clone();
             mark.at_position = order.dense_mark(mark.at_position);
@@ -110,6 +111,7 @@ fn renamed(cassette: &Cassette, order: &Order, index: usize) -> Record {
 fn take_time(record: &mut Record) -> Option<(u64, u64)> {
     match record {
         Record::Http(http) => http.timing.take().map(|Timing { at, took }| (at, took)),
+        Record::Frame(frame) => frame.timing.take().map(|Timing { at, took }| (at, took)),
         Record::Mark(_) => None,
     }
 }
@@ -117,6 +119,7 @@ fn take_time(record: &mut Record) -> Option<(u64, u64)> {
 fn text(record: &Record) -> Vec<u8> {
     match record {
         Record::Http(http) => json(http),
+        Record::Frame(frame) => json(frame),
         Record::Mark(mark) => json(mark),
     }
 }

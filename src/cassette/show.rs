@@ -3,12 +3,14 @@
 use std::fmt::Write;
 
 use super::body::{Content, StoredBody};
+use super::frame::{Cue, FrameRecord};
 use super::record::HttpRecord;
 use super::{Cassette, Entry, Record};
 use crate::exchange::Outcome;
 use crate::json;
 use crate::message::Headers;
 use crate::mpsd::{ParamName, ROUTES, Service, resolve};
+use crate::socket::Sender;
 
 /// What to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,16 @@ fn row(number: usize, entry: &Entry) -> [String; 8] {
             length(http.response.body.as_ref()).to_string(),
             remarks(http),
         ],
+        Record::Frame(frame) => [
+            number,
+            visible(&frame.lane),
+            arrow(frame.from).to_owned(),
+            format!("{} on socket {}", frame.what.name(), frame.socket),
+            frame.what.code.map(|code| code.to_string()).unwrap_or_default(),
+            String::new(),
+            length(frame.what.body.as_ref()).to_string(),
+            frame_remarks(frame),
+        ],
         Record::Mark(mark) => {
             let [lane, method, status, outcome, bytes, notes] = std::array::from_fn(|_| String::new());
             [number, lane, method, format!("-- {}", visible(&mark.text)), status, outcome, bytes, notes]
@@ -118,6 +130,29 @@ fn remarks(http: &HttpRecord) -> String {
     remarks.join(", ")
 }
 
+fn arrow(from: Sender) -> &'static str {
+    match from {
+        Sender::Client => "->",
+        Sender::Service => "<-",
+    }
+}
+
+fn frame_remarks(frame: &FrameRecord) -> String {
+    let mut remarks = Vec::new();
+    remarks.extend(frame.cue.map(|cue| match cue {
+        Cue::Answers(at) => format!("answers {at}"),
+        Cue::CausedBy(at) => format!("caused by {at}"),
+        Cue::Follows(at) => format!("follows {at}"),
+    }));
+    if !frame.what.fragments.is_empty() {
+        remarks.push(format!("in {} frames", frame.what.fragments.len()));
+    }
+    if frame.what.body.as_ref().and_then(StoredBody::as_withheld).is_some() {
+        remarks.push("body withheld, not replayable".to_owned());
+    }
+    remarks.join(", ")
+}
+
 fn length(body: Option<&StoredBody>) -> u64 {
     match body.map(StoredBody::content) {
         None => 0,
@@ -129,6 +164,24 @@ fn length(body: Option<&StoredBody>) -> u64 {
 fn detail(number: usize, entry: &Entry) -> String {
     let http = match &entry.record {
         Record::Http(http) => http,
+        Record::Frame(frame) => {
+            let mut out = format!(
+                "record {number} (line {}): {} {} by {}, at {} on socket {}",
+                entry.line,
+                frame.what.name(),
+                arrow(frame.from),
+                visible(&frame.lane),
+                frame.at,
+                frame.socket,
+            );
+            let remarks = frame_remarks(frame);
+            if !remarks.is_empty() {
+                let _ = write!(out, ", {remarks}");
+            }
+            let text = frame.what.body.as_ref().map(|body| body_text(body.content())).unwrap_or_default();
+            let _ = write!(out, "\n\n{text}\n");
+            return out;
+        }
         Record::Mark(mark) => {
             return format!("record {number}: mark after position {}\n{}\n", mark.at_position, visible(&mark.text));
         }

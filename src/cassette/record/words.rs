@@ -4,8 +4,10 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cassette::body::{decode, encode};
+use crate::cassette::frame::BROKEN;
 use crate::exchange::{Outcome, Protocol};
 use crate::message::{Headers, Scheme};
+use crate::socket::{Opcode, Sender};
 
 /// An outcome by its name.
 pub(super) mod outcome {
@@ -35,6 +37,45 @@ pub(super) mod protocol {
             .into_iter()
             .find(|protocol| protocol.as_str() == name)
             .ok_or_else(|| D::Error::custom("not a known protocol"))
+    }
+}
+
+/// A side by its name.
+pub(in crate::cassette) mod sender {
+    use super::*;
+
+    pub(in crate::cassette) fn serialize<S: Serializer>(value: &Sender, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.as_str())
+    }
+
+    pub(in crate::cassette) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sender, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        [Sender::Client, Sender::Service]
+            .into_iter()
+            .find(|sender| sender.as_str() == name)
+            .ok_or_else(|| D::Error::custom("neither client nor service"))
+    }
+}
+
+/// An opcode by its name; `broken` is the end of a connection without one.
+pub(in crate::cassette) mod opcode {
+    use super::*;
+
+    pub(in crate::cassette) fn serialize<S: Serializer>(
+        value: &Option<Opcode>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.map_or_else(|| BROKEN.to_owned(), Opcode::name))
+    }
+
+    pub(in crate::cassette) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Opcode>, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == BROKEN {
+            return Ok(None);
+        }
+        Opcode::named(&name).map(Some).ok_or_else(|| D::Error::custom("not a known opcode"))
     }
 }
 

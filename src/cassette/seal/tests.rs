@@ -63,6 +63,7 @@ fn gaps_in_positions_close_and_causality_stays() {
     for entry in &mut cassette.entries {
         match &mut entry.record {
             Record::Http(http) => (http.asked, http.answered) = (http.asked * 10, http.answered * 10),
+            Record::Frame(frame) => (frame.socket, frame.at) = (frame.socket * 10, frame.at * 10),
             Record::Mark(mark) => mark.at_position *= 10,
         }
     }
