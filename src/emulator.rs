@@ -8,6 +8,7 @@
 
 mod access;
 mod birth;
+mod canned;
 mod caps;
 mod desk;
 mod document;
@@ -49,6 +50,7 @@ use refusal::Refusal;
 use store::Store;
 use template::{Hold, Template};
 
+pub use canned::Canned;
 pub use policy::{Listed, Policies};
 pub use rta::Ticket;
 pub use template::Templates;
@@ -72,12 +74,15 @@ pub struct Settings {
     pub policies: Policies,
     /// What sessions start from.
     pub templates: Templates,
+    /// What the services next door answer.
+    pub canned: Canned,
 }
 
 impl Settings {
     /// Everything as it is unless set.
     pub fn new(seed: u64, clock: Clock) -> Self {
-        Self { seed, clock, policies: Policies::default(), templates: Templates::default() }
+        let (policies, templates) = (Policies::default(), Templates::default());
+        Self { seed, clock, policies, templates, canned: Canned::default() }
     }
 
     fn template(&self, name: &str) -> Option<(&Template, Hold)> {
@@ -181,6 +186,10 @@ struct Target {
 impl Desk<'_> {
     fn serve(&mut self, call: &Call) -> Result<Response, Refusal> {
         let caller = self.store.people.caller(call, self.dice, &self.settings.policies)?;
+        if matches!(call.service, Service::Neighbour | Service::MultiplayerActivity) {
+            let request = &call.request;
+            return Ok(self.settings.canned.answer(request.host(), &request.method, &request.target, &caller));
+        }
         let operation = match &call.resolution {
             Resolution::Known(operation) => operation,
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
@@ -224,7 +233,12 @@ impl Desk<'_> {
 /// The answer to an operation that is not ours to imitate (yet).
 fn unserved(call: &Call) -> Option<Response> {
     let is_served = |operation: &Operation| SERVED.contains(&operation.op);
-    if call.service == Service::Mpsd && call.resolution.operation().is_none_or(is_served) {
+    let is_ours = match call.service {
+        Service::Mpsd => call.resolution.operation().is_none_or(is_served),
+        Service::Neighbour | Service::MultiplayerActivity => true,
+        Service::Rta | Service::SmartMatch => false,
+    };
+    if is_ours {
         return None;
     }
     let detail = format!("the emulator does not serve {}", call.resolution.name());

@@ -2,7 +2,7 @@
 
 pub(crate) mod binary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -327,6 +327,7 @@ impl Setup {
             engine: Arc::clone(&engine),
             authority: Arc::clone(&authority),
             reverse,
+            neighbours: BTreeSet::new(),
             others: self.others,
             dialler,
             limits: self.limits,
