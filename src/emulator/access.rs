@@ -10,7 +10,7 @@ use super::session::Session;
 pub(super) enum Way {
     /// By its name, or an activity handle: the session's own rules decide.
     Plain,
-    /// By an invite handle: into an open session whatever its restriction.
+    /// By an invite or search handle: into an open session whatever its restriction.
     Invite,
     /// By a transfer handle, as a member of its origin: the same, and past visibility.
     Transfer,

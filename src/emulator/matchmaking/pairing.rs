@@ -1,0 +1,161 @@
+//! Which tickets make a match, and the session that comes of it.
+
+use super::ticket::{Player, Preserve, Status, Ticket};
+use crate::emulator::access::{Visitor, Way};
+use crate::emulator::birth::Birth;
+use crate::emulator::intent::{Intent, Newcomer};
+use crate::emulator::merge::{Merge, Stage};
+use crate::emulator::people::Caller;
+use crate::emulator::read::NO_TEMPLATE;
+use crate::emulator::refusal::Refusal;
+use crate::emulator::session::{Member, Presence, Session};
+use crate::emulator::{Desk, caps};
+use crate::mpsd::bag::{Bag, Delta, Fields, same_value};
+use crate::mpsd::name::SessionRef;
+use crate::mpsd::version::Names;
+
+impl Desk<'_> {
+    /// Matches a ticket with the oldest that fit. Where no session can come of it, all of them wait on.
+    pub(super) fn pair(&mut self, ticket: &Ticket, caller: &Caller) {
+        let needed = self.settings.policies.match_tickets.max(1);
+        let mut group = vec![ticket.clone()];
+        for other in self.store.tickets.waiting(&ticket.hopper.key()) {
+            if group.len() >= needed {
+                break;
+            }
+            let Some(other) = self.refreshed(other).filter(|other| other.id != ticket.id) else { continue };
+            if self.fits(&group, &other) {
+                group.push(other);
+            }
+        }
+        if group.len() < needed {
+            return;
+        }
+        // The oldest come first: the one just made stands at the end.
+        group.rotate_left(1);
+        let Ok(target) = self.bring_together(&group, caller) else { return };
+        for mut ticket in group {
+            ticket.target = Some(target.clone());
+            let id = ticket.id.clone();
+            self.store.tickets.update(ticket);
+            self.close_ticket(&id, Status::Found);
+        }
+    }
+
+    /// A ticket with the players its session has now; without any it is taken back.
+    fn refreshed(&mut self, mut ticket: Ticket) -> Option<Ticket> {
+        let session = self.session(&ticket.request.session.key());
+        ticket.players = session.as_ref().map(Player::all_of).unwrap_or_default();
+        if ticket.players.is_empty() {
+            self.close_ticket(&ticket.id, Status::Canceled);
+            return None;
+        }
+        self.store.tickets.update(ticket.clone());
+        Some(ticket)
+    }
+
+    fn fits(&mut self, group: &[Ticket], other: &Ticket) -> bool {
+        let same_attributes = same_value(&group[0].request.attributes, &other.request.attributes);
+        let is_in =
+            |player: &Player| group.iter().flat_map(|ticket| &ticket.players).any(|known| known.xuid == player.xuid);
+        let kept = group.iter().chain([other]).filter(|ticket| ticket.request.preserve == Preserve::Always).count();
+        (same_attributes || !self.settings.policies.match_same_attributes)
+            && !other.players.iter().any(is_in)
+            && kept <= 1
+            && self.has_room(group, other)
+    }
+
+    /// True when the session of the match takes everybody.
+    fn has_room(&mut self, group: &[Ticket], other: &Ticket) -> bool {
+        let tickets = || group.iter().chain([other]);
+        let host = tickets().find(|ticket| ticket.request.preserve == Preserve::Always);
+        let guests = tickets().filter(|ticket| host.is_none_or(|host| host.id != ticket.id));
+        let players: usize = guests.map(|ticket| ticket.players.len()).sum();
+        match host {
+            Some(host) => self
+                .session(&host.request.session.key())
+                .is_some_and(|session| session.members.len() + players <= session.capacity()),
+            None => {
+                let template = self.settings.template(&self.settings.policies.match_template);
+                let max = template.map(|(template, _)| template.constants.number("maxMembersCount"));
+                max.is_some_and(|max| players as u64 <= max.unwrap_or(caps::MEMBERS))
+            }
+        }
+    }
+
+    /// Has every player of a match in one session: the one to be preserved, or a new one.
+    fn bring_together(&mut self, group: &[Ticket], caller: &Caller) -> Result<SessionRef, Refusal> {
+        let Some(host) = group.iter().find(|ticket| ticket.request.preserve == Preserve::Always) else {
+            return self.found_session(group, caller);
+        };
+        let guests: Vec<Newcomer> = newcomers(group.iter().filter(|ticket| ticket.id != host.id));
+        let (now, title) = (self.now, caller.title);
+        self.change(&host.request.session.key(), |session| {
+            for guest in guests {
+                reserve(session, guest, |xuid| Member {
+                    xuid,
+                    title,
+                    state: Presence::Reserved,
+                    joined: now,
+                    constants: Bag::default(),
+                    properties: Bag::default(),
+                    roles: Fields::default(),
+                });
+            }
+        })?;
+        Ok(host.request.session.clone())
+    }
+
+    fn found_session(&mut self, group: &[Ticket], caller: &Caller) -> Result<SessionRef, Refusal> {
+        let name = &self.settings.policies.match_template;
+        let (template, hold) = self.settings.template(name).ok_or(Refusal::NotFound(NO_TEMPLATE))?;
+        let hopper = &group[0].hopper;
+        let entity = format!("match:{}", hopper.key());
+        let n = self.store.tickets.next(&entity).ok_or(Refusal::Full)?;
+        let reference =
+            SessionRef { scid: hopper.scid.clone(), template: name.clone(), name: self.dice.guid(&entity, n) };
+        let key = reference.key();
+        let policies = &self.settings.policies;
+        let lives = self.store.lives(&key);
+        let birth = Birth { reference: &reference, template, hold, policies, lives, now: self.now, names: Names::New };
+        let mut draft = birth.session(&Delta::default(), self.dice)?;
+        let intent = Intent { reserve: newcomers(group.iter()), ..Intent::default() };
+        let merge = Merge {
+            intent: &intent,
+            visitor: Visitor::new(caller, Way::Plain, &draft, &self.store.people, policies),
+            policies,
+            title: caller.title,
+            gamertag: &caller.gamertag,
+            now: self.now,
+            stage: Stage::New,
+        };
+        merge.apply(&mut draft)?;
+        draft.change = 1;
+        self.keep(&key, draft)?;
+        Ok(reference)
+    }
+}
+
+/// Everybody on these tickets, as they come into the match.
+fn newcomers<'a>(tickets: impl Iterator<Item = &'a Ticket>) -> Vec<Newcomer> {
+    let newcomer = |ticket: &Ticket, player: &Player| Newcomer {
+        xuid: Some(player.xuid.clone()),
+        constants: Delta {
+            system: [("initialize", "true".to_owned())].into_iter().collect(),
+            custom: Some(player.result(ticket)),
+        },
+        ..Newcomer::default()
+    };
+    tickets.flat_map(|ticket| ticket.players.iter().map(move |player| newcomer(ticket, player))).collect()
+}
+
+/// Keeps a place for a guest, unless it has one.
+fn reserve(session: &mut Session, guest: Newcomer, member: impl FnOnce(String) -> Member) {
+    let xuid = guest.xuid.unwrap_or_default();
+    if session.index_of(&xuid).is_some() {
+        return;
+    }
+    let mut member = member(xuid);
+    member.constants.merge(&guest.constants);
+    session.add(member);
+}
