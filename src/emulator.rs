@@ -28,6 +28,7 @@ mod refusal;
 mod reply;
 mod rta;
 mod search;
+mod service;
 mod session;
 mod store;
 mod template;

@@ -64,7 +64,7 @@ impl Desk<'_> {
         };
         self.report(&ticket)?;
         self.store.tickets.add(ticket.clone());
-        self.pair(&ticket, caller);
+        self.pair(&ticket);
         let mut out = Object::new();
         out.text("ticketId", &ticket.id);
         out.number("waitTime", self.settings.policies.match_wait);
@@ -106,7 +106,7 @@ impl Desk<'_> {
     }
 
     /// Has the ticket session say how the ticket stands.
-    pub(super) fn report(&mut self, ticket: &Ticket) -> Result<(), Refusal> {
+    pub(super) fn report(&mut self, ticket: &Ticket) -> Result<bool, Refusal> {
         let server = ticket.server(self.settings.policies.match_wait);
         self.change(&ticket.request.session.key(), |session| {
             session.servers.insert("matchmaking".to_owned(), server);
