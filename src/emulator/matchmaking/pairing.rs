@@ -1,12 +1,15 @@
 //! Which tickets make a match, and the session that comes of it.
 
 use super::ticket::{Player, Preserve, Status, Ticket};
+use crate::emulator::form::scan;
 use crate::emulator::intent::{Intent, Newcomer};
 use crate::emulator::refusal::Refusal;
 use crate::emulator::session::Member;
 use crate::emulator::{Desk, caps};
-use crate::mpsd::bag::{Delta, same_value};
+use crate::mpsd::bag::{Custom, Delta, same_value};
 use crate::mpsd::name::SessionRef;
+use crate::mpsd::system::Place;
+use crate::mpsd::version::Names;
 
 impl Desk<'_> {
     /// Matches a ticket with the oldest that fit. Where no session can come of it, all of them wait on.
@@ -36,14 +39,17 @@ impl Desk<'_> {
         }
     }
 
-    /// A ticket with the players its session has now; without any it is taken back.
-    fn refreshed(&mut self, mut ticket: Ticket) -> Option<Ticket> {
-        let session = self.session(&ticket.request.session.key());
-        ticket.players = session.as_ref().map(Player::all_of).unwrap_or_default();
-        if ticket.players.is_empty() {
+    /// A ticket that waits, with the players its session has now; without any it is taken back.
+    pub(super) fn refreshed(&mut self, mut ticket: Ticket) -> Option<Ticket> {
+        if ticket.status != Status::Searching {
+            return None;
+        }
+        let players = self.session(&ticket.request.session.key()).as_ref().map(Player::all_of).unwrap_or_default();
+        if players.is_empty() {
             self.close_ticket(&ticket.id, Status::Canceled);
             return None;
         }
+        ticket.players = players;
         self.store.tickets.update(ticket.clone());
         Some(ticket)
     }
@@ -97,17 +103,26 @@ impl Desk<'_> {
     }
 
     fn found_session(&mut self, group: &[Ticket]) -> Result<SessionRef, Refusal> {
-        let hopper = &group[0].hopper;
-        let entity = format!("match:{}", hopper.key());
-        let n = self.store.tickets.next(&entity).ok_or(Refusal::Full)?;
+        let oldest = &group[0];
         let reference = SessionRef {
-            scid: hopper.scid.clone(),
+            scid: oldest.hopper.scid.clone(),
             template: self.settings.policies.match_template.clone(),
-            name: self.dice.guid(&entity, n),
+            name: self.dice.guid(&format!("match:{}", oldest.id), 0),
         };
-        let intent = Intent { reserve: newcomers(group.iter()), ..Intent::default() };
+        let constants = self.target_constants(oldest)?;
+        let intent = Intent { constants, reserve: newcomers(group.iter()), ..Intent::default() };
         self.found(&reference, &intent)?;
         Ok(reference)
+    }
+
+    /// What the players of a ticket want the constants of their match to be.
+    fn target_constants(&mut self, ticket: &Ticket) -> Result<Delta, Refusal> {
+        let session = self.session(&ticket.request.session.key());
+        let wanted = session.map(|session| session.properties.system.inner("matchmaking"));
+        let wanted = wanted.unwrap_or_default().inner("targetSessionConstants").to_json();
+        let doc = scan(wanted.as_bytes())?;
+        let system = doc.root().get("system").map(|node| Place::Constants(Names::New).read(node, "constants.system"));
+        Ok(Delta { system: system.transpose()?.unwrap_or_default(), custom: doc.root().get("custom").map(Custom::of) })
     }
 }
 
