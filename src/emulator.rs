@@ -29,6 +29,7 @@ mod refusal;
 mod reply;
 mod rta;
 mod search;
+mod service;
 mod session;
 mod store;
 mod template;
@@ -211,7 +212,7 @@ impl Desk<'_> {
         let contract = contract.ok_or_else(|| Refusal::invalid("X-Xbl-Contract-Version must be 104, 105 or 107."))?;
         match operation.op {
             Op::HandleCreate => self.create_handle(call, caller),
-            Op::HandleGet => self.show_handle(operation),
+            Op::HandleGet if !self.settings.policies.handle_shows_session => self.show_handle(operation),
             Op::HandleDelete => self.delete_handle(operation, &caller),
             Op::HandlesQuery => self.query_handles(call, &caller),
             Op::SessionsQuery | Op::TemplateSessionsQuery | Op::Batch | Op::TemplateBatch => {
@@ -229,11 +230,11 @@ impl Desk<'_> {
         contract: Contract,
     ) -> Result<Response, Refusal> {
         let target = match operation.op {
-            Op::HandleSessionGet | Op::HandleSessionPut => self.dereference(operation, &caller)?,
+            Op::HandleGet | Op::HandleSessionGet | Op::HandleSessionPut => self.dereference(operation, &caller)?,
             _ => Target { reference: named_session(operation)?, way: Way::Plain, location: None },
         };
         let response = match operation.op {
-            Op::SessionGet | Op::HandleSessionGet => self.get(call, &caller, &target, contract),
+            Op::SessionGet | Op::HandleGet | Op::HandleSessionGet => self.get(call, &caller, &target, contract),
             Op::PropertiesPut => self.put(call, caller, &target, contract, Element::Properties),
             Op::MemberMePut | Op::MemberMeDelete => self.put(call, caller, &target, contract, Element::Me),
             _ => self.put(call, caller, &target, contract, Element::Session),

@@ -59,6 +59,11 @@ impl<'a> Visitor<'a> {
         Self { xuid: &caller.xuid, way, nearness, policies }
     }
 
+    /// A service of the emulator's own.
+    pub(super) fn service(policies: &'a Policies) -> Self {
+        Self { xuid: "", way: Way::Plain, nearness: Nearness::Local, policies }
+    }
+
     /// True when the session may be shown.
     pub(super) fn may_read(&self, session: &Session) -> bool {
         if session.index_of(self.xuid).is_some() || self.way == Way::Transfer {

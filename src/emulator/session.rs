@@ -77,6 +77,19 @@ pub(super) enum Presence {
 }
 
 impl Member {
+    /// A place kept for a player.
+    pub(super) fn reserved(xuid: String, title: u64, now: Timestamp) -> Self {
+        Self {
+            xuid,
+            title,
+            state: Presence::Reserved,
+            joined: now,
+            constants: Bag::default(),
+            properties: Bag::default(),
+            roles: Fields::default(),
+        }
+    }
+
     /// True when the player says so.
     pub(super) fn is_active(&self) -> bool {
         self.properties.system.flag("active")
