@@ -12,6 +12,7 @@ use super::policy::Policies;
 use super::refusal::Refusal;
 use super::rta::Rta;
 use super::session::Session;
+use super::throttle::Throttle;
 use crate::clock::after;
 
 /// Sessions, handles and players.
@@ -25,6 +26,9 @@ pub(super) struct Store {
     pub(super) handles: Handles,
     pub(super) people: People,
     pub(super) rta: Rta,
+    pub(super) throttle: Throttle,
+    /// How often each user has called; numbers the answers.
+    calls: BTreeMap<String, u64>,
 }
 
 impl Store {
@@ -39,6 +43,16 @@ impl Store {
     /// How many lives a name has had.
     pub(super) fn lives(&self, key: &str) -> u64 {
         self.lives.get(key).copied().unwrap_or(0)
+    }
+
+    /// How many calls of a user came before this one.
+    pub(super) fn count_call(&mut self, user: &str) -> u64 {
+        if self.calls.len() >= caps::STORE && !self.calls.contains_key(user) {
+            return 0;
+        }
+        let calls = self.calls.entry(user.to_owned()).or_default();
+        *calls += 1;
+        *calls - 1
     }
 
     /// Stores a session's new state.
