@@ -7,8 +7,11 @@
 //! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it.
 
 mod access;
+mod binding;
 mod birth;
 mod caps;
+mod cast;
+mod changes;
 mod desk;
 mod document;
 mod handle;
@@ -24,7 +27,9 @@ mod refusal;
 mod reply;
 mod rta;
 mod session;
+mod state;
 mod store;
+mod taps;
 mod template;
 mod write;
 
@@ -49,8 +54,10 @@ use refusal::Refusal;
 use store::Store;
 use template::{Hold, Template};
 
+pub use cast::{Cast, Player, Ties, TokenKind};
 pub use policy::{Listed, Policies};
 pub use rta::Ticket;
+pub use state::StateError;
 pub use template::Templates;
 
 /// The embedded service.
@@ -58,6 +65,8 @@ pub use template::Templates;
 pub struct Emulator {
     settings: Settings,
     dice: Dice,
+    /// What its clock showed when it was made.
+    start: Timestamp,
     store: Mutex<Store>,
 }
 
@@ -72,12 +81,14 @@ pub struct Settings {
     pub policies: Policies,
     /// What sessions start from.
     pub templates: Templates,
+    /// Who is who.
+    pub cast: Cast,
 }
 
 impl Settings {
     /// Everything as it is unless set.
     pub fn new(seed: u64, clock: Clock) -> Self {
-        Self { seed, clock, policies: Policies::default(), templates: Templates::default() }
+        Self { seed, clock, policies: Policies::default(), templates: Templates::default(), cast: Cast::default() }
     }
 
     fn template(&self, name: &str) -> Option<(&Template, Hold)> {
@@ -97,7 +108,9 @@ pub struct Reply {
 impl Emulator {
     /// An empty service.
     pub fn new(settings: Settings) -> Self {
-        Self { dice: Dice::new(settings.seed), settings, store: Mutex::default() }
+        let store = Store::new(&settings);
+        let (dice, start) = (Dice::new(settings.seed), settings.clock.now());
+        Self { dice, start, settings, store: Mutex::new(store) }
     }
 
     /// Answers one call. An operation it does not serve gets a problem of tapdeck's own, status 501.
@@ -108,17 +121,20 @@ impl Emulator {
             return Reply { response, ticket };
         }
         let mut desk = self.desk(&mut store, ticket);
+        desk.tick();
         let now = desk.now;
         let response = desk.serve(call).unwrap_or_else(|refusal| refusal.response());
         Reply { response: reply::stamped(response, now), ticket }
     }
 
-    /// Lets out what an answer caused, now that the answer is on record. The sockets that have something to send.
+    /// Lets out what an answer caused, now that the answer is on record: to be called once for every answer. The sockets
+    /// that have something to send.
     pub fn release(&self, ticket: Ticket) -> Vec<SocketId> {
         self.store().rta.release(ticket)
     }
 
     /// Opens a real-time connection for a WebSocket upgrade, or gives the answer that refuses it.
+    #[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
     pub fn open(&self, call: &Call) -> Result<SocketId, Response> {
         let mut store = self.store();
         let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
@@ -128,8 +144,7 @@ impl Emulator {
 
     /// Takes a message of a connection's client. The sockets that have something to send.
     pub fn hear(&self, socket: SocketId, message: &Message) -> Vec<SocketId> {
-        let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).hear(socket, message)
+        self.turn(|desk| desk.hear(socket, message))
     }
 
     /// The next message for a connection's client, if one may go out now.
@@ -139,25 +154,45 @@ impl Emulator {
 
     /// Takes note that a connection has ended. The sockets that have something to send.
     pub fn lose(&self, socket: SocketId, how: Lost) -> Vec<SocketId> {
-        let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).lose(socket, how)
+        self.turn(|desk| desk.lose(socket, how))
     }
 
-    /// Moves a virtual clock and does what falls due on the way. The sockets that have something to send.
+    /// Asks every connection's client to fetch everything again. The sockets that have something to send.
+    pub fn resync(&self) -> Vec<SocketId> {
+        self.turn(|desk| desk.resync())
+    }
+
+    /// Moves a virtual clock and does what falls due on the way, each at its moment. The wall stays where it is: only
+    /// what is due by now is done. The sockets that have something to send.
     pub fn advance(&self, by: Duration) -> Vec<SocketId> {
-        self.settings.clock.advance(by);
-        self.tick()
+        let mut store = self.store();
+        let clock = &self.settings.clock;
+        let end = clock.later(by);
+        while let Some(due) = store.due().filter(|due| *due <= end) {
+            clock.set(due.max(clock.now()));
+            self.desk(&mut store, Ticket::AT_ONCE).tick();
+        }
+        clock.set(end);
+        store.rta.take_ready()
     }
 
     /// Does what has fallen due. The sockets that have something to send.
     pub fn tick(&self) -> Vec<SocketId> {
-        let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).tick()
+        self.turn(|_| ())
     }
 
     /// When something falls due next.
     pub fn due(&self) -> Option<Timestamp> {
-        self.store().rta.due()
+        self.store().due()
+    }
+
+    /// Does what is due, then something no answer causes. The sockets that have something to send.
+    fn turn(&self, act: impl FnOnce(&mut Desk<'_>)) -> Vec<SocketId> {
+        let mut store = self.store();
+        let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
+        desk.tick();
+        act(&mut desk);
+        store.rta.take_ready()
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -186,6 +221,12 @@ impl Desk<'_> {
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
             Resolution::Unknown => return Err(Refusal::NotFound("No resource has this path.")),
         };
+        if operation.op.route().service == Service::Rta {
+            return self.serve_rta(operation, caller);
+        }
+        if !operation.op.is_read() && !caller.may_play() {
+            return Err(Refusal::Forbidden("The caller lacks the privilege to play with others."));
+        }
         let contract = call.request.headers.text("x-xbl-contract-version").and_then(Contract::named);
         let contract = contract.ok_or_else(|| Refusal::invalid("X-Xbl-Contract-Version must be 104, 105 or 107."))?;
         match operation.op {
@@ -223,8 +264,11 @@ impl Desk<'_> {
 
 /// The answer to an operation that is not ours to imitate (yet).
 fn unserved(call: &Call) -> Option<Response> {
-    let is_served = |operation: &Operation| SERVED.contains(&operation.op);
-    if call.service == Service::Mpsd && call.resolution.operation().is_none_or(is_served) {
+    let is_served = match call.resolution.operation() {
+        Some(operation) => SERVED.contains(&operation.op),
+        None => matches!(call.service, Service::Mpsd | Service::Rta),
+    };
+    if is_served {
         return None;
     }
     let detail = format!("the emulator does not serve {}", call.resolution.name());
@@ -251,7 +295,7 @@ fn check_reference(reference: &SessionRef) -> bool {
 }
 
 /// The operations the emulator serves.
-const SERVED: [Op; 10] = [
+const SERVED: [Op; 12] = [
     Op::SessionGet,
     Op::SessionPut,
     Op::PropertiesPut,
@@ -262,6 +306,8 @@ const SERVED: [Op; 10] = [
     Op::HandleDelete,
     Op::HandleSessionGet,
     Op::HandleSessionPut,
+    Op::RtaConnect,
+    Op::RtaNonce,
 ];
 
 #[cfg(test)]

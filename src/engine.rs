@@ -27,7 +27,6 @@ pub use recorder::Recorder;
 pub use watch::{Tallied, Watch};
 
 /// What answers calls.
-#[expect(clippy::large_enum_variant, reason = "there is one source in a process")]
 pub enum Source {
     /// The service itself, or whatever stands in for it.
     Upstream(Upstream),

@@ -25,6 +25,8 @@ pub(super) struct Visitor<'a> {
     pub(super) way: Way,
     /// How near it is to the members.
     pub(super) nearness: Nearness,
+    /// Whether an owner keeps it out.
+    is_blocked: bool,
     policies: &'a Policies,
 }
 
@@ -51,12 +53,13 @@ impl<'a> Visitor<'a> {
         let is_beside = |xuid: &str| people.device(xuid) == Some(&caller.device);
         let nearness = if session.members.values().any(|member| member.is_active() && is_beside(&member.xuid)) {
             Nearness::Local
-        } else if policies.everybody_follows {
+        } else if people.is_followed_in(session, &caller.xuid, policies) {
             Nearness::Followed
         } else {
             Nearness::Stranger
         };
-        Self { xuid: &caller.xuid, way, nearness, policies }
+        let is_blocked = people.is_blocked_in(session, &caller.xuid);
+        Self { xuid: &caller.xuid, way, nearness, is_blocked, policies }
     }
 
     /// True when the session may be shown.
@@ -83,7 +86,7 @@ impl<'a> Visitor<'a> {
             Way::Invite => visibility(session) == Visibility::Open,
             Way::Transfer => true,
         };
-        if !is_let_in || session.properties.system.flag("closed") {
+        if !is_let_in || self.is_blocked || session.properties.system.flag("closed") {
             return Err(self.refusal(session));
         }
         Ok(())

@@ -60,6 +60,7 @@ impl Desk<'_> {
         let mut response = reply::uncached(reply::json(201, handle.json()));
         response.headers.push("location", handle.path());
         response.headers.push("content-location", handle.path());
+        self.invited(&handle, &caller.gamertag);
         self.store.handles.add(handle);
         Ok(response)
     }

@@ -1,16 +1,19 @@
 //! Scenarios from the outside: calls in, answers out, step by step (mpsd-behaviour §8).
 
 mod handles;
+mod people;
 mod refusals;
+mod rta;
 mod sessions;
 mod stability;
+mod state;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Emulator, Settings};
+use super::{Emulator, Reply, Settings};
 use crate::clock::{Clock, virtual_start};
 use crate::exchange::{Call, Protocol};
 use crate::message::{Body, Headers, Request, Response};
@@ -42,11 +45,29 @@ impl World {
     }
 
     fn seeded(seed: u64) -> Self {
+        Self::set(seed, |_| ())
+    }
+
+    /// A world with some settings of its own.
+    fn set(seed: u64, change: impl FnOnce(&mut Settings)) -> Self {
         let clock = Clock::manual(virtual_start());
-        Self { emulator: Emulator::new(Settings::new(seed, clock.clone())), clock }
+        let mut settings = Settings::new(seed, clock.clone());
+        change(&mut settings);
+        Self { emulator: Emulator::new(settings), clock }
     }
 
     fn call(&self, ask: &Ask) -> Got {
+        let reply = self.reply(ask, Service::Mpsd);
+        self.emulator.release(reply.ticket);
+        Got { response: reply.response }
+    }
+
+    /// An answer that is not on record yet.
+    fn reply(&self, ask: &Ask, service: Service) -> Reply {
+        self.emulator.answer(&Self::request(ask, service))
+    }
+
+    fn request(ask: &Ask, service: Service) -> Call {
         let device = IpAddr::from([192, 0, 2, u8::try_from(u32::from(ask.user)).unwrap()]);
         let request = Request {
             method: ask.method.into(),
@@ -55,12 +76,11 @@ impl World {
             body: Body::plain(ask.body.clone()),
             ..Request::default()
         };
-        let call = Call::new(device, Protocol::H1, Service::Mpsd, request);
-        Got { response: self.emulator.answer(&call).response }
+        Call::new(device, Protocol::H1, service, request)
     }
 
     fn advance(&self, millis: u64) {
-        self.clock.advance(Duration::from_millis(millis));
+        self.emulator.advance(Duration::from_millis(millis));
     }
 }
 
