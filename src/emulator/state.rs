@@ -2,6 +2,9 @@
 //!
 //! A dump holds everything an answer depends on but the settings: sessions, handles, players, connections with what
 //! waits to go out on them, and the clock. Values are drawn by the seed, so a dump belongs to its seed.
+//!
+//! A connection of a dump whose socket is not open here stays as it is until its lifetime is over: nobody reads what
+//! it is sent, and its members are as active as they were.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! Shoulder taps: every subscribed member of a changed session hears of it, the writer too (mpsd-behaviour §4.4).
 
+use std::collections::BTreeMap;
+
 use super::Desk;
 use super::binding::connection_of;
 use super::changes::Changes;
@@ -28,9 +30,10 @@ impl Desk<'_> {
         if session.can("large") || !self.needs_connection(session) {
             return;
         }
-        let mut members = session.members.clone();
-        if let Some(before) = before.filter(|_| policies.tap_leavers) {
-            members.extend(before.members.iter().filter(|(index, _)| !session.members.contains_key(index)).map(owned));
+        let mut members: BTreeMap<u32, &Member> =
+            session.members.iter().map(|(index, member)| (*index, member)).collect();
+        for (index, member) in before.filter(|_| policies.tap_leavers).into_iter().flat_map(|before| &before.members) {
+            members.entry(*index).or_insert(member);
         }
         let changes = Changes { before, after, policies };
         let taps: Vec<Tap> = members.iter().filter_map(|(index, member)| self.tap(*index, member, changes)).collect();
@@ -92,8 +95,4 @@ impl Desk<'_> {
         event.raw("shoulderTaps", format!("[{}]", String::from_utf8_lossy(&shoulder.end())));
         String::from_utf8_lossy(&event.end()).into_owned()
     }
-}
-
-fn owned((index, member): (&u32, &Member)) -> (u32, Member) {
-    (*index, member.clone())
 }

@@ -1,8 +1,10 @@
 //! Real-time activity from the outside: frames in, frames out, and what goes out when.
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::emulator::Policies;
 use crate::emulator::policy::{MalformedMessage, RepeatedSubscribe, Unbound};
 use crate::socket::{Lost, Message, Opcode, SocketId};
 
@@ -487,4 +489,149 @@ fn s6_an_invite_arrives_before_it_is_used() {
     let anonymous = r#"{"members":{"me":{"properties":{"system":{"active":true}}}}}"#;
     let own = world.call(&put(&session("lobby", "L1"), 'b', anonymous)).is(201);
     assert_eq!(own.at("/members/0/constants/system/xuid"), xuid('b'));
+}
+
+/// B's taps for one write of A's, in a world of its own policies.
+fn tapped(
+    choose: impl FnOnce(&mut Policies),
+    template: &str,
+    types: &str,
+    before: &str,
+    write: &str,
+) -> Vec<(String, Value)> {
+    let world = World::set(7, |settings| choose(&mut settings.policies));
+    let target = session(template, "L1");
+    world.call(&put(&target, 'a', &joining('a'))).is(201);
+    let (b, cb) = world.connect('b');
+    world.join(template, 'b', &cb, types).is(200);
+    if !before.is_empty() {
+        world.call(&put(&target, 'b', before)).is(200);
+    }
+    world.heard(b);
+    world.call(&put(&target, 'a', write));
+    world.taps(b)
+}
+
+#[test]
+fn tap_policies_are_switches() {
+    let status = r#"["membersStatus"]"#;
+    assert_eq!(tapped(|_| (), "lobby", status, "", LEAVE).len(), 1);
+    assert_eq!(tapped(|policies| policies.status_tap_on_removal = false, "lobby", status, "", LEAVE).len(), 0);
+    let joinability = r#"["joinability"]"#;
+    let read = r#"{"properties":{"system":{"readRestriction":"none"}}}"#;
+    assert_eq!(tapped(|_| (), "lobby", joinability, "", read).len(), 1);
+    assert_eq!(tapped(|policies| policies.joinability_tap_on_read = false, "lobby", joinability, "", read).len(), 0);
+    let reserve = |n: usize| format!(r#""reserve_{n}":{{"constants":{{"system":{{"xuid":"{}"}}}}}}"#, 70 + n);
+    let fill = format!(r#"{{"members":{{{}}}}}"#, (0..6).map(reserve).collect::<Vec<_>>().join(","));
+    assert_eq!(tapped(|_| (), "lobby", joinability, "", &fill).len(), 1);
+    assert_eq!(tapped(|policies| policies.joinability_tap_on_full = false, "lobby", joinability, "", &fill).len(), 0);
+    let inactive = r#"{"members":{"me":{"properties":{"system":{"active":false}}}}}"#;
+    assert_eq!(tapped(|_| (), "slow", ALL, inactive, &custom(1)).len(), 0);
+    assert_eq!(tapped(|policies| policies.tap_active_only = false, "slow", ALL, inactive, &custom(1)).len(), 1);
+    assert_eq!(tapped(|policies| policies.connection_capability = false, "title", ALL, "", &custom(1)).len(), 1);
+    assert_eq!(tapped(|policies| policies.tap_lowercase_id = false, "lobby", ALL, "", &custom(1))[0].0, "Sub-b");
+}
+
+#[test]
+fn leavers_and_endings_are_policies() {
+    for (leavers, ending, taps) in
+        [(false, true, vec![Value::Null]), (true, false, vec![json!(3)]), (false, false, vec![])]
+    {
+        let world = World::set(7, |settings| {
+            settings.policies.tap_leavers = leavers;
+            settings.policies.tap_session_end = ending;
+        });
+        let (a, ca) = world.connect('a');
+        world.join("lobby", 'a', &ca, ALL).is(201);
+        if leavers {
+            world.call(&put(&session("lobby", "L1"), 'b', &joining('b'))).is(200);
+        }
+        world.heard(a);
+        world.call(&put(&session("lobby", "L1"), 'a', LEAVE));
+        assert_eq!(world.taps(a).into_iter().map(|tap| tap.1).collect::<Vec<_>>(), taps);
+    }
+}
+
+#[test]
+fn graces_are_policies() {
+    let world = World::set(7, |settings| {
+        settings.policies.close_grace = 1_000;
+        settings.policies.break_grace = 0;
+        settings.policies.ended_grace = 0;
+        settings.policies.unknown_connection = Unbound::Lapse;
+        settings.policies.connection_lifetime = 60_000;
+        settings.policies.lifetime_close_code = 1000;
+    });
+    let active = |name: &str| world.call(&get(&session("slow", name), 'z')).at("/membersInfo/active");
+    let write = |name: &str, id: &str| world.call(&put(&session("slow", name), 'a', &bound('a', id, ALL)));
+    let (closing, id) = world.connect('a');
+    write("closed", &id).is(201);
+    let (breaking, id) = world.connect('a');
+    write("broken", &id).is(201);
+    let (ending, id) = world.connect('a');
+    write("ended", &id).is(201);
+    world.emulator.lose(closing, Lost::Closed);
+    world.emulator.lose(breaking, Lost::Broken);
+    assert_eq!((active("closed"), active("broken"), active("ended")), (json!(1), json!(0), json!(1)));
+    world.advance(1_000);
+    assert_eq!((active("closed"), active("ended")), (json!(0), json!(1)));
+    world.advance(59_000);
+    assert_eq!(active("ended"), 0);
+    assert_eq!(world.heard(ending).last().unwrap(), "close 1000");
+    write("unknown", "5b5f0a52-0000-4000-8000-0000000000ff").is(201);
+    world.advance(0);
+    assert_eq!(active("unknown"), 0);
+}
+
+#[test]
+fn stages_and_matches_do_not_tap_for_other_changes() {
+    let world = World::new();
+    let (a, ca) = world.connect('a');
+    world.join("lobby", 'a', &ca, r#"["matchmakingStatus","initialization"]"#).is(201);
+    assert!(world.heard(a).is_empty());
+    world.call(&put(&session("lobby", "L1"), 'a', &custom(1))).is(200);
+    assert!(world.heard(a).is_empty());
+}
+
+proptest! {
+    /// Whatever the order in which answers get on record, no tap comes before its answer, none out of turn, none is lost.
+    #[test]
+    fn taps_keep_their_order_and_their_cause(steps in prop::collection::vec((0..2_usize, 0..4_u8, any::<prop::sample::Index>()), 1..40)) {
+        let world = World::new();
+        let connected = [world.connect('a'), world.connect('b')];
+        world.join("lobby", 'a', &connected[0].1, ALL);
+        world.join("lobby", 'b', &connected[1].1, ALL);
+        let mut seen = connected.each_ref().map(|(socket, _)| { world.heard(*socket); 2_u64 });
+        let mut held = Vec::new();
+        let mut change = 2;
+        for (who, step, pick) in steps {
+            match step {
+                0 => {
+                    change += 1;
+                    let write = put(&session("lobby", "L1"), ['a', 'b'][who], &custom(u32::try_from(change).unwrap()));
+                    held.push((change, world.reply(&write, Service::Mpsd).ticket));
+                }
+                1 if !held.is_empty() => {
+                    let (_, ticket) = held.remove(pick.index(held.len()));
+                    world.emulator.release(ticket);
+                }
+                2 => drop(world.say(connected[who].0, "[2,1,99]")),
+                _ => {
+                    for text in world.heard(connected[who].0).iter().filter(|text| text.starts_with("[3")) {
+                        let number = tap(text).1.as_u64().unwrap();
+                        prop_assert_eq!(number, seen[who] + 1);
+                        prop_assert!(held.iter().all(|(change, _)| *change != number));
+                        seen[who] = number;
+                    }
+                }
+            }
+        }
+        for (_, ticket) in held {
+            world.emulator.release(ticket);
+        }
+        for (who, (socket, _)) in connected.iter().enumerate() {
+            let taps = world.heard(*socket).iter().filter(|text| text.starts_with("[3")).count() as u64;
+            prop_assert_eq!(seen[who] + taps, change);
+        }
+    }
 }
