@@ -4,7 +4,8 @@
 //! depends on the seed, the clock and the requests before it, on nothing else: every value a server makes up is drawn
 //! by entity and number, and every map is ordered. What the documents leave open is decided in `policy`, by name.
 //!
-//! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it.
+//! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it. All that is
+//! stored goes over the `desk`, which lets follow what follows: handles that end, members that are tapped.
 
 mod access;
 mod binding;

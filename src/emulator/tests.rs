@@ -5,8 +5,10 @@ mod people;
 mod refusals;
 mod rta;
 mod sessions;
+mod sockets;
 mod stability;
 mod state;
+mod taps;
 
 use std::net::IpAddr;
 use std::time::Duration;
