@@ -5,21 +5,28 @@
 //!
 //! | step | what happens |
 //! | --- | --- |
-//! | `{"as": "A", "do": "PUT /path", "headers": {…}, "body": …, "status": 200, "see": …}` | player A calls; the answer must have that status and show at least `see` |
-//! | `{"as": "A", "open": "socket", "protocol": …, "status": 101}` | A opens a WebSocket |
-//! | `{"on": "socket", "say": …, "hear": …}` | a message is sent; the next to arrive must show at least `hear` |
-//! | `{"on": "socket", "hear": …}` | the next message must show at least that |
-//! | `{"on": "socket", "quiet": true}` | nothing has been sent that was not heard |
-//! | `{"on": "socket", "hang-up": "closed"}` | the client goes, with a close message or (`broken`) without |
+//! | `{"as": "A", "do": "PUT /path", "headers": {…}, "body": …, "status": 200, "see": …, "head": {…}}` | player A calls; the answer must have that status and show at least `see`, and these headers |
+//! | the same with `"times": 30, "pause": 100` | that often, with the clock moved by so many ms in between; `${n}` counts |
+//! | `{"as": "A", "open": "a", "protocol": …, "status": 101}` | A opens a WebSocket |
+//! | `{"as": "A", "listen": "a"}` | the same as XSAPI does it, and A subscribes to its connection: from now on there is `${A.connection}` |
+//! | `{"on": "a", "say": …, "hear": …}` | a message is sent; the next to arrive must show at least `hear` |
+//! | `{"on": "a", "hear": …}` | the next message must show at least that |
+//! | `{"on": "a", "tap": "lobby/L1", "change": 2}` | the next message must be an event with this one tap, of just `now` (`at`), for `${A.sub}` (`for`) |
+//! | `{"quiet": ["a", "b"]}` | nothing has been sent that was not heard; in the end this holds for every socket |
+//! | `{"on": "a", "hang-up": "closed"}` | the client goes, with a close message or (`broken`) without |
 //! | `{"advance": 30001}` | the emulator's clock moves, in ms |
 //!
 //! In a body that is seen, `"$name"` stands for a value: the first time it takes any, from then on it must be that one;
-//! `"$any"` is any value and `"$absent"` none. In texts, `${name}` is a value known by then; `${name|lower}` and
-//! `${now+30000}` (a timestamp of the clock) are made from one. Objects may hold more than is named, arrays not.
-//! Players A to D have `${A.xuid}`; what clients make up is declared in `sessions`, `guids` and `addresses`.
+//! `"$!name"` is any other, `"$any"` any at all, `"$absent"` none and `"$empty"` an empty list or object. In texts,
+//! `${name}` is a value known by then; `${name|lower}` and `${now+30000}` (a timestamp of the clock) are made from one.
+//! Objects may hold more than is named, arrays not. `let` names JSON to be put in place of `"$name"`.
+//!
+//! Players A to D have `${A.xuid}`, `${A.sub}` (a subscription's id) and `"$A.in"`: what an active member writes who
+//! listens and wants to know everything. What else clients make up is declared in `sessions`, `guids` and `addresses`.
 
 mod clients;
 mod script;
+mod values;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +37,8 @@ use world::World;
 #[tokio::test]
 async fn every_scenario_holds_on_the_emulator() {
     for path in files() {
-        Script::read(&path).play(&mut World::emulator(), "first").await;
+        let script = Script::read(&path);
+        script.play(&mut World::emulator(&script)).await;
     }
 }
 

@@ -10,7 +10,9 @@ use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::exchange::{Call, Protocol};
 use tapdeck::message::{Body, Headers, Request, Response};
 use tapdeck::mpsd::Service;
-use tapdeck::socket::{Lost, Message, SocketId};
+use tapdeck::socket::{Lost, Message, Opcode, SocketId};
+
+use super::script::Script;
 
 /// One player's client.
 #[derive(Clone, Debug)]
@@ -58,9 +60,23 @@ pub(super) struct Direct {
 }
 
 impl World {
-    pub(super) fn emulator() -> Self {
-        let emulator = Emulator::new(Settings::new(7, Clock::manual(virtual_start())));
-        Self::Emulator(Direct { emulator, sockets: BTreeMap::new() })
+    /// The emulator under a script's policies.
+    pub(super) fn emulator(script: &Script) -> Self {
+        let mut settings = Settings::new(7, Clock::manual(virtual_start()));
+        settings.policies = script.policies();
+        Self::Emulator(Direct { emulator: Emulator::new(settings), sockets: BTreeMap::new() })
+    }
+
+    /// The sockets that are open.
+    pub(super) fn sockets(&self) -> Vec<String> {
+        match self {
+            Self::Emulator(direct) => direct.sockets.keys().cloned().collect(),
+        }
+    }
+
+    /// Demands that nothing has been sent that was not heard.
+    pub(super) async fn quiet(&mut self, socket: &str, place: &str) {
+        assert_eq!(self.unheard(socket).await, None, "{place}: {socket} is not quiet");
     }
 
     pub(super) fn run(&self) -> &str {
@@ -153,7 +169,16 @@ impl Direct {
 
     fn next(&self, socket: &str) -> Option<String> {
         let message = self.emulator.next(self.sockets[socket])?;
-        Some(message.as_text().map_or_else(|| format!("{:?}", message.opcode), str::to_owned))
+        Some(text_of(&message))
+    }
+}
+
+/// What a message says; the end says `{"close": code}`.
+fn text_of(message: &Message) -> String {
+    match (message.opcode, &message.payload[..]) {
+        (Opcode::Close, [high, low, ..]) => format!(r#"{{"close":{}}}"#, u16::from_be_bytes([*high, *low])),
+        (Opcode::Close, _) => r#"{"close":null}"#.to_owned(),
+        (_, payload) => String::from_utf8_lossy(payload).into_owned(),
     }
 }
 
