@@ -6,14 +6,15 @@ use std::path::Path;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tapdeck::clock::virtual_start;
+use tapdeck::clock::{Clock, virtual_start};
 use tapdeck::dice::Dice;
-use tapdeck::emulator::Policies;
+use tapdeck::emulator::{Settings, Templates};
 use tapdeck::message::{Headers, Response};
 
+use super::cast::{FIRST, PLAYERS, Player, Ties, cast};
 use super::clients;
 use super::values::Values;
-use super::world::{Ask, Player, World};
+use super::world::{Ask, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +32,11 @@ pub(super) struct Script {
     /// Policies that are not at their defaults.
     #[serde(default)]
     policies: Map<String, Value>,
+    /// Templates beside the built-in ones.
+    #[serde(default)]
+    templates: Map<String, Value>,
+    /// Who follows whom; without it everybody follows everybody.
+    graph: Option<BTreeMap<String, Ties>>,
     steps: Vec<Step>,
 }
 
@@ -67,6 +73,8 @@ struct Step {
     #[serde(default)]
     quiet: Vec<String>,
     hang_up: Option<String>,
+    #[serde(default)]
+    resync: bool,
     advance: Option<u64>,
     #[expect(dead_code, reason = "for whoever reads the file")]
     note: Option<String>,
@@ -78,9 +86,13 @@ impl Script {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The policies it is played under.
-    pub(super) fn policies(&self) -> Policies {
-        serde_json::from_value(Value::Object(self.policies.clone())).unwrap()
+    /// The emulator it is played against.
+    pub(super) fn settings(&self, run: &str) -> Settings {
+        let mut settings = Settings::new(7, Clock::manual(virtual_start()));
+        settings.policies = serde_json::from_value(Value::Object(self.policies.clone())).unwrap();
+        settings.templates = Templates::read(&Value::Object(self.templates.clone()).to_string()).unwrap();
+        settings.cast = cast(run, self.graph.as_ref());
+        settings
     }
 
     /// Plays every step; the world's run decides everything the clients make up. In the end nothing was left unheard.
@@ -113,7 +125,7 @@ impl Script {
         for name in &self.sessions {
             // A first run spells names as the documents do, others as clients do.
             let fresh = dice.guid(&format!("{run}:{name}"), 0).to_uppercase();
-            know(name.clone(), if run == "first" { name.clone() } else { fresh });
+            know(name.clone(), if run == FIRST { name.clone() } else { fresh });
         }
         for name in &self.guids {
             know(name.clone(), dice.guid(&format!("{run}:{name}"), 0));
@@ -155,9 +167,11 @@ impl Step {
             self.open(socket, self.protocol.as_deref(), world, values).await;
         } else if let Some(socket) = &self.listen {
             self.listen(socket, world, values).await;
+        } else if self.resync {
+            world.resync();
         } else if !self.quiet.is_empty() {
             for socket in &self.quiet {
-                world.quiet(socket, &values.place).await;
+                assert_eq!(world.unheard(socket).await, None, "{}: {socket} is not quiet", values.place);
             }
         } else {
             self.talk(world, values).await;
@@ -245,7 +259,7 @@ impl Step {
             "resourceType": "mpsd/session",
             "resource": format!("${{scid|lower}}~{}~${{{name}|lower}}", template.to_lowercase()),
             "branch": "$any",
-            "changeNumber": self.change.unwrap(),
+            "changeNumber": self.change.map_or_else(|| json!("$absent"), Value::from),
         }] }])
     }
 
@@ -281,8 +295,5 @@ fn move_on(milliseconds: u64, world: &mut World, values: &mut Values) {
     world.advance(milliseconds);
     values.now += SignedDuration::from_millis(i64::try_from(milliseconds).unwrap());
 }
-
-/// The players there are. Z is a server of the title.
-pub(super) const PLAYERS: [&str; 5] = ["A", "B", "C", "D", "Z"];
 
 const SCID: &str = "00000000-0000-0000-0000-0000000c0de1";
