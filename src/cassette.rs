@@ -140,14 +140,6 @@ impl Cassette {
         self.entries.iter().filter_map(|entry| entry.record.http())
     }
 
-    /// The exchanges, to change in place.
-    pub fn exchanges_mut(&mut self) -> impl Iterator<Item = &mut HttpRecord> {
-        self.entries.iter_mut().filter_map(|entry| match &mut entry.record {
-            Record::Http(record) => Some(record.as_mut()),
-            Record::Frame(_) | Record::Mark(_) => None,
-        })
-    }
-
     fn exchanges_indexed(&self) -> impl Iterator<Item = (usize, &HttpRecord)> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.http()?)))
     }

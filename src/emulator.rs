@@ -174,6 +174,12 @@ impl Emulator {
         store.rta.due().into_iter().chain(store.tickets.due()).min()
     }
 
+    /// How long until something falls due by itself. A clock that is moved by hand never gets there.
+    pub fn until_due(&self) -> Option<Duration> {
+        let due = self.due().filter(|_| matches!(self.settings.clock, Clock::Wall))?;
+        Some(Duration::try_from(due.duration_since(self.settings.clock.now())).unwrap_or_default())
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
