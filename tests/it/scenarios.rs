@@ -28,6 +28,7 @@
 
 mod cast;
 mod clients;
+mod order;
 mod script;
 mod values;
 mod world;

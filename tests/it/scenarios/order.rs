@@ -34,8 +34,8 @@ struct Table {
     seed: u64,
     drawn: u64,
     change: u64,
-    /// The answers that are not on record yet: their tickets, and the changes they made.
-    unrecorded: Vec<(Ticket, u64)>,
+    /// The answers that are not on record yet: their tickets, and the change each made, if any.
+    unrecorded: Vec<(Ticket, Option<u64>)>,
     /// By player: the connection, what it asked for, and the changes it must hear of, in order.
     listeners: BTreeMap<&'static str, Listener>,
     /// The connection of player D, who asks for no taps.
@@ -152,7 +152,8 @@ impl Table {
         assert!(matches!(reply.response.status, 200 | 201), "seed {}: {player} {body}: {text}", self.seed);
         let session: Value = serde_json::from_str(&text).unwrap();
         let change = session["changeNumber"].as_u64().unwrap();
-        if change > self.change {
+        let is_changed = change > self.change;
+        if is_changed {
             assert_eq!(change, self.change + 1, "seed {}: one write, one change", self.seed);
             self.change = change;
             for listener in self.listeners.values_mut() {
@@ -162,7 +163,7 @@ impl Table {
                 }
             }
         }
-        self.unrecorded.push((reply.ticket, change));
+        self.unrecorded.push((reply.ticket, is_changed.then_some(change)));
     }
 
     /// An answer gets its record, not always the oldest.
@@ -177,7 +178,7 @@ impl Table {
     /// True when a player's next tap must wait: nothing is owed, or its cause is not on record.
     fn is_held_back(&self, player: &str) -> bool {
         let next = self.listeners[player].owed.front();
-        next.is_none_or(|next| self.unrecorded.iter().any(|(_, change)| change == next))
+        next.is_none_or(|next| self.unrecorded.iter().any(|(_, change)| *change == Some(*next)))
     }
 
     /// The player hears its next tap, if there is one: the one that is due, after its cause.
@@ -211,7 +212,7 @@ impl Table {
         let players: BTreeSet<&'static str> = self.listeners.keys().copied().collect();
         for player in players {
             while self.hear(player) {}
-            assert_eq!(self.listeners[player].owed, [], "seed {}: {player} was not told", self.seed);
+            assert_eq!(self.listeners[player].owed, VecDeque::new(), "seed {}: {player} was not told", self.seed);
         }
     }
 }
