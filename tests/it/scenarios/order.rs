@@ -235,6 +235,6 @@ const JOINING: &[&str] = &["membersList"];
 const ASKED: [(&str, &[&str]); 3] =
     [("A", &["everything"]), ("B", &["host", "membersList"]), ("C", &["customProperty", "joinability"])];
 
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 12;
 
-const STEPS: u64 = 150;
+const STEPS: u64 = 120;

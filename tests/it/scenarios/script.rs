@@ -171,7 +171,7 @@ impl Step {
             world.resync();
         } else if !self.quiet.is_empty() {
             for socket in &self.quiet {
-                assert_eq!(world.unheard(socket).await, None, "{}: {socket} is not quiet", values.place);
+                assert_eq!(world.untimely(socket).await, None, "{}: {socket} is not quiet", values.place);
             }
         } else {
             self.talk(world, values).await;

@@ -1,6 +1,6 @@
 //! The deck over TLS, with real sockets: in front of the emulator and recording, or with a recording behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(in crate::scenarios) struct Deck {
     /// One connection for each player and host.
     clients: BTreeMap<(String, String), Client>,
     pub(super) sockets: BTreeMap<String, Box<dyn Io>>,
+    /// What came before its time: a recording has no clock, so what the clock caused comes as soon as it can.
+    early: BTreeMap<String, VecDeque<String>>,
     /// What is recorded, and where.
     journal: Option<(TempDir, PathBuf)>,
 }
@@ -44,7 +46,8 @@ impl Deck {
     }
 
     fn behind(run: &str, proxy: Proxy, journal: Option<(TempDir, PathBuf)>) -> Self {
-        Self { run: run.to_owned(), proxy, clients: BTreeMap::new(), sockets: BTreeMap::new(), journal }
+        let (clients, sockets, early) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { run: run.to_owned(), proxy, clients, sockets, early, journal }
     }
 
     pub(super) async fn call(&mut self, ask: &Ask) -> Response {
@@ -90,18 +93,41 @@ impl Deck {
         send(self.sockets.get_mut(socket).unwrap(), &masked_frame(&Message::text(text))).await;
     }
 
-    pub(super) async fn hear(&mut self, socket: &str) -> Option<String> {
+    pub(super) async fn hear(&mut self, socket: &str) -> String {
+        match self.early.get_mut(socket).and_then(VecDeque::pop_front) {
+            Some(text) => text,
+            None => self.next(socket).await,
+        }
+    }
+
+    async fn next(&mut self, socket: &str) -> String {
         let message = receive_frame(self.sockets.get_mut(socket).unwrap()).await;
         if message.opcode == Opcode::Close {
-            self.hang_up(socket, true).await;
+            let mut io = self.sockets.remove(socket).unwrap();
+            send(&mut io, &masked_frame(&message)).await;
         }
-        Some(text_of(&message))
+        text_of(&message)
+    }
+
+    /// A message that came before its time; of a recording it is none.
+    pub(super) async fn untimely(&mut self, socket: &str) -> Option<String> {
+        if self.journal.is_some() {
+            return self.unheard(socket).await;
+        }
+        self.say(socket, BARRIER).await;
+        loop {
+            let text = self.next(socket).await;
+            if text.starts_with(BARRIER_ANSWER) {
+                return None;
+            }
+            self.early.entry(socket.to_owned()).or_default().push_back(text);
+        }
     }
 
     /// What comes before the answer to a question nobody else asks.
     pub(super) async fn unheard(&mut self, socket: &str) -> Option<String> {
         self.say(socket, BARRIER).await;
-        self.hear(socket).await.filter(|text| !text.starts_with(BARRIER_ANSWER))
+        Some(self.hear(socket).await).filter(|text| !text.starts_with(BARRIER_ANSWER))
     }
 
     pub(super) async fn hang_up(&mut self, socket: &str, properly: bool) {
