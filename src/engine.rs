@@ -149,6 +149,14 @@ impl Engine {
         }
     }
 
+    /// The emulator, when it answers.
+    pub fn emulator(&self) -> Option<&Emulator> {
+        match &self.source {
+            Source::Emulator(emulator) => Some(emulator),
+            _ => None,
+        }
+    }
+
     /// The recorder, when there is one.
     pub fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref()
