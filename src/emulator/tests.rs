@@ -2,6 +2,7 @@
 
 mod handles;
 mod matchmaking;
+mod model;
 mod queries;
 mod refusals;
 mod search;
