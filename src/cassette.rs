@@ -19,7 +19,9 @@ pub mod frame;
 pub mod line;
 pub mod record;
 pub mod seal;
+pub(crate) mod session;
 
+mod cue;
 mod load;
 mod maintain;
 mod order;
@@ -27,7 +29,7 @@ mod renumber;
 mod show;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -138,14 +140,6 @@ impl Cassette {
         self.entries.iter().filter_map(|entry| entry.record.http())
     }
 
-    /// The exchanges, to change in place.
-    pub fn exchanges_mut(&mut self) -> impl Iterator<Item = &mut HttpRecord> {
-        self.entries.iter_mut().filter_map(|entry| match &mut entry.record {
-            Record::Http(record) => Some(record.as_mut()),
-            Record::Frame(_) | Record::Mark(_) => None,
-        })
-    }
-
     fn exchanges_indexed(&self) -> impl Iterator<Item = (usize, &HttpRecord)> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.http()?)))
     }
@@ -156,8 +150,10 @@ impl Cassette {
     }
 
     fn push(&mut self, line: usize, record: Record) {
-        if let Some(http) = record.http() {
-            self.name_lane(&http.lane);
+        match &record {
+            Record::Http(http) => self.name_lane(&http.lane),
+            Record::Frame(frame) => self.name_lane(&frame.lane),
+            Record::Mark(_) => {}
         }
         self.entries.push(Entry { line, record });
     }

@@ -29,9 +29,13 @@ mod refusal;
 mod reply;
 mod rta;
 mod search;
+mod service;
 mod session;
+mod stage;
 mod store;
 mod template;
+mod throttle;
+mod timer;
 mod write;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,7 +45,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::dice::Dice;
-use crate::exchange::Call;
+use crate::exchange::{Call, user_hash};
 use crate::message::Response;
 use crate::mpsd::name::{SessionRef, is_guid};
 use crate::mpsd::version::Contract;
@@ -58,7 +62,7 @@ use template::{Hold, Template};
 pub use canned::Canned;
 pub use policy::{Listed, Policies};
 pub use rta::Ticket;
-pub use template::Templates;
+pub use template::{TemplateError, Templates};
 
 /// The embedded service.
 #[derive(Debug)]
@@ -117,10 +121,14 @@ impl Emulator {
         if let Some(response) = unserved(call) {
             return Reply { response, ticket };
         }
+        let user = call.request.headers.text("authorization").and_then(user_hash).unwrap_or_default();
+        let correlation = self.dice.guid(&format!("answer:{user}"), store.count_call(user));
         let mut desk = self.desk(&mut store, ticket);
         let now = desk.now;
         let response = desk.serve(call).unwrap_or_else(|refusal| refusal.response());
-        Reply { response: reply::stamped(response, now), ticket }
+        let mut response = reply::stamped(response, now);
+        response.headers.push("x-xblcorrelationid", correlation);
+        Reply { response, ticket }
     }
 
     /// Lets out what an answer caused, now that the answer is on record. The sockets that have something to send.
@@ -173,6 +181,12 @@ impl Emulator {
         store.rta.due().into_iter().chain(store.tickets.due()).min()
     }
 
+    /// How long until something falls due by itself. A clock that is moved by hand never gets there.
+    pub fn until_due(&self) -> Option<Duration> {
+        let due = self.due().filter(|_| matches!(self.settings.clock, Clock::Wall))?;
+        Some(Duration::try_from(due.duration_since(self.settings.clock.now())).unwrap_or_default())
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,6 +212,7 @@ impl Desk<'_> {
             let request = &call.request;
             return Ok(self.settings.canned.answer(request.host(), &request.method, &request.target, &caller));
         }
+        self.admit(call, &caller)?;
         let operation = match &call.resolution {
             Resolution::Known(operation) => operation,
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
@@ -208,15 +223,19 @@ impl Desk<'_> {
             return self.serve_match(call, operation, &caller);
         }
         let contract = call.request.headers.text("x-xbl-contract-version").and_then(Contract::named);
-        let contract = contract.ok_or_else(|| Refusal::invalid("X-Xbl-Contract-Version must be 104, 105 or 107."))?;
+        let unknown =
+            Refusal::Chosen(self.settings.policies.contract_status, "X-Xbl-Contract-Version must be 104, 105 or 107.");
+        let contract = contract.ok_or(unknown)?;
         match operation.op {
             Op::HandleCreate => self.create_handle(call, caller),
-            Op::HandleGet => self.show_handle(operation),
+            Op::HandleGet if !self.settings.policies.handle_shows_session => self.show_handle(operation),
             Op::HandleDelete => self.delete_handle(operation, &caller),
             Op::HandlesQuery => self.query_handles(call, &caller),
             Op::SessionsQuery | Op::TemplateSessionsQuery | Op::Batch | Op::TemplateBatch => {
                 self.query_sessions(call, operation, &caller, contract)
             }
+            Op::TemplatesList => self.list_templates(operation),
+            Op::TemplateGet => self.show_template(operation, contract),
             _ => self.serve_session(call, operation, caller, contract),
         }
     }
@@ -229,14 +248,18 @@ impl Desk<'_> {
         contract: Contract,
     ) -> Result<Response, Refusal> {
         let target = match operation.op {
-            Op::HandleSessionGet | Op::HandleSessionPut => self.dereference(operation, &caller)?,
+            Op::HandleGet | Op::HandleSessionGet | Op::HandleSessionPut => self.dereference(operation, &caller)?,
             _ => Target { reference: named_session(operation)?, way: Way::Plain, location: None },
         };
         let response = match operation.op {
-            Op::SessionGet | Op::HandleSessionGet => self.get(call, &caller, &target, contract),
-            Op::PropertiesPut => self.put(call, caller, &target, contract, Element::Properties),
-            Op::MemberMePut | Op::MemberMeDelete => self.put(call, caller, &target, contract, Element::Me),
-            _ => self.put(call, caller, &target, contract, Element::Session),
+            Op::SessionGet
+            | Op::HandleGet
+            | Op::HandleSessionGet
+            | Op::PropertiesGet
+            | Op::MemberMeGet
+            | Op::MemberGet
+            | Op::ServerGet => self.get(call, &caller, &target, contract, addressed(operation)?),
+            _ => self.put(call, caller, &target, contract, addressed(operation)?),
         };
         let mut response = response?;
         if let Some(location) = target.location {
@@ -271,6 +294,20 @@ fn named_session(operation: &Operation) -> Result<SessionRef, Refusal> {
     check_reference(&reference).then_some(reference).ok_or(Refusal::NotFound("No session can have this path."))
 }
 
+/// The element a path names.
+fn addressed(operation: &Operation) -> Result<Element<'_>, Refusal> {
+    Ok(match operation.op {
+        Op::PropertiesGet | Op::PropertiesPut => Element::Properties,
+        Op::MemberMeGet | Op::MemberMePut | Op::MemberMeDelete => Element::Me,
+        Op::MemberGet | Op::MemberDelete => {
+            let index = operation.param(ParamName::Index).parse().ok();
+            Element::Member(index.ok_or(Refusal::NotFound("No member can have this path."))?)
+        }
+        Op::ServerGet | Op::ServerPut | Op::ServerDelete => Element::Server(operation.param(ParamName::Server)),
+        _ => Element::Session,
+    })
+}
+
 /// True when the three parts could name a session: a GUID and two names.
 fn check_reference(reference: &SessionRef) -> bool {
     is_guid(&reference.scid) && is_name(&reference.template) && is_name(&reference.name)
@@ -283,12 +320,21 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The operations the emulator serves.
-const SERVED: [Op; 19] = [
+const SERVED: &[Op] = &[
     Op::SessionGet,
     Op::SessionPut,
+    Op::PropertiesGet,
     Op::PropertiesPut,
+    Op::MemberMeGet,
     Op::MemberMePut,
     Op::MemberMeDelete,
+    Op::MemberGet,
+    Op::MemberDelete,
+    Op::ServerGet,
+    Op::ServerPut,
+    Op::ServerDelete,
+    Op::TemplatesList,
+    Op::TemplateGet,
     Op::HandleCreate,
     Op::HandleGet,
     Op::HandleDelete,

@@ -4,7 +4,9 @@
 //! findings. What is sent on is the call as it came. The client's answer waits for its record and for nothing else.
 
 pub mod journal;
+mod nonces;
 mod recorder;
+mod sockets;
 mod watch;
 
 use std::sync::{Arc, OnceLock};
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::contract::{self, Contract};
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, Reply, Ticket};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
@@ -22,8 +24,11 @@ use crate::replay::{Played, Player};
 use crate::upstream::Upstream;
 
 use journal::JournalError;
+use nonces::Nonces;
 use recorder::Begun;
 pub use recorder::Recorder;
+use sockets::Sockets;
+pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
 pub use watch::{Tallied, Watch};
 
 /// What answers calls.
@@ -61,6 +66,8 @@ pub struct Engine {
     watch: Watch,
     recorder: Option<Recorder>,
     enforce: Enforce,
+    nonces: Nonces,
+    sockets: Sockets,
     failed: CancellationToken,
     failure: OnceLock<JournalError>,
     afterwards: TaskTracker,
@@ -76,6 +83,8 @@ impl Engine {
             watch: Watch::default(),
             recorder,
             enforce,
+            nonces: Nonces::default(),
+            sockets: Sockets::default(),
             failed: CancellationToken::new(),
             failure: OnceLock::new(),
             afterwards: TaskTracker::new(),
@@ -86,30 +95,16 @@ impl Engine {
     ///
     /// Runs to its end on a task of its own, whatever the client does meanwhile.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Option<Answer> {
+        let call = self.nonces.attributed(call);
         let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
-        let findings = self.contract.check_call(&kept.message);
-        let rejection = match self.enforce {
-            Enforce::Reject => contract::rejection(&findings),
-            Enforce::Report => None,
-        };
-        self.watch.report(&place.lane, &kept.message, &findings);
-        let answer = match rejection {
-            Some(response) => Answer { outcome: Outcome::Refused, response },
+        let (answer, caused) = match self.rejection(&place, &kept) {
+            Some(rejection) => (rejection, Caused::Nothing),
             None => self.source(&call, &kept.message).await,
         };
-        let kept_answer = self.redactor.answer(&call, &answer);
-        self.watch.tell(&place.lane, &kept, &kept_answer);
-        let recorded = match self.record(&place, &kept, &kept_answer).await {
-            Err(error @ JournalError::TooLarge { .. }) => {
-                tracing::warn!(op = call.resolution.name(), %error, "an exchange is kept without its bodies");
-                let (call, answer) = self.heads(&call, &answer, TOO_LARGE);
-                self.record(&place, &call, &answer).await
-            }
-            recorded => recorded,
-        };
-        self.unless_failed(recorded)?;
-        self.judge_later(place.lane, kept, kept_answer);
+        self.nonces.remember(&call, &answer);
+        self.keep(place, &call, kept, &answer).await?;
+        self.let_out(caused);
         Some(answer)
     }
 
@@ -175,6 +170,34 @@ impl Engine {
         Some(Place { lane: self.watch.lane(LaneKey::of(call)), begun })
     }
 
+    /// The answer to a call that is not to be let through; whatever was found is reported.
+    fn rejection(&self, place: &Place, kept: &Redacted<Call>) -> Option<Answer> {
+        let findings = self.contract.check_call(&kept.message);
+        self.watch.report(&place.lane, &kept.message, &findings);
+        let response = match self.enforce {
+            Enforce::Reject => contract::rejection(&findings)?,
+            Enforce::Report => return None,
+        };
+        Some(Answer { outcome: Outcome::Refused, response })
+    }
+
+    /// Records an exchange and has its answer judged; `None` when it could not be recorded.
+    async fn keep(self: &Arc<Self>, place: Place, call: &Call, kept: Redacted<Call>, answer: &Answer) -> Option<()> {
+        let kept_answer = self.redactor.answer(call, answer);
+        self.watch.tell(&place.lane, &kept, &kept_answer);
+        let recorded = match self.record(&place, &kept, &kept_answer).await {
+            Err(error @ JournalError::TooLarge { .. }) => {
+                tracing::warn!(op = call.resolution.name(), %error, "an exchange is kept without its bodies");
+                let (call, answer) = self.heads(call, answer, TOO_LARGE);
+                self.record(&place, &call, &answer).await
+            }
+            recorded => recorded,
+        };
+        self.unless_failed(recorded)?;
+        self.judge_later(place.lane, kept, kept_answer);
+        Some(())
+    }
+
     async fn record(
         &self,
         place: &Place,
@@ -212,11 +235,14 @@ impl Engine {
         self.failed.cancel();
     }
 
-    async fn source(&self, call: &Call, kept: &Call) -> Answer {
+    async fn source(&self, call: &Call, kept: &Call) -> (Answer, Caused) {
         match &self.source {
-            Source::Upstream(upstream) => upstream.send(&call.request, call.protocol).await,
-            Source::Emulator(emulator) => emulated(emulator, call),
-            Source::Replay(player) => replayed(player, call, kept),
+            Source::Upstream(upstream) => (upstream.send(&call.request, call.protocol).await, Caused::Nothing),
+            Source::Emulator(emulator) => {
+                let Reply { response, ticket } = emulator.answer(call);
+                (emulated(response), Caused::Messages(ticket))
+            }
+            Source::Replay(player) => (replayed(player.answer(call, kept)), Caused::Nothing),
         }
     }
 
@@ -235,16 +261,22 @@ impl Engine {
     }
 }
 
+/// What an answer has caused besides, to be let out once it is on record.
+#[derive(Clone, Copy, Debug)]
+enum Caused {
+    Nothing,
+    /// What the emulator's ticket stands for.
+    Messages(Ticket),
+}
+
 /// The emulator's answer; what it cannot do yet is not the service's word.
-fn emulated(emulator: &Emulator, call: &Call) -> Answer {
-    let response = emulator.answer(call).response;
+fn emulated(response: Response) -> Answer {
     let outcome = if response.status == 501 { Outcome::Refused } else { Outcome::Answered };
     Answer { outcome, response }
 }
 
 /// A cassette's answer. A miss quotes the call only as it is kept.
-fn replayed(player: &Player, call: &Call, kept: &Call) -> Answer {
-    let (mut response, played) = player.answer(call, kept);
+fn replayed((mut response, played): (Response, Played)) -> Answer {
     response.headers.set("tapdeck-outcome", played.word());
     match &played {
         Played::Miss(miss) => {

@@ -38,13 +38,15 @@ pub struct Call {
     pub service: Service,
     /// What it is, in the contract's words.
     pub resolution: Resolution,
+    /// Whose it is, where only a nonce says so: whoever fetched that.
+    pub fetched_by: Option<LaneKey>,
 }
 
 impl Call {
     /// Resolves a request that reached a contract host.
     pub fn new(client: IpAddr, protocol: Protocol, service: Service, request: Request) -> Self {
         let resolution = resolve(service, &request.method, &request.target);
-        Self { client, protocol, request, service, resolution }
+        Self { client, protocol, request, service, resolution, fetched_by: None }
     }
 }
 
@@ -117,7 +119,7 @@ impl LaneKey {
         let authorization = call.request.headers.text("authorization").unwrap_or_default();
         match user_hash(authorization) {
             Some(hash) if !matches!(hash, "" | "-" | "*") => Self::User(call.client, hash.to_owned()),
-            _ if authorization.is_empty() => Self::Address(call.client),
+            _ if authorization.is_empty() => call.fetched_by.clone().unwrap_or(Self::Address(call.client)),
             _ => Self::Token(call.client, authorization.to_owned()),
         }
     }

@@ -9,9 +9,11 @@ pub mod hosts;
 mod http;
 mod reply;
 mod session;
+mod socket;
 mod stream;
 mod tls;
 mod tunnel;
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -28,7 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
 use crate::message::Scheme;
-use crate::upstream::{Dialler, Relay};
+use crate::upstream::{Dialler, Line, Relay};
 
 pub use crate::upstream::limits;
 pub use authority::{Authority, AuthorityError};
@@ -111,6 +113,11 @@ impl Door {
         let most = self.limits.body.min(self.limits.buffered);
         let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
         let bytes = u32::try_from(length.map_or(most, |length| length.min(most))).unwrap_or(u32::MAX);
+        self.buffer(bytes).await
+    }
+
+    /// Waits until there is room for so many bytes.
+    async fn buffer(&self, bytes: u32) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed, so there always is a permit.
         Arc::clone(&self.buffers).acquire_many_owned(bytes).await.ok()
     }
@@ -137,8 +144,9 @@ pub async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Shutdown) {
             accepted = accept(&listener, &door) => accepted,
         };
         let id = door.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let session = Session::new(Arc::clone(&door), work.clone(), id, peer, seat);
-        session.clone().spawn(session.speak(stream));
+        let line = Line::accepted(stream);
+        let session = Session::new(Arc::clone(&door), work.clone(), id, peer, seat, line.cut());
+        session.clone().spawn(session.speak(line));
     }
     drop(listener);
     tracker.close();

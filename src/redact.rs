@@ -6,6 +6,7 @@
 //! an earlier place taught it to us. What is left is scanned, and the scan fails closed: a body that still holds a
 //! secret is withheld, whole.
 
+mod frame;
 mod header;
 mod table;
 
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use crate::exchange::{Answer, Call};
 use crate::json::Doc;
 use crate::message::{Body, Coding, Headers, Request, Response};
+use crate::mpsd::Operation;
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, Slot, settle, shape};
 use table::{Known, Table};
@@ -68,7 +70,7 @@ impl Redactor {
     pub fn call(&self, call: &Call) -> Redacted<Call> {
         let request = &call.request;
         let content = Content::of(&request.body, &request.headers);
-        let mut pass = Pass::new(self, call);
+        let mut pass = Pass::new(self, call.resolution.operation());
         pass.learn(pass.in_target(&request.target, &FirstJudge));
         pass.learn_message(&request.headers, &request.trailers, &content);
         let redacted = Request {
@@ -88,7 +90,7 @@ impl Redactor {
     pub fn answer(&self, call: &Call, answer: &Answer) -> Redacted<Answer> {
         let response = &answer.response;
         let content = Content::of(&response.body, &response.headers);
-        let mut pass = Pass::new(self, call);
+        let mut pass = Pass::new(self, call.resolution.operation());
         pass.learn_message(&response.headers, &response.trailers, &content);
         let headers = pass.headers(&response.headers);
         let trailers = pass.headers(&response.trailers);
@@ -103,7 +105,7 @@ impl Redactor {
     pub fn call_again(&self, call: &Call) -> Redacted<Call> {
         let request = &call.request;
         let content = Content::of(&request.body, &request.headers);
-        let mut pass = Pass { look: Look::Again, ..Pass::new(self, call) };
+        let mut pass = Pass { look: Look::Again, ..Pass::new(self, call.resolution.operation()) };
         let redacted = Request {
             target: pass.target(&request.target),
             headers: pass.headers(&request.headers),
@@ -118,7 +120,7 @@ impl Redactor {
     pub fn answer_again(&self, call: &Call, answer: &Answer) -> Redacted<Answer> {
         let response = &answer.response;
         let content = Content::of(&response.body, &response.headers);
-        let mut pass = Pass { look: Look::Again, ..Pass::new(self, call) };
+        let mut pass = Pass { look: Look::Again, ..Pass::new(self, call.resolution.operation()) };
         let redacted = Response {
             status: response.status,
             headers: pass.headers(&response.headers),
@@ -205,7 +207,8 @@ enum Look {
 /// One message being redacted: all of it is looked through for what is to be known, then all of it is replaced.
 struct Pass<'a> {
     redactor: &'a Redactor,
-    call: &'a Call,
+    /// What types the parts of a target.
+    operation: Option<&'a Operation>,
     look: Look,
     aliases: Vec<(AliasClass, String)>,
     body_changed: bool,
@@ -213,8 +216,8 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(redactor: &'a Redactor, call: &'a Call) -> Self {
-        Self { redactor, call, look: Look::First, aliases: Vec::new(), body_changed: false, withheld: None }
+    fn new(redactor: &'a Redactor, operation: Option<&'a Operation>) -> Self {
+        Self { redactor, operation, look: Look::First, aliases: Vec::new(), body_changed: false, withheld: None }
     }
 
     fn done<T>(mut self, message: T) -> Redacted<T> {
@@ -250,7 +253,7 @@ impl<'a> Pass<'a> {
     }
 
     fn in_target(&self, target: &str, judge: &dyn Judge) -> Vec<Slot> {
-        slot::in_target(target, self.call.resolution.operation(), judge)
+        slot::in_target(target, self.operation, judge)
     }
 
     fn headers(&mut self, headers: &Headers) -> Headers {

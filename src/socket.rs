@@ -3,10 +3,13 @@
 //! A frame's header is read and written here, whatever is in it: reserved opcodes and bits are no error, because a
 //! relay that judged them would change what it relays.
 
+mod assembly;
+pub mod handshake;
 mod header;
 
 use bytes::Bytes;
 
+pub use assembly::{Assembled, Assembly, Lengthy, SMALL, Taken};
 pub use header::{Header, HeaderError, mask};
 
 /// One socket of a source that answers by itself, counted from 1 as they open.
@@ -124,6 +127,16 @@ impl Message {
     /// The end, for a reason RFC 6455 §7.4 numbers.
     pub fn close(code: u16) -> Self {
         Self::new(Opcode::Close, code.to_be_bytes().to_vec())
+    }
+
+    /// The frame this message is, from a service: unmasked, in one piece.
+    pub fn framed(&self) -> Vec<u8> {
+        let length = self.payload.len() as u64;
+        let head = Header { fin: true, reserved: self.reserved, opcode: self.opcode.bits(), mask: None, length };
+        let mut out = Vec::with_capacity(self.payload.len() + 10);
+        head.write(&mut out);
+        out.extend_from_slice(&self.payload);
+        out
     }
 
     /// The text, when it is one.

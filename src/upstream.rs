@@ -2,8 +2,10 @@
 
 pub mod dial;
 pub mod limits;
+pub mod line;
 pub mod relay;
 pub mod tls;
+pub mod upgrade;
 pub mod wire;
 
 use std::error::Error;
@@ -21,6 +23,7 @@ use crate::message::{Body, Headers, Request, Response, strip_hop_by_hop};
 
 pub use dial::{DialError, Dialler, Route};
 pub use limits::Limits;
+pub use line::{Cut, Line};
 pub use relay::Relay;
 pub use tls::TrustError;
 

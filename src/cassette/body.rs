@@ -78,7 +78,11 @@ impl StoredBody {
     /// A body that is not kept, for a reason people can read.
     pub fn withheld(reason: &str, wire: &[u8]) -> Self {
         let length = u64::try_from(wire.len()).unwrap_or(u64::MAX);
-        let withheld = Withheld { reason: reason.to_owned(), length, sha256: hex(&Sha256::digest(wire)) };
+        Self::known(Withheld { reason: reason.to_owned(), length, sha256: hex(&Sha256::digest(wire)) })
+    }
+
+    /// A body of which nothing but this is known.
+    pub fn known(withheld: Withheld) -> Self {
         Self { content: Content::Withheld(withheld), coding: Coding::Identity, wire: None }
     }
 

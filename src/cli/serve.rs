@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
 use super::session::{self, Ended, Signals};
 use super::{Code, Failure, ca, print, say};
-use crate::cassette::{Cassette, CassetteError, HttpRecord, Notice, Seal, seal};
+use crate::cassette::{Cassette, CassetteError, Notice, Record, Seal, seal};
 use crate::emulator::Policies;
 use crate::engine::journal::JournalError;
 use crate::engine::{Enforce, Engine, Recorder, Source};
@@ -232,7 +232,7 @@ async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Resul
         say(&format!("cut off; the journal stays: `tapdeck cassette fsck {}` seals it", journal.display()));
         return Ok(Code::Runtime);
     }
-    let polish = |record: &HttpRecord| recorder.polished(engine.redactor(), record);
+    let polish = |record: &Record| recorder.polished(engine.redactor(), record);
     let Some(verdict) = seal_journal(&journal, cassette.sealed(), &polish)? else {
         say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
         return Ok(Code::Clean);
@@ -259,12 +259,12 @@ pub(super) struct Sealed {
 pub(super) fn seal_journal(
     journal: &Path,
     sealed: &Path,
-    polish: &dyn Fn(&HttpRecord) -> Option<HttpRecord>,
+    polish: &dyn Fn(&Record) -> Option<Record>,
 ) -> Result<Option<Sealed>, Failure> {
     let mut recording = Cassette::read(journal).map_err(|error| unreadable(&error))?;
-    for record in recording.exchanges_mut() {
-        if let Some(polished) = polish(record) {
-            *record = polished;
+    for entry in &mut recording.entries {
+        if let Some(polished) = polish(&entry.record) {
+            entry.record = polished;
         }
     }
     if recording.exchanges().next().is_none() {

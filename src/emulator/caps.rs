@@ -33,8 +33,20 @@ pub(super) const ROLES: usize = 100;
 /// Session names and template names, in characters (mpsd-behaviour §1.1).
 pub(super) const NAME: usize = 100;
 
+/// Servers of a session, and characters of a server's name.
+pub(super) const SERVERS: usize = 100;
+
+/// Former members a session remembers.
+pub(super) const LEAVERS: usize = 1_000;
+
+/// Session templates of a file.
+pub(super) const TEMPLATES: usize = 10_000;
+
 /// Members of a session that is not large (mpsd-behaviour §1.15).
 pub(super) const MEMBERS: u64 = 100;
+
+/// Members of a large session that leaves the number open.
+pub(super) const LARGE_MEMBERS: u64 = 10_000;
 
 /// Session names, handles and players remembered, each; beyond that new ones get 503.
 pub(super) const STORE: usize = 100_000;

@@ -23,7 +23,7 @@ pub(super) struct Desk<'a> {
 impl Desk<'_> {
     /// The session as it is now.
     pub(super) fn session(&mut self, key: &str) -> Option<Session> {
-        self.store.session(key, self.now, &self.settings.policies).cloned()
+        self.aged(key, None)
     }
 
     /// Stores a session's new state, whose `change` is already that of the new state.

@@ -19,6 +19,7 @@ impl Desk<'_> {
     /// Makes a handle.
     pub(super) fn create_handle(&mut self, call: &Call, caller: Caller) -> Result<Response, Refusal> {
         let order = Order::read(bytes(call)?)?;
+        let includes = Includes::of(call, &self.settings.policies)?;
         self.store.people.settle(&caller)?;
         let made_up = order.name.is_none();
         let target = self.target_of(&order, &caller)?;
@@ -37,8 +38,8 @@ impl Desk<'_> {
             }
             self.keep(&handle.target.key(), session.clone())?;
         }
-        let shown = Includes::of(call).item(&handle, session.as_ref());
-        let mut response = reply::uncached(reply::json(201, shown));
+        let shown = includes.item(&handle, session.as_ref());
+        let mut response = reply::uncached(reply::json(self.settings.policies.handle_created_status, shown));
         response.headers.push("location", handle.path());
         response.headers.push("content-location", handle.path());
         self.store.handles.add(handle);
@@ -54,7 +55,8 @@ impl Desk<'_> {
     pub(super) fn delete_handle(&mut self, operation: &Operation, caller: &Caller) -> Result<Response, Refusal> {
         let handle = self.find(operation)?;
         if handle.owner != caller.xuid || handle.title != caller.title {
-            return Err(Refusal::Forbidden("The handle belongs to another user or title."));
+            let status = self.settings.policies.foreign_handle_status;
+            return Err(Refusal::Chosen(status, "The handle belongs to another user or title."));
         }
         if matches!(handle.kind, Kind::Search { .. }) {
             self.change(&handle.target.key(), |session| session.search_handle = None)?;
@@ -107,7 +109,11 @@ impl Desk<'_> {
     fn may_make(&self, kind: &OrderKind, session: Option<&Session>, caller: &Caller) -> Result<(), Refusal> {
         let member = session.and_then(|session| session.member(&caller.xuid));
         let is_allowed = match (kind, session) {
-            (OrderKind::Activity, _) => member.is_some_and(|member| member.is_active()),
+            (OrderKind::Activity, _) => {
+                let status = self.settings.policies.activity_refused_status;
+                let is_active = member.is_some_and(|member| member.is_active());
+                is_active.then_some(true).ok_or(Refusal::Chosen(status, "The caller is not active in the session."))?
+            }
             (OrderKind::Invite { .. }, Some(session)) => member.is_some() && may_invite(session, caller),
             (OrderKind::Transfer { .. }, Some(session)) => {
                 Visitor::new(caller, Way::Plain, session, &self.store.people, &self.settings.policies).may_read(session)
@@ -127,6 +133,9 @@ impl Desk<'_> {
         let policies = &self.settings.policies;
         if !session.can("searchable") {
             return Err(Refusal::Chosen(policies.not_searchable_status, "The session is not searchable."));
+        }
+        if session.search_handle.is_some() && !policies.search_handle_replaces {
+            return Err(Refusal::conflict("The session has a search handle already."));
         }
         let needs_owner = policies.search_handle_needs_owner && session.can("hasOwners");
         Ok(!needs_owner || session.is_owner(&caller.xuid))

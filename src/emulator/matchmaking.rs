@@ -6,8 +6,6 @@ mod ticket;
 mod tickets;
 
 use super::Desk;
-use super::refusal::Refusal;
-use super::session::Session;
 use ticket::Status;
 
 pub(super) use tickets::Tickets;
@@ -18,20 +16,6 @@ impl Desk<'_> {
         while let Some(id) = self.store.tickets.overdue(self.now) {
             self.close_ticket(&id, Status::Expired);
         }
-    }
-
-    /// Changes a session on a service's own account.
-    pub(super) fn change(&mut self, key: &str, edit: impl FnOnce(&mut Session)) -> Result<(), Refusal> {
-        let Some(before) = self.session(key) else {
-            return Ok(());
-        };
-        let mut draft = before.clone();
-        edit(&mut draft);
-        if draft == before {
-            return Ok(());
-        }
-        draft.change += 1;
-        self.keep(key, draft)
     }
 
     /// Ends a search, and has the ticket session say so. Where the session can hold no more it keeps its last word.

@@ -61,6 +61,36 @@ pub enum MergeDepth {
     Deep,
 }
 
+/// What running out of its time makes of a member that is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadyExpiry {
+    /// It becomes inactive; the inactive timer comes next.
+    Inactive,
+    /// It is removed.
+    Removed,
+}
+
+/// Where a default comes from that contract 107 has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultsBy {
+    /// The contract version of the request that creates the session.
+    Creator,
+    /// The contract version the template is written in.
+    Template,
+}
+
+/// What a write of a session's element answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ElementAnswer {
+    /// The whole session.
+    Session,
+    /// The element.
+    Element,
+}
+
 policies! {
     // Sessions and templates.
 
@@ -72,6 +102,10 @@ policies! {
     inactive_default: u64 = 0, "behaviour 1.4, 9";
     /// The same under contracts 104 and 105, in ms.
     inactive_default_old: u64 = 7_200_000, "behaviour 1.4, 9";
+    /// Whose contract version decides the defaults that 107 has changed: "creator" or "template".
+    defaults_by: DefaultsBy = DefaultsBy::Creator, "behaviour 1.4: the version is said to matter, not whose";
+    /// A session template's document tells its name and contract version beside its constants and role types.
+    template_names_itself: bool = false, "wire 2.8: the envelope is not known";
     /// Members of a large session; one page says 1000.
     large_members: u64 = 10_000, "behaviour 1.15, 9";
     /// How nested values of `custom` merge: "shallow" or "deep".
@@ -80,6 +114,22 @@ policies! {
     document_bytes: u64 = 1 << 20, "behaviour 1.15: no number is published";
     /// The same for a large session, whose members no answer shows together.
     large_document_bytes: u64 = 64 << 20, "behaviour 1.15: no number is published";
+    /// A write that changes nothing leaves the change number and the entity tag alone.
+    no_change_keeps_etag: bool = true, "behaviour 1.2";
+    /// With `nocommit=true` the answer has the change number and entity tag the write would give the session.
+    nocommit_counts: bool = true, "behaviour 1.2";
+    /// What a read of a session answers that does not exist; older pages say 404.
+    absent_status: u16 = 204, "behaviour 1.3, 9";
+    /// What `If-Match` answers when there is no session.
+    absent_match_status: u16 = 412, "behaviour 1.2";
+    /// `If-None-Match: *` on a session that exists is answered with that session, as a stale `If-Match` is.
+    unmet_shows_session: bool = false, "behaviour 1.2, 9";
+    /// `If-Match` and `If-None-Match` together are refused with 400; otherwise `If-Match` decides.
+    both_conditions_refused: bool = true, "wire 2.2: no source allows both";
+    /// What a missing or unknown contract version answers; a general page says 406.
+    contract_status: u16 = 400, "behaviour 1.1";
+    /// What a write to an element answers, and a read of one: "session" or "element".
+    element_answer: ElementAnswer = ElementAnswer::Session, "wire 2.3: not known";
     /// The status for joining a full session.
     full_status: u16 = 409, "behaviour 1.10";
     /// What an element's write or delete answers when the element is gone by it while the session stays.
@@ -89,6 +139,24 @@ policies! {
 
     /// Somebody outside an open session whose join restriction passes may write to it, without becoming a member.
     nonmember_write: bool = true, "behaviour 1.6";
+    /// A write to a session by somebody outside it joins the writer.
+    implicit_join: bool = false, "behaviour 1.6";
+    /// Keys `reserve_N` must count from 0 without gaps.
+    reserve_in_sequence: bool = true, "behaviour 1.6";
+    /// What reserving a place for a player answers who has one: 200 changes nothing.
+    reserve_again_status: u16 = 200, "behaviour 1.6";
+    /// A field that a large session does not take, such as `subscription`.
+    large_field_status: u16 = 409, "behaviour 8, S16";
+    /// A reader outside a large session gets `membersInfo` as of an empty list, so that clients can walk it.
+    large_outsider_sees_none: bool = true, "behaviour 1.12";
+    /// What running out of its time makes of a member that is ready: "inactive" or "removed".
+    ready_expiry: ReadyExpiry = ReadyExpiry::Inactive, "behaviour 9: the pages differ";
+    /// An inactive member is not removed just before its own write that makes it active or ready.
+    writer_is_spared: bool = true, "behaviour 1.8, 1.9: no page says";
+    /// A locked session takes a former member back whatever its visibility and restriction.
+    leaver_passes_restrictions: bool = true, "behaviour 1.5: leavers may return";
+    /// What taking a role answers that as many have as may.
+    role_full_status: u16 = 409, "behaviour 1.13";
     /// With `hasOwners`, an owner may remove a member by index, as a server may.
     owner_kick: bool = true, "behaviour 1.13";
 
@@ -98,12 +166,26 @@ policies! {
     invite_lifetime: u64 = 24 * 60 * 60 * 1000, "behaviour 2.1: an expiration exists, its length is not published";
     /// An invite handle stays when its session ends, until it expires: a handle may stand for no session.
     invite_outlives_session: bool = true, "behaviour 2";
+    /// What making a handle answers; clients also take 200.
+    handle_created_status: u16 = 201, "behaviour 2.1";
+    /// The status for an activity in a session its maker is not active in.
+    activity_refused_status: u16 = 403, "behaviour 2.1";
+    /// Reading a handle shows its session, as a page says, and not the handle.
+    handle_shows_session: bool = false, "behaviour 2.2; wire 5.2";
+    /// The status for deleting somebody else's handle.
+    foreign_handle_status: u16 = 403, "behaviour 2.2";
     /// What deleting a handle answers; clients also know 200.
     handle_deleted_status: u16 = 204, "behaviour 2.2";
     /// The status for a search handle to a session that is not searchable: 409 or 403.
     not_searchable_status: u16 = 409, "behaviour 8, S8";
+    /// A second search handle replaces the session's first; otherwise it is refused with 409.
+    search_handle_replaces: bool = true, "behaviour 2.1";
     /// With `hasOwners`, only an owner may make the session's search handle.
     search_handle_needs_owner: bool = false, "behaviour 2.1: nothing says so";
+    /// An `include` that is not known is refused with 400 and not passed over.
+    unknown_include_refused: bool = false, "behaviour 2.3";
+    /// The status for a query of sessions with neither a keyword nor an xuid.
+    open_query_status: u16 = 400, "behaviour 3";
     /// An activity query leaves out sessions the caller may not read, unless the activity is its own.
     query_hides_unreadable: bool = true, "behaviour 2.3";
     /// How many `or` a search filter may hold.
@@ -121,6 +203,8 @@ policies! {
     missing_hopper: String = "unknown".to_owned(), "none";
     /// What creating a ticket answers: 201 or 200.
     ticket_created_status: u16 = 201, "behaviour 8, S14";
+    /// The status for a second ticket while the session's first is searching.
+    ticket_again_status: u16 = 409, "none";
     /// How many tickets make a match.
     match_tickets: usize = 2, "behaviour 8, S14";
     /// Tickets match only when their `ticketAttributes` are the same value.
@@ -129,6 +213,13 @@ policies! {
     match_template: String = "target".to_owned(), "behaviour 8, S14";
     /// The `waitTime` and `typicalWait` a hopper estimates, in seconds.
     match_wait: u64 = 15, "behaviour 8, S14";
+
+    // Rate limits.
+
+    /// The documented rate limits hold, on the emulator's clock.
+    throttle: bool = false, "behaviour 5";
+    /// A call that makes or searches search handles counts against the session limits too.
+    search_counts_twice: bool = false, "behaviour 5: the limits are listed side by side";
 
     // People.
 

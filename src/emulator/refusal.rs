@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::caps;
 use super::reply;
+use super::throttle::Overrun;
 use crate::message::Response;
 use crate::mpsd::system::Misfit;
 
@@ -34,6 +35,9 @@ pub(super) enum Refusal {
     /// The status a policy chooses, with a reason.
     #[error("{1}")]
     Chosen(u16, &'static str),
+    /// 429: more calls than the title's players may make.
+    #[error("too many requests")]
+    Throttled(Overrun),
     /// 412, with the session as it is: the entity tag is not the current one.
     #[error("the entity tag is not the current one")]
     Stale,
@@ -71,6 +75,7 @@ impl Refusal {
             }
             Self::Conflict(reason) => reply::text(409, reason),
             Self::Chosen(status, reason) => reply::text(*status, reason),
+            Self::Throttled(overrun) => overrun.response(),
             Self::Stale | Self::Unmet => reply::uncached(reply::empty(412)),
             Self::Full => {
                 let mut response = reply::empty(503);

@@ -31,3 +31,6 @@ impl From<Fault> for Refusal {
         Self::Invalid(format!("The filter is not valid: {fault}."))
     }
 }
+
+#[cfg(test)]
+mod tests;

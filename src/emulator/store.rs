@@ -13,6 +13,7 @@ use super::policy::Policies;
 use super::refusal::Refusal;
 use super::rta::Rta;
 use super::session::Session;
+use super::throttle::Throttle;
 use crate::clock::after;
 
 /// Sessions, handles and players.
@@ -27,6 +28,9 @@ pub(super) struct Store {
     pub(super) people: People,
     pub(super) tickets: Tickets,
     pub(super) rta: Rta,
+    pub(super) throttle: Throttle,
+    /// How often each user has called; numbers the answers.
+    calls: BTreeMap<String, u64>,
 }
 
 impl Store {
@@ -47,6 +51,16 @@ impl Store {
     /// How many lives a name has had.
     pub(super) fn lives(&self, key: &str) -> u64 {
         self.lives.get(key).copied().unwrap_or(0)
+    }
+
+    /// How many calls of a user came before this one.
+    pub(super) fn count_call(&mut self, user: &str) -> u64 {
+        if self.calls.len() >= caps::STORE && !self.calls.contains_key(user) {
+            return 0;
+        }
+        let calls = self.calls.entry(user.to_owned()).or_default();
+        *calls += 1;
+        *calls - 1
     }
 
     /// Stores a session's new state.

@@ -1,5 +1,7 @@
 //! From a redacted exchange to lines in the journal.
 
+pub(super) mod frame;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -8,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::journal::{Journal, JournalError};
-use crate::cassette::{Circumstances, HttpRecord, LineBody, StoredBody, Timing, WireBytes};
+use crate::cassette::{Circumstances, HttpRecord, LineBody, Record, StoredBody, Timing, WireBytes};
 use crate::exchange::{Answer, Call};
 use crate::message::Headers;
 use crate::mpsd::Service;
@@ -35,7 +37,7 @@ struct Named {
 /// When and where a call was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begun {
-    asked: u64,
+    pub(super) asked: u64,
     at: Instant,
 }
 
@@ -66,6 +68,16 @@ impl Recorder {
         answer: &Redacted<Answer>,
     ) -> Result<(), JournalError> {
         let (line, used) = self.line(redactor, lane, begun, call, answer);
+        self.write(lane, used, line).await
+    }
+
+    /// Writes a line behind what it names for the first time.
+    async fn write(
+        &self,
+        lane: &str,
+        used: BTreeSet<(AliasClass, String)>,
+        line: LineBody,
+    ) -> Result<(), JournalError> {
         let (is_new_lane, fresh) = self.unnamed(lane, &used);
         let mut unit: Vec<LineBody> = is_new_lane.then(|| LineBody::lane(lane)).into_iter().collect();
         unit.extend(fresh.iter().map(|(class, text)| LineBody::alias(*class, text)));
@@ -129,7 +141,17 @@ impl Recorder {
     }
 
     /// A record that was written before something in it became known, without that; `None` when there is no such thing.
-    pub fn polished(&self, redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> {
+    pub fn polished(&self, redactor: &Redactor, record: &Record) -> Option<Record> {
+        match record {
+            Record::Http(record) => {
+                self.polished_exchange(redactor, record).map(|record| Record::Http(Box::new(record)))
+            }
+            Record::Frame(record) => self.polished_frame(redactor, record).map(|frame| Record::Frame(Box::new(frame))),
+            Record::Mark(_) => None,
+        }
+    }
+
+    fn polished_exchange(&self, redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> {
         if is_clean(redactor, record) {
             return None;
         }
@@ -179,8 +201,6 @@ fn http_record(
     call: &Redacted<Call>,
     answer: &Redacted<Answer>,
 ) -> HttpRecord {
-    let milliseconds =
-        |from: Instant, to: Instant| u64::try_from(to.duration_since(from).as_millis()).unwrap_or(u64::MAX);
     let about = Circumstances {
         lane: lane.to_owned(),
         op: call.message.resolution.name().to_owned(),
@@ -198,6 +218,10 @@ fn http_record(
         record.response.body = Some(StoredBody::withheld(reason, bytes));
     }
     record
+}
+
+fn milliseconds(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(u64::MAX)
 }
 
 fn wire(changed: bool) -> WireBytes {
@@ -233,17 +257,17 @@ mod tests {
         let recorder = Recorder::create(&dir.path().join("a.cassette.jsonl")).unwrap();
         let redactor = Redactor::new(1);
         let mut request = Request { method: "PUT".into(), target: "/handles".into(), ..Request::default() };
-        assert!(recorder.polished(&redactor, &record(request.clone())).is_none());
+        assert!(recorder.polished_exchange(&redactor, &record(request.clone())).is_none());
 
         let alias = redactor.alias(crate::slot::Class::Gamertag, "MajorNelson").unwrap();
         request.headers.push("x-note", "by MajorNelson");
-        let polished = recorder.polished(&redactor, &record(request.clone())).unwrap();
+        let polished = recorder.polished_exchange(&redactor, &record(request.clone())).unwrap();
         assert_eq!(polished.request().headers.text("x-note"), Some(format!("by {alias}").as_str()));
         assert_eq!(recorder.secrets(), 0);
 
         // A header's name is nothing that could be replaced.
         request.headers.push("x-2814646326226712", "1");
-        let emptied = recorder.polished(&redactor, &record(request)).unwrap();
+        let emptied = recorder.polished_exchange(&redactor, &record(request)).unwrap();
         assert!(emptied.request().headers.is_empty() && emptied.withheld().is_some());
         assert_eq!(recorder.secrets(), 1);
     }

@@ -33,6 +33,8 @@ pub struct Tallied {
     pub infos: usize,
     /// Calls tapdeck answered in place of the service.
     pub unserved: usize,
+    /// Sockets opened.
+    pub sockets: usize,
 }
 
 impl Watch {
@@ -72,6 +74,11 @@ impl Watch {
                 target: TELLING, lane, op, bytes, "{} {}: a body cannot be kept: {reason}", request.method, request.target
             );
         }
+    }
+
+    /// Counts a socket.
+    pub(super) fn opened(&self) {
+        self.state().tallied.sockets += 1;
     }
 
     /// The sums so far.

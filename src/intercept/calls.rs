@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use ::http::header::{HOST, UPGRADE};
+use ::http::header::HOST;
+use ::http::request::Parts;
 use ::http::{Method, Request, Uri};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::exchange::{Answer, Call, Protocol};
+use crate::exchange::{Call, Protocol};
 use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
 use crate::mpsd::Service;
 use crate::upstream::wire::{ReadError, headers_of, read_whole};
@@ -18,7 +19,7 @@ use super::hosts::{self, Verdict};
 use super::limits::Limits;
 use super::reply::{Asked, Reply};
 use super::session::{Origin, Session, Way};
-use super::{scheme_of, tunnel};
+use super::{scheme_of, tunnel, upgrade};
 
 /// The engine gave no answer; the connection must end without one.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub(super) async fn answer(
     }
     match destination(&session, protocol, &request) {
         Destination::Service(origin) => call(session, origin, protocol, request, asked).await,
+        Destination::Elsewhere if upgrade::is_asked(request.headers()) => {
+            Ok(upgrade::elsewhere(session, request, asked).await)
+        }
         Destination::Elsewhere => Ok(match session.door.relay.pass(request).await {
             Ok(passing) => passing.map(Reply::Passing),
             Err(problem) => asked.last(problem),
@@ -116,29 +120,14 @@ async fn call(
     request: Request<Incoming>,
     asked: Asked,
 ) -> Result<::http::Response<Reply>, Unanswered> {
-    let is_websocket = asks_for_websocket(&request);
+    if protocol == Protocol::H1 && request.method() == Method::GET && upgrade::is_asked(request.headers()) {
+        return upgrade::open(session, origin, request, asked).await;
+    }
     let (head, body) = request.into_parts();
-    let mut headers = headers_of(&head.headers);
-    strip_hop_by_hop(&mut headers);
-    headers.remove("content-length");
-    let head = message::Request {
-        method: head.method.as_str().to_owned(),
-        scheme: origin.scheme,
-        authority: origin.authority(),
-        target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-        headers,
-        ..message::Request::default()
-    };
+    let head = head_of(&origin, &head);
     let client = session.peer.ip();
     let call = |request| Call::new(client, protocol, origin.service, request);
     let engine = session.door.engine.clone();
-    if is_websocket {
-        let detail = "tapdeck does not relay WebSockets yet; connect RTA past the proxy";
-        let problem = Response::problem(501, "websocket-next", detail);
-        let (call, unread) = (call(head), (!body.is_end_stream()).then_some(UNREAD));
-        let answer = finished(&session, async move { engine.refuse(call, unread, problem).await }).await?;
-        return Ok(asked.last(answer.response));
-    }
     match body_of(body, &session).await {
         Ok((body, trailers, room)) => {
             let body = Body::received(body, &head.headers, session.door.limits.body);
@@ -157,9 +146,19 @@ async fn call(
     }
 }
 
-fn asks_for_websocket<B>(request: &Request<B>) -> bool {
-    let wanted = request.headers().get_all(UPGRADE);
-    wanted.iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+/// A request's head, without what belongs to the hop only.
+pub(super) fn head_of(origin: &Origin, head: &Parts) -> message::Request {
+    let mut headers = headers_of(&head.headers);
+    strip_hop_by_hop(&mut headers);
+    headers.remove("content-length");
+    message::Request {
+        method: head.method.as_str().to_owned(),
+        scheme: origin.scheme,
+        authority: origin.authority(),
+        target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        headers,
+        ..message::Request::default()
+    }
 }
 
 /// Reads a request's body once there is room for it, or gives the answer for one that cannot be had.
@@ -204,10 +203,10 @@ fn late(deadline: Duration) -> String {
 }
 
 /// Waits for the engine on a task of its own: a client that leaves cancels hyper's handler, but not the exchange.
-async fn finished(
+pub(super) async fn finished<T: Send + 'static>(
     session: &Session,
-    asking: impl Future<Output = Option<Answer>> + Send + 'static,
-) -> Result<Answer, Unanswered> {
+    asking: impl Future<Output = Option<T>> + Send + 'static,
+) -> Result<T, Unanswered> {
     let abort = session.work.abort.clone();
     let asking = session.work.tracker.spawn(async move {
         tokio::select! {

@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::exchange::Protocol;
 use crate::message::{Headers, Response};
+use crate::upstream::upgrade::ask;
 use crate::upstream::wire::{Payload, header_map};
 
 /// A body: ours to give whole, or one that passes through.
@@ -95,6 +96,16 @@ impl Asked {
         if self.protocol == Protocol::H1 {
             reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        reply
+    }
+
+    /// A 101, with the header names as `spelling` has them.
+    pub(super) fn switch(self, response: Response, spelling: Extensions) -> http::Response<Reply> {
+        let mut reply = http::Response::new(Reply::Whole(Payload::default()));
+        *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *reply.headers_mut() = header_map(&response.headers);
+        ask(reply.headers_mut());
+        *reply.extensions_mut() = spelling;
         reply
     }
 

@@ -12,9 +12,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::engine::Unrecorded;
 use crate::exchange::Protocol;
 use crate::message::Scheme;
 use crate::mpsd::Service;
+use crate::upstream::Cut;
 
 use super::authority::AuthorityError;
 use super::stream::{Opening, Stream};
@@ -29,6 +31,8 @@ pub(super) struct Session {
     pub(super) id: u64,
     pub(super) peer: SocketAddr,
     pub(super) way: Way,
+    /// Ends the connection with a reset.
+    pub(super) cut: Cut,
     /// Held by everything that goes on over the connection.
     _seat: Arc<OwnedSemaphorePermit>,
 }
@@ -89,11 +93,20 @@ pub(super) enum ConnectionError {
     Upgrade(#[source] hyper::Error),
     #[error("tunnel broke off")]
     Tunnel(#[source] io::Error),
+    #[error("a socket ended")]
+    Socket(#[from] Unrecorded),
 }
 
 impl Session {
-    pub(super) fn new(door: Arc<Door>, work: Work, id: u64, peer: SocketAddr, seat: OwnedSemaphorePermit) -> Self {
-        Self { door, work, id, peer, way: Way::Front(Scheme::Http), _seat: Arc::new(seat) }
+    pub(super) fn new(
+        door: Arc<Door>,
+        work: Work,
+        id: u64,
+        peer: SocketAddr,
+        seat: OwnedSemaphorePermit,
+        cut: Cut,
+    ) -> Self {
+        Self { door, work, id, peer, way: Way::Front(Scheme::Http), cut, _seat: Arc::new(seat) }
     }
 
     /// The same connection, meant for someone else.

@@ -2,8 +2,9 @@
 
 use ::http::Request;
 use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::message::{Headers, Response, Scheme};
 use crate::upstream::undialled;
@@ -54,10 +55,11 @@ pub(super) fn refused(host: &str, port: u16) -> Response {
     Response::problem(403, "host-refused", &detail)
 }
 
-async fn pass(
+/// Passes bytes on in both directions, unread.
+pub(super) async fn pass(
     session: &Session,
-    mut client: Stream<TokioIo<hyper::upgrade::Upgraded>>,
-    mut upstream: TcpStream,
+    mut client: Stream<TokioIo<Upgraded>>,
+    mut upstream: impl AsyncRead + AsyncWrite + Unpin,
 ) -> Result<(), ConnectionError> {
     let idle = session.door.limits.idle;
     let pulse = client.pulse();

@@ -19,6 +19,8 @@ pub enum Role {
     KeyedBy(Class),
     /// A version number: digits and dots that are no IP address.
     Version,
+    /// A session as shoulder taps name it, `scid~template~name`: its name is judged by itself.
+    SessionKey,
 }
 
 impl Role {
@@ -29,15 +31,7 @@ impl Role {
         let key = key.to_ascii_lowercase();
         match key.as_str() {
             "initiators" | "sessionowners" | "broadcastviewerxuids" => Self::Typed(Class::Xuid),
-            "gamertag"
-            | "classicgamertag"
-            | "moderngamertag"
-            | "moderngamertagsuffix"
-            | "uniquemoderngamertag"
-            | "sendergamertag"
-            | "hostname"
-            | "displayname"
-            | "gtg" => Self::Typed(Class::Gamertag),
+            "hostname" | "displayname" | "gtg" => Self::Typed(Class::Gamertag),
             "securedeviceaddress" => Self::Typed(Class::Address),
             "uhs" => Self::Typed(Class::UserHash),
             "devicetoken" | "hostcandidates" => Self::Typed(Class::DeviceToken),
@@ -45,6 +39,7 @@ impl Role {
             "email" | "emailaddress" => Self::Typed(Class::Email),
             "sessionname" => Self::Typed(Class::Session),
             _ if key.ends_with("xuid") || key.ends_with("xuids") => Self::Typed(Class::Xuid),
+            _ if key.ends_with("gamertag") || key.ends_with("gamertagsuffix") => Self::Typed(Class::Gamertag),
             _ if names_a_secret(&key) => Self::Typed(Class::Secret),
             _ if key.contains("version") || key.contains("build") => Self::Version,
             _ => Self::Plain,

@@ -17,6 +17,8 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::line::{KEEPALIVE, KEEPALIVE_EVERY, Line};
+
 /// Which way connections leave the machine.
 #[derive(Clone, Debug, Default)]
 pub struct Route {
@@ -56,11 +58,13 @@ impl Dialler {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
+        http.set_keepalive(Some(KEEPALIVE));
+        http.set_keepalive_interval(Some(KEEPALIVE_EVERY));
         Self { route: Arc::new(route), http, deadline }
     }
 
     /// Opens a connection that will carry anything: through a proxy, by `CONNECT`.
-    pub async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+    pub async fn dial(&self, host: &str, port: u16) -> Result<Line, DialError> {
         let uri = Uri::try_from(format!("https://{host}:{port}")).map_err(|error| DialError::Refused(error.into()))?;
         let leg = self.within_deadline(self.connect(uri)).await?;
         Ok(leg.stream.into_inner())
@@ -71,14 +75,14 @@ impl Dialler {
         let stream = match &self.route.proxy {
             Some(proxy) if forced.is_none() && target.scheme_str() == Some("http") => {
                 let stream = self.http.clone().call(proxy.clone()).await.map_err(refused)?;
-                return self.own_refused(stream).map(|stream| Leg { stream, form: Form::Absolute });
+                return self.own_refused(stream).map(|stream| Leg::new(stream, Form::Absolute));
             }
             Some(proxy) if forced.is_none() => {
                 Tunnel::new(proxy.clone(), self.http.clone()).call(target).await.map_err(refused)?
             }
             _ => self.http.clone().call(forced.unwrap_or(target)).await.map_err(refused)?,
         };
-        self.own_refused(stream).map(|stream| Leg { stream, form: Form::Origin })
+        self.own_refused(stream).map(|stream| Leg::new(stream, Form::Origin))
     }
 
     fn forced(&self, target: &Uri) -> Option<Uri> {
@@ -153,8 +157,14 @@ impl Service<Uri> for Secured {
 /// One open connection, and the request form its far end expects.
 #[derive(Debug)]
 pub struct Leg {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Line>,
     form: Form,
+}
+
+impl Leg {
+    fn new(stream: TokioIo<TcpStream>, form: Form) -> Self {
+        Self { stream: TokioIo::new(Line::new(stream.into_inner())), form }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +175,7 @@ enum Form {
 
 impl Connection for Leg {
     fn connected(&self) -> Connected {
-        self.stream.connected().proxy(self.form == Form::Absolute)
+        Connected::new().proxy(self.form == Form::Absolute).extra(self.stream.inner().cut())
     }
 }
 
@@ -228,7 +238,7 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let mut route = Route { resolve: vec![("Game.Test".into(), address)], ..Route::default() };
             let dialler = Dialler::new(route.clone(), Duration::from_secs(10));
-            assert_eq!(dialler.dial("game.test", 443).await.unwrap().peer_addr().unwrap(), address);
+            assert_eq!(dialler.dial("game.test", 443).await.unwrap().tcp().peer_addr().unwrap(), address);
             route.own = vec![SocketAddr::from(([0, 0, 0, 0], address.port()))];
             let dialler = Dialler::new(route, Duration::from_secs(10));
             assert!(matches!(dialler.dial("game.test", 443).await, Err(DialError::Loop)));

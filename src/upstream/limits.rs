@@ -20,6 +20,8 @@ pub struct Limits {
     pub answer: Duration,
     /// A connection or tunnel on which no byte moves in either direction.
     pub idle: Duration,
+    /// What one end of a socket gets to end as well, once the other has.
+    pub closing: Duration,
     /// What running exchanges get to end once the first stop signal came.
     pub drain: Duration,
     /// One message head, either leg. HTTP/1 refuses anything below 8 KiB here.
@@ -28,7 +30,9 @@ pub struct Limits {
     pub header_lines: usize,
     /// One body on an intercepted host, either direction, as it travels and decoded.
     pub body: usize,
-    /// Request bodies on intercepted hosts, all together; further ones wait until there is room for them.
+    /// One WebSocket message that is kept whole; a longer one passes and leaves its digest.
+    pub message: usize,
+    /// Request bodies and large messages on intercepted hosts, all together; further ones wait until there is room for them.
     pub buffered: usize,
     /// Client connections at once; further ones wait in the listen queue.
     pub connections: usize,
@@ -53,10 +57,12 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(100),
             idle: Duration::from_secs(10 * 60),
+            closing: Duration::from_secs(5),
             drain: Duration::from_secs(10),
             head_bytes: 256 * 1024,
             header_lines: 256,
             body: 8 * 1024 * 1024,
+            message: 32 * 1024 * 1024,
             buffered: 512 * 1024 * 1024,
             connections: 1024,
             streams: 128,

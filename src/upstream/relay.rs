@@ -1,10 +1,13 @@
 //! Plain HTTP for hosts that are none of our business: streamed through, kept nowhere.
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::Empty;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 
+use super::upgrade::ask;
 use super::wire::headers_of;
 use super::{Dialler, Limits, client_builder, failure, timed_out};
 use crate::message::{Response as Problem, strip_hop_by_hop};
@@ -13,25 +16,44 @@ use crate::message::{Response as Problem, strip_hop_by_hop};
 #[derive(Clone, Debug)]
 pub struct Relay {
     client: Client<Dialler, Incoming>,
+    /// For requests whose body is never read.
+    switching: Client<Dialler, Empty<Bytes>>,
     limits: Limits,
 }
 
 impl Relay {
     /// A relay over that dialler.
     pub fn new(dialler: Dialler, limits: Limits) -> Self {
-        Self { client: client_builder(&limits).build(dialler), limits }
+        let builder = client_builder(&limits);
+        Self { client: builder.build(dialler.clone()), switching: builder.build(dialler), limits }
     }
 
     /// Passes a request in absolute form on, and its answer back as it arrives; a failure is a problem.
     pub async fn pass(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, Problem> {
         keep_end_to_end(request.headers_mut());
         *request.version_mut() = http::Version::HTTP_11;
-        match tokio::time::timeout(self.limits.answer, self.client.request(request)).await {
-            Ok(Ok(mut answer)) => {
-                keep_end_to_end(answer.headers_mut());
-                Ok(answer)
-            }
-            Ok(Err(error)) => Err(failure(&error).response),
+        let mut answer = self.answered(self.client.request(request)).await?;
+        keep_end_to_end(answer.headers_mut());
+        Ok(answer)
+    }
+
+    /// Passes a request for a WebSocket on, but nothing behind its head.
+    pub async fn switch(&self, request: Request<Incoming>) -> Result<Response<Incoming>, Problem> {
+        let mut request = request.map(|_| Empty::new());
+        keep_end_to_end(request.headers_mut());
+        request.headers_mut().remove(CONTENT_LENGTH);
+        ask(request.headers_mut());
+        let mut answer = self.answered(self.switching.request(request)).await?;
+        keep_end_to_end(answer.headers_mut());
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            ask(answer.headers_mut());
+        }
+        Ok(answer)
+    }
+
+    async fn answered(&self, asking: ResponseFuture) -> Result<Response<Incoming>, Problem> {
+        match tokio::time::timeout(self.limits.answer, asking).await {
+            Ok(answer) => answer.map_err(|error| failure(&error).response),
             Err(_) => Err(timed_out(&self.limits).response),
         }
     }

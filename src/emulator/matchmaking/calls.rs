@@ -3,7 +3,7 @@
 use super::ticket::{Hopper, Player, Request, Status, Ticket};
 use crate::clock::after;
 use crate::emulator::object::Object;
-use crate::emulator::people::Caller;
+use crate::emulator::people::{Caller, Principal};
 use crate::emulator::refusal::Refusal;
 use crate::emulator::session::Presence;
 use crate::emulator::write::bytes;
@@ -29,6 +29,8 @@ impl Desk<'_> {
             Op::TicketCreate => self.create_ticket(call, hopper, caller),
             Op::TicketGet => {
                 let ticket = self.ticket(operation, &hopper, caller)?;
+                self.refreshed(ticket);
+                let ticket = self.ticket(operation, &hopper, caller)?;
                 Ok(reply::uncached(reply::json(200, ticket.json(self.settings.policies.match_wait))))
             }
             Op::TicketDelete => {
@@ -44,13 +46,15 @@ impl Desk<'_> {
         let request = Request::read(bytes(call)?, &hopper)?;
         let key = request.session.key();
         let session = self.session(&key).ok_or(Refusal::NotFound("There is no such ticket session."))?;
-        if session.member(&caller.xuid).is_none_or(|member| member.state == Presence::Reserved) {
+        let is_in = session.member(&caller.xuid).is_some_and(|member| member.state != Presence::Reserved);
+        if !is_in && caller.principal != Principal::Server {
             return Err(Refusal::Forbidden("The caller is not in the ticket session."));
         }
         if self.store.tickets.waits_for(&key) {
-            return Err(Refusal::conflict("A ticket for the session is searching already."));
+            let status = self.settings.policies.ticket_again_status;
+            return Err(Refusal::Chosen(status, "A ticket for the session is searching already."));
         }
-        let entity = format!("ticket:{}", hopper.key());
+        let entity = format!("ticket:{}:{}", caller.xuid, hopper.key());
         let n = self.store.tickets.next(&entity).ok_or(Refusal::Full)?;
         let ticket = Ticket {
             id: self.dice.guid(&entity, n),
@@ -64,7 +68,7 @@ impl Desk<'_> {
         };
         self.report(&ticket)?;
         self.store.tickets.add(ticket.clone());
-        self.pair(&ticket, caller);
+        self.pair(&ticket);
         let mut out = Object::new();
         out.text("ticketId", &ticket.id);
         out.number("waitTime", self.settings.policies.match_wait);
@@ -76,7 +80,9 @@ impl Desk<'_> {
         let ticket = self.store.tickets.find(operation.param(ParamName::Ticket));
         let ticket = ticket.filter(|ticket| ticket.hopper.key() == hopper.key());
         let ticket = ticket.ok_or(Refusal::NotFound("There is no such ticket."))?;
-        let is_own = ticket.owner == caller.xuid || ticket.players.iter().any(|player| player.xuid == caller.xuid);
+        let is_own = caller.principal == Principal::Server
+            || ticket.owner == caller.xuid
+            || ticket.players.iter().any(|player| player.xuid == caller.xuid);
         is_own.then(|| ticket.clone()).ok_or(Refusal::Forbidden("The ticket belongs to other users."))
     }
 
@@ -106,7 +112,7 @@ impl Desk<'_> {
     }
 
     /// Has the ticket session say how the ticket stands.
-    pub(super) fn report(&mut self, ticket: &Ticket) -> Result<(), Refusal> {
+    pub(super) fn report(&mut self, ticket: &Ticket) -> Result<bool, Refusal> {
         let server = ticket.server(self.settings.policies.match_wait);
         self.change(&ticket.request.session.key(), |session| {
             session.servers.insert("matchmaking".to_owned(), server);

@@ -1,22 +1,19 @@
 //! Which tickets make a match, and the session that comes of it.
 
 use super::ticket::{Player, Preserve, Status, Ticket};
-use crate::emulator::access::{Visitor, Way};
-use crate::emulator::birth::Birth;
+use crate::emulator::form::scan;
 use crate::emulator::intent::{Intent, Newcomer};
-use crate::emulator::merge::{Merge, Stage};
-use crate::emulator::people::Caller;
-use crate::emulator::read::NO_TEMPLATE;
 use crate::emulator::refusal::Refusal;
-use crate::emulator::session::{Member, Presence, Session};
+use crate::emulator::session::Member;
 use crate::emulator::{Desk, caps};
-use crate::mpsd::bag::{Bag, Delta, Fields, same_value};
+use crate::mpsd::bag::{Custom, Delta, same_value};
 use crate::mpsd::name::SessionRef;
+use crate::mpsd::system::Place;
 use crate::mpsd::version::Names;
 
 impl Desk<'_> {
     /// Matches a ticket with the oldest that fit. Where no session can come of it, all of them wait on.
-    pub(super) fn pair(&mut self, ticket: &Ticket, caller: &Caller) {
+    pub(super) fn pair(&mut self, ticket: &Ticket) {
         let needed = self.settings.policies.match_tickets.max(1);
         let mut group = vec![ticket.clone()];
         for other in self.store.tickets.waiting(&ticket.hopper.key()) {
@@ -33,7 +30,7 @@ impl Desk<'_> {
         }
         // The oldest come first: the one just made stands at the end.
         group.rotate_left(1);
-        let Ok(target) = self.bring_together(&group, caller) else { return };
+        let Ok(target) = self.bring_together(&group) else { return };
         for mut ticket in group {
             ticket.target = Some(target.clone());
             let id = ticket.id.clone();
@@ -42,14 +39,17 @@ impl Desk<'_> {
         }
     }
 
-    /// A ticket with the players its session has now; without any it is taken back.
-    fn refreshed(&mut self, mut ticket: Ticket) -> Option<Ticket> {
-        let session = self.session(&ticket.request.session.key());
-        ticket.players = session.as_ref().map(Player::all_of).unwrap_or_default();
-        if ticket.players.is_empty() {
+    /// A ticket that waits, with the players its session has now; without any it is taken back.
+    pub(super) fn refreshed(&mut self, mut ticket: Ticket) -> Option<Ticket> {
+        if ticket.status != Status::Searching {
+            return None;
+        }
+        let players = self.session(&ticket.request.session.key()).as_ref().map(Player::all_of).unwrap_or_default();
+        if players.is_empty() {
             self.close_ticket(&ticket.id, Status::Canceled);
             return None;
         }
+        ticket.players = players;
         self.store.tickets.update(ticket.clone());
         Some(ticket)
     }
@@ -84,55 +84,45 @@ impl Desk<'_> {
     }
 
     /// Has every player of a match in one session: the one to be preserved, or a new one.
-    fn bring_together(&mut self, group: &[Ticket], caller: &Caller) -> Result<SessionRef, Refusal> {
+    fn bring_together(&mut self, group: &[Ticket]) -> Result<SessionRef, Refusal> {
         let Some(host) = group.iter().find(|ticket| ticket.request.preserve == Preserve::Always) else {
-            return self.found_session(group, caller);
+            return self.found_session(group);
         };
-        let guests: Vec<Newcomer> = newcomers(group.iter().filter(|ticket| ticket.id != host.id));
-        let (now, title) = (self.now, caller.title);
+        let guests = newcomers(group.iter().filter(|ticket| ticket.id != host.id));
+        let (title, now) = (self.settings.policies.title_id, self.now);
         self.change(&host.request.session.key(), |session| {
             for guest in guests {
-                reserve(session, guest, |xuid| Member {
-                    xuid,
-                    title,
-                    state: Presence::Reserved,
-                    joined: now,
-                    constants: Bag::default(),
-                    properties: Bag::default(),
-                    roles: Fields::default(),
-                });
+                let mut member = Member::reserved(guest.xuid.unwrap_or_default(), title, now);
+                if session.index_of(&member.xuid).is_none() {
+                    member.constants.merge(&guest.constants);
+                    session.add(member);
+                }
             }
         })?;
         Ok(host.request.session.clone())
     }
 
-    fn found_session(&mut self, group: &[Ticket], caller: &Caller) -> Result<SessionRef, Refusal> {
-        let name = &self.settings.policies.match_template;
-        let (template, hold) = self.settings.template(name).ok_or(Refusal::NotFound(NO_TEMPLATE))?;
-        let hopper = &group[0].hopper;
-        let entity = format!("match:{}", hopper.key());
-        let n = self.store.tickets.next(&entity).ok_or(Refusal::Full)?;
-        let reference =
-            SessionRef { scid: hopper.scid.clone(), template: name.clone(), name: self.dice.guid(&entity, n) };
-        let key = reference.key();
-        let policies = &self.settings.policies;
-        let lives = self.store.lives(&key);
-        let birth = Birth { reference: &reference, template, hold, policies, lives, now: self.now, names: Names::New };
-        let mut draft = birth.session(&Delta::default(), self.dice)?;
-        let intent = Intent { reserve: newcomers(group.iter()), ..Intent::default() };
-        let merge = Merge {
-            intent: &intent,
-            visitor: Visitor::new(caller, Way::Plain, &draft, &self.store.people, policies),
-            policies,
-            title: caller.title,
-            gamertag: &caller.gamertag,
-            now: self.now,
-            stage: Stage::New,
+    fn found_session(&mut self, group: &[Ticket]) -> Result<SessionRef, Refusal> {
+        let oldest = &group[0];
+        let reference = SessionRef {
+            scid: oldest.hopper.scid.clone(),
+            template: self.settings.policies.match_template.clone(),
+            name: self.dice.guid(&format!("match:{}", oldest.id), 0),
         };
-        merge.apply(&mut draft)?;
-        draft.change = 1;
-        self.keep(&key, draft)?;
+        let constants = self.target_constants(oldest)?;
+        let intent = Intent { constants, reserve: newcomers(group.iter()), ..Intent::default() };
+        self.found(&reference, &intent)?;
         Ok(reference)
+    }
+
+    /// What the players of a ticket want the constants of their match to be.
+    fn target_constants(&mut self, ticket: &Ticket) -> Result<Delta, Refusal> {
+        let session = self.session(&ticket.request.session.key());
+        let wanted = session.map(|session| session.properties.system.inner("matchmaking"));
+        let wanted = wanted.unwrap_or_default().inner("targetSessionConstants").to_json();
+        let doc = scan(wanted.as_bytes())?;
+        let system = doc.root().get("system").map(|node| Place::Constants(Names::New).read(node, "constants.system"));
+        Ok(Delta { system: system.transpose()?.unwrap_or_default(), custom: doc.root().get("custom").map(Custom::of) })
     }
 }
 
@@ -147,15 +137,4 @@ fn newcomers<'a>(tickets: impl Iterator<Item = &'a Ticket>) -> Vec<Newcomer> {
         ..Newcomer::default()
     };
     tickets.flat_map(|ticket| ticket.players.iter().map(move |player| newcomer(ticket, player))).collect()
-}
-
-/// Keeps a place for a guest, unless it has one.
-fn reserve(session: &mut Session, guest: Newcomer, member: impl FnOnce(String) -> Member) {
-    let xuid = guest.xuid.unwrap_or_default();
-    if session.index_of(&xuid).is_some() {
-        return;
-    }
-    let mut member = member(xuid);
-    member.constants.merge(&guest.constants);
-    session.add(member);
 }

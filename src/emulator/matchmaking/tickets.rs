@@ -18,7 +18,7 @@ pub(in crate::emulator) struct Tickets {
     by_session: BTreeMap<String, String>,
     /// When each of them gives up.
     deadlines: BTreeSet<(Timestamp, String)>,
-    /// How many tickets and matches each hopper has had; numbers the draws.
+    /// How many tickets each player has had in each hopper; numbers the draws.
     made: BTreeMap<String, u64>,
 }
 
@@ -49,7 +49,7 @@ impl Tickets {
         ids.filter_map(|id| self.by_id.get(id)).cloned().collect()
     }
 
-    /// How many of one kind came before the next, or `None` when the emulator keeps no more.
+    /// How many tickets of one player in one hopper came before the next, or `None` when there are too many.
     pub(super) fn next(&mut self, entity: &str) -> Option<u64> {
         if self.by_id.len() >= caps::STORE {
             self.by_id.retain(|_, ticket| ticket.status == Status::Searching);

@@ -16,11 +16,11 @@ use crate::message::Response;
 impl Desk<'_> {
     /// Answers a handle query.
     pub(in crate::emulator) fn query_handles(&mut self, call: &Call, caller: &Caller) -> Result<Response, Refusal> {
+        let includes = Includes::of(call, &self.settings.policies)?;
         let found = match Query::read(bytes(call)?, &self.settings.policies)? {
             Query::Activity { scid, owners } => self.activities(scid.as_deref(), owners, caller),
             Query::Search(search) => self.search(&search, caller),
         };
-        let includes = Includes::of(call);
         let rows: Vec<_> = found.iter().map(|(handle, session)| includes.item(handle, Some(session))).collect();
         Ok(results(&rows))
     }

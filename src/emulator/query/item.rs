@@ -4,6 +4,8 @@ use crate::clock::mpsd_timestamp;
 use crate::emulator::document::role_types;
 use crate::emulator::handle::{Handle, Kind};
 use crate::emulator::object::Object;
+use crate::emulator::policy::Policies;
+use crate::emulator::refusal::Refusal;
 use crate::emulator::session::Session;
 use crate::exchange::Call;
 use crate::mpsd::bag::quoted;
@@ -18,18 +20,26 @@ pub(in crate::emulator) struct Includes {
 }
 
 impl Includes {
-    /// Reads `include`: names in any case and order; those not known are let pass.
-    pub(in crate::emulator) fn of(call: &Call) -> Self {
+    /// Reads `include`: names in any case and order.
+    pub(in crate::emulator) fn of(call: &Call, policies: &Policies) -> Result<Self, Refusal> {
         let mut includes = Self::default();
         for (name, value) in parameters(&call.request.target) {
             let Some(value) = value.filter(|_| name.text.eq_ignore_ascii_case("include")) else { continue };
             for word in value.text.split(',').map(|word| word.trim().to_ascii_lowercase()) {
-                includes.related |= word == "relatedinfo";
-                includes.roles |= word == "roleinfo";
-                includes.custom |= word == "customproperties";
+                match word.as_str() {
+                    "relatedinfo" => includes.related = true,
+                    "roleinfo" => includes.roles = true,
+                    "customproperties" => includes.custom = true,
+                    // A client's word for what an activity shows anyhow.
+                    "activityinfo" | "" => {}
+                    _ if policies.unknown_include_refused => {
+                        return Err(Refusal::invalid("The parameter include names something unknown."));
+                    }
+                    _ => {}
+                }
             }
         }
-        includes
+        Ok(includes)
     }
 
     /// The handle's JSON with what is included; without a session there is nothing to include.

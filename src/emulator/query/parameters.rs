@@ -2,6 +2,7 @@
 
 use crate::emulator::caps;
 use crate::emulator::people::{Caller, Principal};
+use crate::emulator::policy::Policies;
 use crate::emulator::refusal::Refusal;
 use crate::exchange::Call;
 use crate::mpsd::name::is_xuid;
@@ -32,7 +33,12 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// Reads a query; a batch names its players in the body.
-    pub(super) fn read(call: &Call, batch: Option<Vec<String>>, contract: Contract) -> Result<Self, Refusal> {
+    pub(super) fn read(
+        call: &Call,
+        batch: Option<Vec<String>>,
+        contract: Contract,
+        policies: &Policies,
+    ) -> Result<Self, Refusal> {
         let stated = Stated::of(call)?;
         let xuid = stated.text("xuid");
         if xuid.is_some_and(|xuid| !is_xuid(xuid)) {
@@ -51,13 +57,14 @@ impl Parameters {
             version: stated.number("version", contract.number() % 100)?,
             take: stated.take()?,
         };
-        query.check()?;
+        query.check(policies)?;
         Ok(query)
     }
 
-    fn check(&self) -> Result<(), Refusal> {
+    fn check(&self, policies: &Policies) -> Result<(), Refusal> {
         if self.keyword.is_none() && self.xuids.is_none() {
-            return Err(Refusal::invalid("A query of sessions needs a keyword or an xuid."));
+            let reason = "A query of sessions needs a keyword or an xuid.";
+            return Err(Refusal::Chosen(policies.open_query_status, reason));
         }
         if self.xuids.is_none() && (self.reservations || self.inactive) {
             return Err(Refusal::invalid("The parameters reservations and inactive need an xuid."));

@@ -35,12 +35,15 @@ impl Desk<'_> {
             Op::Batch | Op::TemplateBatch => Some(players(bytes(call)?)?),
             _ => None,
         };
-        let query = Parameters::read(call, batch, contract)?;
+        let query = Parameters::read(call, batch, contract, &self.settings.policies)?;
         query.allow(caller)?;
         let sessions = self.candidates(&prefix, &query);
         let mut rows = match &query.xuids {
             Some(xuids) => rows_of(xuids, &sessions, &query),
-            None => sessions.iter().filter(|session| query.admits(session)).map(|session| row(session, None)).collect(),
+            None => {
+                let shown = sessions.iter().filter(|session| query.admits(session));
+                shown.take(query.take).map(|session| row(session, None)).collect()
+            }
         };
         rows.truncate(query.take);
         Ok(results(&rows))

@@ -192,14 +192,17 @@ fn a_ticket_whose_session_is_gone_matches_nobody() {
     assert_eq!(status(&world, "K2", 'b'), "searching");
     let path = format!("/tickets/{}", first.at("/ticketId").as_str().unwrap());
     assert_eq!(world.call(&ask("GET", &path, 'a')).at("/ticketStatus"), "canceled");
+    let third = world.call(&ticket('b', "K2", "never", "{}").header("x-xbl-contract-version", " 103 "));
+    third.says(409);
+    world.call(&put(&session("lobby", "K2"), 'b', LEAVE)).bare(204);
+    assert_eq!(world.call(&ask("GET", "/stats", 'b')).at("/population"), 1, "nobody has looked yet");
 }
 
 #[test]
 fn tickets_that_cannot_be() {
     let world = World::new();
     gather(&world, "K1", &['a']);
-    let good = ticket('a', "K1", "never", "{}");
-    let body = String::from_utf8(good.body.clone()).unwrap();
+    let body = String::from_utf8(ticket('a', "K1", "never", "{}").body).unwrap();
     for (from, to) in [
         ("60", "-1"),
         ("60", "1.5"),
@@ -235,4 +238,39 @@ fn tickets_that_cannot_be() {
     world.call(&missing).says(404);
     let named = body.replacen('{', r#"{"hopperName":"Quick","#, 1);
     world.call(&ask("POST", "", 'a').body(&named)).is(201);
+}
+
+#[test]
+fn players_may_want_constants_for_their_match() {
+    let world = World::new();
+    gather(&world, "K1", &['a']);
+    gather(&world, "K2", &['b']);
+    let wanted = r#"{"properties":{"system":{"matchmaking":{"targetSessionConstants":
+        {"system":{"inviteProtocol":"game"},"custom":{"round":1.0}}}}}}"#;
+    world.call(&put(&session("lobby", "K1"), 'a', wanted)).is(200);
+    world.call(&ticket('a', "K1", "never", "{}")).is(201);
+    let second = world.call(&ticket('b', "K2", "never", "{}")).is(201);
+    let path = format!("/tickets/{}", second.at("/ticketId").as_str().unwrap());
+    let name = world.call(&ask("GET", &path, 'b')).at("/targetSessionRef/name");
+    let target = world.call(&get(&session("target", name.as_str().unwrap()), 'b')).is(200);
+    assert_eq!(target.at("/constants/custom"), json!({"round":1.0}));
+    assert_eq!(target.at("/constants/system/inviteProtocol"), "game");
+}
+
+#[test]
+fn tickets_and_handles_survive_being_written_down() {
+    let world = World::new();
+    gather(&world, "K1", &['a']);
+    gather(&world, "K2", &['b']);
+    world.call(&ticket('a', "K1", "never", r#"{"n":1.50}"#)).is(201);
+    world.call(&ticket('b', "K2", "always", "{}")).is(201);
+    world.call(&put(&session("game", "G1"), 'c', &joining('c'))).is(201);
+    let search = r#"{"type":"search","sessionRef":REF,"searchAttributes":{"numbers":{"n":2.50}}}"#;
+    world.call(&post('c', &search.replace("REF", &session_ref("game", "G1")))).is(201);
+    gather(&world, "K3", &['d']);
+    world.call(&ticket('d', "K3", "never", "{}")).is(201);
+    let written = serde_json::to_string(&*world.emulator.store()).unwrap();
+    let read: crate::emulator::store::Store = serde_json::from_str(&written).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), written);
+    assert_eq!(read.tickets.due(), world.emulator.due());
 }

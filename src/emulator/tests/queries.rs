@@ -1,5 +1,6 @@
 //! Handle, session and batch queries from the outside.
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -287,4 +288,76 @@ fn a_query_shows_a_hundred_and_no_session_that_is_over() {
     world.call(&put(&session("lobby", "L000"), 'a', LEAVE)).bare(204);
     let found = names(&world.call(&sessions('b', &format!("xuid={}", xuid('a')))).is(200));
     assert_eq!((found.len(), found[0].as_str(), found[99].as_str()), (100, "L001", "L100"));
+}
+
+#[test]
+fn a_query_for_everything_is_refused_as_chosen() {
+    let world = World::with(7, |policies| policies.open_query_status = 403);
+    world.call(&sessions('a', "take=1")).says(403);
+}
+
+/// Bodies made of what queries and tickets are made of.
+fn near_bodies() -> impl Strategy<Value = String> {
+    let words = [
+        "type",
+        "scid",
+        "owners",
+        "xuids",
+        "people",
+        "moniker",
+        "filter",
+        "orderBy",
+        "sessionMembers",
+        "giveUpDuration",
+        "ticketSessionRef",
+        "searchAttributes",
+        "tags",
+        "numbers",
+        "sessionRef",
+    ];
+    let leaves = [
+        "null",
+        "1",
+        "[]",
+        "{}",
+        r#""activity""#,
+        r#""search""#,
+        r#""people""#,
+        r#"["1"]"#,
+        r#""skill desc""#,
+        r#""\ud800""#,
+        r#""tags/any(d:d eq 'x')""#,
+        r#""00000000-0000-0000-0000-0000000c0de1""#,
+        "1e999",
+    ];
+    let leaf = proptest::sample::select(leaves.to_vec()).prop_map(str::to_owned);
+    leaf.prop_recursive(4, 30, 5, move |inner| {
+        let member = (proptest::sample::select(words.to_vec()), inner);
+        proptest::collection::btree_map(member.0, member.1, 0..5).prop_map(|members| {
+            let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_query_or_ticket_brings_it_down(near in near_bodies(), parameters in "[a-z=&%0-9]{0,30}") {
+        let world = World::new();
+        playing(&world);
+        for (target, service) in [
+            ("/handles/query".to_owned(), Service::Mpsd),
+            ("/handles".to_owned(), Service::Mpsd),
+            (format!("/serviceconfigs/{SCID}/batch?{parameters}"), Service::Mpsd),
+            (format!("/serviceconfigs/{SCID}/hoppers/{parameters}"), Service::SmartMatch),
+        ] {
+            let version = if service == Service::Mpsd { "107" } else { "103" };
+            let mut ask = Ask::new("POST", &target, 'a').header("x-xbl-contract-version", version).body(&near);
+            ask.service = service;
+            let status = world.call(&ask).status();
+            prop_assert!(matches!(status, 200 | 201 | 400 | 403 | 404 | 405 | 409), "{}: {}", target, status);
+        }
+        let status = world.call(&sessions('a', &parameters)).status();
+        prop_assert!(matches!(status, 200 | 400 | 403), "{}", status);
+    }
 }

@@ -199,3 +199,85 @@ fn attributes_that_cannot_be() {
     }
     world.call(&post('a', &advertise("G1", r#"{"tags":null,"strings":null}"#))).is(201);
 }
+
+/// A session with everything a filter can name: two members of eight, roles, keywords, a plan.
+fn rich(world: &World) {
+    let body = joining('a').replacen(
+        '{',
+        r#"{"constants":{"system":{"maxMembersCount":8,"capabilities":{"searchable":true}}},
+        "roleTypes":{"lfg":{"roles":{"confirmed":{"max":4,"target":3},"maybe":{"max":2}}}},
+        "properties":{"system":{"keywords":["Level2"],"scheduledTime":"2026-02-01T20:00:00Z"}},"#,
+        1,
+    );
+    let body = body.replacen(r#""me":{"#, r#""me":{"roles":{"lfg":"confirmed"},"#, 1);
+    world.call(&put(&session("own", "O1"), 'a', &body)).is(201);
+    world.call(&put(&session("own", "O1"), 'b', &joining('b'))).is(200);
+    let attributes = r#"{"tags":["Elite"],"strings":{"Clan":"Purple","any":"x"},"numbers":{"guns":16},"achievementIds":["42"],"locale":"EN"}"#;
+    world.call(&post('a', &advertise("O1", attributes).replace("\"game\"", "\"own\""))).is(201);
+}
+
+#[test]
+fn every_fact_can_be_filtered_by() {
+    let world = World::new();
+    rich(&world);
+    for (filter, hit) in [
+        ("strings/clan eq 'purple'", true),
+        ("Strings/CLAN eq 'Purple'", false),
+        ("string/clan ne 'green'", true),
+        ("strings/none ne 'x'", true),
+        ("strings/none eq 'x'", false),
+        ("strings/none lt 'x'", false),
+        ("strings/any eq 'x'", true),
+        ("strings/clan gt 'pink' and strings/clan le 'purple'", true),
+        ("number/guns eq 1.6e1", true),
+        ("numbers/guns ne 16.0", false),
+        ("numbers/guns gt 15 and numbers/guns ge 16 and numbers/guns lt 17 and numbers/guns le 16", true),
+        ("numbers/none gt -1", false),
+        ("language eq 'en'", true),
+        ("achievementIds/any(d:d eq '42')", true),
+        ("Tags/Any(t : ToLower(t) EQ 'elite') eq TRUE", true),
+        ("tags/any(d:tolower(d) eq 'elite') eq false", false),
+        ("tags/any(d:tolower(d) ne 'elite') eq false", true),
+        ("session/keywords/any(d:tolower(d) eq 'level2')", true),
+        ("MemberXuids/any(d:d eq '9000000000000002')", true),
+        ("session/ownerXuids/any(d:d eq '9000000000000001')", false),
+        ("session/scid eq '00000000-0000-0000-0000-0000000C0DE1'", true),
+        ("session/templateName eq 'OWN'", true),
+        ("session/titleId eq 1234567890", true),
+        ("session/registrationState eq 'registered'", false),
+        ("session/scheduledTime le '2026-02-01T21:00:00+01:00'", true),
+        ("session/scheduledTime lt '2026-02-01T20:00:00.0000000Z'", false),
+        ("session/postedTime gt '2026-01-01T00:00:00Z'", true),
+        ("session/membersCount eq 2", true),
+        ("session/maxMembersCount lt 9", true),
+        ("session/targetMembersCount eq 3", true),
+        ("session/targetMembersCountRemaining le 1", true),
+        ("session/maxMembersCountRemaining gt 5", true),
+        ("session/needs eq 1", true),
+        ("session/roles/lfg/confirmed/count eq 1", true),
+        ("session/roles/lfg/confirmed/target eq 3", true),
+        ("session/roles/lfg/confirmed/needs eq 2", true),
+        ("session/roles/lfg/maybe/target eq 2", true),
+        ("session/roles/lfg/maybe/needs eq 2", true),
+        ("session/roles/lfg/none/count eq 0", false),
+        ("(numbers/guns eq 1 or numbers/guns eq 16) and language eq 'en'", true),
+        ("numbers/guns eq 16 or numbers/guns eq 1 and language eq 'de'", true),
+        ("(numbers/guns eq 16 or numbers/guns eq 1) and language eq 'de'", false),
+    ] {
+        let body = format!(r#"{{"type":"search","filter":{}}}"#, json!(filter));
+        let found = world.call(&Ask::new("POST", "/handles/query", 'b').body(&body)).is(200);
+        assert_eq!(names(&found).len(), usize::from(hit), "{filter}");
+    }
+}
+
+#[test]
+fn role_info_counts_holders() {
+    let world = World::new();
+    rich(&world);
+    let body = r#"{"type":"search","templateName":"own"}"#;
+    let found = world.call(&Ask::new("POST", "/handles/query?include=roleInfo", 'b').body(body)).is(200);
+    assert_eq!(
+        found.at("/results/0/roleInfo/roleTypes/lfg/roles/confirmed"),
+        json!({"max":4,"target":3,"count":1,"memberXuids":["9000000000000001"]})
+    );
+}

@@ -1,0 +1,107 @@
+//! Who fetched which nonce: a socket opened with one is that client's.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::exchange::{Answer, Call, LaneKey};
+use crate::json::Doc;
+use crate::mpsd::{Op, target};
+
+/// The newest nonces, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Nonces {
+    fetched: Mutex<VecDeque<Fetched>>,
+}
+
+#[derive(Debug)]
+struct Fetched {
+    client: IpAddr,
+    nonce: String,
+    by: LaneKey,
+}
+
+impl Nonces {
+    /// The call with whoever fetched its nonce. A nonce that a cassette gives out says `redacted`, like any other
+    /// of the cassette: it is the latest client's of that address.
+    pub(super) fn attributed(&self, call: Call) -> Call {
+        let operation = call.resolution.operation().filter(|operation| operation.op == Op::RtaConnect);
+        let Some(nonce) = operation.and_then(|_| nonce_of(&call)) else {
+            return call;
+        };
+        let fetched = self.fetched();
+        let by = fetched.iter().rev().find(|fetched| fetched.client == call.client && fetched.nonce == nonce);
+        let fetched_by = by.map(|fetched| fetched.by.clone());
+        Call { fetched_by, ..call }
+    }
+
+    /// Remembers the nonce of an answer. The oldest of too many is forgotten.
+    pub(super) fn remember(&self, call: &Call, answer: &Answer) {
+        let is_nonce = call.resolution.operation().is_some_and(|operation| operation.op == Op::RtaNonce);
+        let Some(nonce) = nonce_in(answer).filter(|_| is_nonce && answer.response.status == 200) else {
+            return;
+        };
+        let mut fetched = self.fetched();
+        if fetched.len() == MOST {
+            fetched.pop_front();
+        }
+        fetched.push_back(Fetched { client: call.client, nonce, by: LaneKey::of(call) });
+    }
+
+    fn fetched(&self) -> std::sync::MutexGuard<'_, VecDeque<Fetched>> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn nonce_of(call: &Call) -> Option<String> {
+    let mut parameters = target::parameters(&call.request.target).into_iter();
+    parameters.find_map(|(name, value)| value.filter(|_| name.text == "nonce")).map(|value| value.text)
+}
+
+/// `{"nonce":"…"}`, a JSON string, or the bare text.
+fn nonce_in(answer: &Answer) -> Option<String> {
+    let plain = answer.response.body.decoded().filter(|plain| plain.len() <= LONGEST)?;
+    let text = std::str::from_utf8(plain).ok()?.trim();
+    let Ok(doc) = Doc::parse(text.as_bytes()) else {
+        return Some(text.to_owned());
+    };
+    let nonce = doc.root().get("nonce").unwrap_or(doc.root());
+    nonce.str().map(|nonce| nonce.to_string())
+}
+
+const MOST: usize = 1024;
+const LONGEST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::exchange::Protocol;
+    use crate::message::{Headers, Request, Response};
+    use crate::mpsd::Service;
+
+    fn call(target: &str, user: &str) -> Call {
+        let mut request = Request { method: "GET".into(), target: target.into(), ..Request::default() };
+        if !user.is_empty() {
+            request.headers.push("authorization", format!("XBL3.0 x={user};t"));
+        }
+        Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Rta, request)
+    }
+
+    #[test]
+    fn a_socket_is_its_nonces_fetchers() {
+        let nonces = Nonces::default();
+        for (user, body) in [("1", r#"{"nonce":"a b"}"#), ("2", r#""c""#), ("3", "d\n"), ("4", "redacted")] {
+            let answer = Answer::answered(Response::new(200, Headers::new(), body));
+            nonces.remember(&call("/nonce", user), &answer);
+            nonces.remember(&call("/connect", user), &answer);
+        }
+        let lane = |target: &str, user: &str| LaneKey::of(&nonces.attributed(call(target, user)));
+        for (nonce, user) in [("a%20b", "1"), ("c", "2"), ("d", "3"), ("redacted", "4")] {
+            assert_eq!(lane(&format!("/connect?nonce={nonce}"), ""), LaneKey::of(&call("/nonce", user)), "{nonce}");
+        }
+        assert_eq!(lane("/connect?nonce=e", ""), LaneKey::of(&call("/connect", "")));
+        assert_eq!(lane("/connect?nonce=c", "9"), LaneKey::of(&call("/connect", "9")));
+    }
+}

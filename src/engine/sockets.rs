@@ -1,0 +1,266 @@
+//! Sockets: opened like any call, then each message is recorded before it is passed on.
+//!
+//! Behind a socket is the service, whose bytes are relayed by whoever holds the connections; or a source of our own,
+//! which hears whole messages and says what goes out. Both are kept by the same [`Scribe`].
+
+mod local;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use http::Extensions;
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::recorder::frame::Spot;
+use super::{Caused, Engine, Source, emulated, replayed};
+use crate::exchange::{Answer, Call};
+use crate::message::{Headers, Response};
+use crate::redact::Redacted;
+use crate::socket::handshake::accept;
+use crate::socket::{Lengthy, Lost, Message, Sender, SocketId};
+use crate::upstream::upgrade::{Far, Upgrade};
+
+pub use local::Local;
+
+/// An answer to an upgrade, and the socket when it is 101.
+pub struct Opened {
+    /// The answer.
+    pub answer: Answer,
+    /// How the service spelt its header names, for hyper.
+    pub spelling: Extensions,
+    /// What was opened.
+    pub socket: Option<(Scribe, Behind)>,
+}
+
+/// What is behind a socket.
+pub enum Behind {
+    /// The service.
+    Service(Far),
+    /// A source of our own.
+    Deck(Local),
+}
+
+/// A message could not be recorded, so it must not be passed on.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a message could not be recorded")]
+pub struct Unrecorded;
+
+/// Writes down what is said on one socket.
+pub struct Scribe {
+    engine: Arc<Engine>,
+    lane: String,
+    /// Where the opening was asked, when it is recorded.
+    asked: Option<u64>,
+}
+
+/// Who waits for messages of a source of our own, and the clock that makes some fall due.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    waiting: Mutex<BTreeMap<SocketId, Arc<Notify>>>,
+    /// Something may fall due earlier than before.
+    stirred: Arc<Notify>,
+    timer: OnceLock<DropGuard>,
+}
+
+impl Engine {
+    /// Answers a call that asks for a WebSocket. `None`: as for [`Self::answer`].
+    ///
+    /// `spelling` is how the client spelt its header names.
+    pub async fn open(self: &Arc<Self>, call: Call, spelling: Extensions) -> Option<Opened> {
+        let call = self.nonces.attributed(call);
+        let place = self.place(&call)?;
+        let kept = self.redactor.call(&call);
+        let (answer, spelling, behind) = match self.rejection(&place, &kept) {
+            Some(rejection) => (rejection, Extensions::new(), None),
+            None => self.behind(&call, &kept.message, spelling).await,
+        };
+        let scribe =
+            Scribe { engine: Arc::clone(self), lane: place.lane.clone(), asked: place.begun.map(|begun| begun.asked) };
+        self.keep(place, &call, kept, &answer).await?;
+        if behind.is_some() {
+            self.watch.opened();
+        }
+        Some(Opened { answer, spelling, socket: behind.map(|behind| (scribe, behind)) })
+    }
+
+    async fn behind(
+        self: &Arc<Self>,
+        call: &Call,
+        kept: &Call,
+        spelling: Extensions,
+    ) -> (Answer, Extensions, Option<Behind>) {
+        if let Source::Upstream(upstream) = &self.source {
+            let Upgrade { answer, spelling, far } = upstream.upgrade(&call.request, spelling).await;
+            return (answer, spelling, far.map(Behind::Service));
+        }
+        let (answer, socket) = match accept(&call.request) {
+            Ok(accepted) => self.opened_here(call, kept, &accepted),
+            Err(problem) => (emulated(problem), None),
+        };
+        (answer, Extensions::new(), socket.map(|socket| Behind::Deck(Local::new(self, socket))))
+    }
+
+    fn opened_here(self: &Arc<Self>, call: &Call, kept: &Call, accepted: &Headers) -> (Answer, Option<SocketId>) {
+        match &self.source {
+            Source::Emulator(emulator) => match emulator.open(call) {
+                Ok(socket) => {
+                    self.sockets.keep_time(self);
+                    (Answer::answered(Response::new(101, accepted.clone(), "")), Some(socket))
+                }
+                Err(refusal) => (emulated(refusal), None),
+            },
+            Source::Replay(player) => (replayed(player.answer(call, kept)), None),
+            Source::Upstream(_) => (emulated(Response::problem(501, "socket-elsewhere", "the service opens it")), None),
+        }
+    }
+
+    /// Lets out what an answer on record has caused.
+    pub(super) fn let_out(&self, caused: Caused) {
+        if let (Source::Emulator(emulator), Caused::Messages(ticket)) = (&self.source, caused) {
+            self.stir(emulator.release(ticket));
+        }
+    }
+
+    /// What a client said; `shown` is that as it may be kept.
+    fn hear(&self, socket: SocketId, message: &Message, _shown: &Message) {
+        if let Source::Emulator(emulator) = &self.source {
+            self.stir(emulator.hear(socket, message));
+        }
+    }
+
+    fn next(&self, socket: SocketId) -> Option<Message> {
+        match &self.source {
+            Source::Emulator(emulator) => emulator.next(socket),
+            Source::Replay(_) | Source::Upstream(_) => None,
+        }
+    }
+
+    fn lose(&self, socket: SocketId, how: Lost) {
+        if let Source::Emulator(emulator) = &self.source {
+            self.stir(emulator.lose(socket, how));
+        }
+    }
+
+    /// Does what has fallen due, and says how long the next such thing takes.
+    fn tick(&self) -> Option<Duration> {
+        let Source::Emulator(emulator) = &self.source else { return None };
+        if emulator.until_due() == Some(Duration::ZERO) {
+            self.sockets.wake(emulator.tick());
+        }
+        emulator.until_due()
+    }
+
+    /// Wakes sockets that have something to send; the next thing to fall due may be another.
+    fn stir(&self, sockets: Vec<SocketId>) {
+        self.sockets.wake(sockets);
+        self.sockets.stirred.notify_one();
+    }
+
+    /// Wakes sockets that have something to send.
+    pub fn wake(&self, sockets: Vec<SocketId>) {
+        self.stir(sockets);
+    }
+}
+
+impl Sockets {
+    fn enter(&self, socket: SocketId) -> Arc<Notify> {
+        Arc::clone(self.waiting().entry(socket).or_default())
+    }
+
+    fn leave(&self, socket: SocketId) {
+        self.waiting().remove(&socket);
+    }
+
+    fn wake(&self, sockets: Vec<SocketId>) {
+        let waiting = self.waiting();
+        sockets.iter().filter_map(|socket| waiting.get(socket)).for_each(|woken| woken.notify_one());
+    }
+
+    /// Starts the task that does what falls due, once. It ends with the engine.
+    fn keep_time(&self, engine: &Arc<Engine>) {
+        self.timer.get_or_init(|| {
+            let (stop, stirred) = (CancellationToken::new(), Arc::clone(&self.stirred));
+            tokio::spawn(stop.clone().run_until_cancelled_owned(on_time(Arc::downgrade(engine), stirred)));
+            stop.drop_guard()
+        });
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<SocketId, Arc<Notify>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn on_time(engine: Weak<Engine>, stirred: Arc<Notify>) {
+    loop {
+        let Some(wait) = engine.upgrade().map(|engine| engine.tick()) else { return };
+        match wait {
+            Some(wait) => drop(tokio::time::timeout(wait.max(SHORTEST_WAIT), stirred.notified()).await),
+            None => stirred.notified().await,
+        }
+    }
+}
+
+impl Scribe {
+    /// Writes down a message. What may be kept of it, once it is written.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub async fn message(&self, from: Sender, message: &Message) -> Result<Redacted<Message>, Unrecorded> {
+        let kept = self.engine.redactor.message(message);
+        let (lane, length) = (&self.lane, message.payload.len());
+        tracing::debug!(target: TARGET, lane, from = from.as_str(), length, "{}", message.opcode.name());
+        if let Some((recorder, spot)) = self.spot(from)? {
+            let written = recorder.message(&self.engine.redactor, spot, &kept).await;
+            self.engine.unless_failed(written).ok_or(Unrecorded)?;
+        }
+        Ok(kept)
+    }
+
+    /// Writes down that a message too long to be kept went by.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub async fn lengthy(&self, from: Sender, lengthy: &Lengthy) -> Result<(), Unrecorded> {
+        let (lane, length) = (&self.lane, lengthy.length);
+        tracing::warn!(target: TARGET, lane, from = from.as_str(), length, "a message is too long to be kept");
+        if let Some((recorder, spot)) = self.spot(from)? {
+            let written = recorder.lengthy(spot, lengthy).await;
+            self.engine.unless_failed(written).ok_or(Unrecorded)?;
+        }
+        Ok(())
+    }
+
+    /// Writes down that a side ended without a close message.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub async fn broken(&self, from: Sender) -> Result<(), Unrecorded> {
+        tracing::debug!(target: TARGET, lane = self.lane, from = from.as_str(), "broken");
+        if let Some((recorder, spot)) = self.spot(from)? {
+            let written = recorder.broken(spot).await;
+            self.engine.unless_failed(written).ok_or(Unrecorded)?;
+        }
+        Ok(())
+    }
+
+    /// Cancelled when nothing can be recorded any more: every socket ends then.
+    pub fn failed(&self) -> &CancellationToken {
+        self.engine.failed()
+    }
+
+    /// The recorder, and the place of what has been read just now; an error when nothing more is accepted.
+    fn spot(&self, from: Sender) -> Result<Option<(&super::Recorder, Spot<'_>)>, Unrecorded> {
+        if self.engine.failed.is_cancelled() {
+            return Err(Unrecorded);
+        }
+        let spot =
+            |recorder: &super::Recorder, socket| Spot { lane: &self.lane, socket, from, begun: recorder.begin() };
+        Ok(self.engine.recorder.as_ref().zip(self.asked).map(|(recorder, asked)| (recorder, spot(recorder, asked))))
+    }
+}
+
+const TARGET: &str = "tapdeck::frame";
+/// Something that stays due, whatever is done, must not keep a processor busy.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
