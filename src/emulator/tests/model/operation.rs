@@ -161,13 +161,13 @@ fn write() -> impl Strategy<Value = Write> {
 
 fn place() -> impl Strategy<Value = Place> {
     prop_oneof![
-            8 => (0..SESSIONS).prop_map(Place::Session),
-            1 => (0..SESSIONS).prop_map(Place::Properties),
-            1 => (0..SESSIONS).prop_map(Place::Me),
-            1 => (0..SESSIONS).prop_map(Place::MeGone),
-    //TODO        1 => (0..SESSIONS, 0..6_u32).prop_map(|(session, index)| Place::MemberGone(session, index)),
-            2 => (0..HANDLES).prop_map(Place::Handle),
-        ]
+        8 => (0..SESSIONS).prop_map(Place::Session),
+        1 => (0..SESSIONS).prop_map(Place::Properties),
+        1 => (0..SESSIONS).prop_map(Place::Me),
+        1 => (0..SESSIONS).prop_map(Place::MeGone),
+    1 => (0..SESSIONS, 0..6_u32).prop_map(|(session, index)| Place::MemberGone(session, index)),
+        2 => (0..HANDLES).prop_map(Place::Handle),
+    ]
 }
 
 fn condition() -> impl Strategy<Value = Condition> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::document::Document;
@@ -31,6 +32,8 @@ pub(super) struct Run<'a> {
     pub(super) answers: Vec<Response>,
     facts: BTreeMap<String, Facts>,
     handles: Vec<Handle>,
+    /// How each session was found last when nothing was due, and when.
+    resting: BTreeMap<String, (Timestamp, Found)>,
 }
 
 /// A handle somebody made.
@@ -65,7 +68,7 @@ impl<'a> Run<'a> {
     /// Everybody is known by their xuid before anything else.
     pub(super) fn new(emulator: &'a Emulator, clock: Clock, group: Group) -> Self {
         let (facts, tape, answers, handles) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut run = Self { emulator, clock, group, tape, answers, facts, handles };
+        let mut run = Self { emulator, clock, group, tape, answers, facts, handles, resting: BTreeMap::new() };
         for user in 0..USERS {
             let body = json!({"members": {"me": {"constants": {"system": {"xuid": group.xuid(user)}}}}});
             let target = format!("/serviceconfigs/{}/sessionTemplates/lobby/sessions/zqHome{user}", group.scid());
@@ -126,19 +129,22 @@ impl<'a> Run<'a> {
 
     /// Looks at a session as often as time still changes it.
     fn look(&mut self, session: usize) -> Scene {
-        let mut before = self.glance(session);
-        for _ in 0..6 {
+        let key = self.group.path(session).to_lowercase();
+        let now = self.clock.now();
+        let mut before = self.resting.get(&key).filter(|(at, _)| *at == now).map(|(_, found)| found.clone());
+        for _ in 0..8 {
             let after = self.glance(session);
-            if after == before {
+            if before.as_ref() == Some(&after) {
                 let document = match &after {
                     Found::Shown { text, .. } => Some(Document::checked(text)),
                     _ => None,
                 };
+                self.resting.insert(key, (now, after.clone()));
                 return Scene { found: after, document };
             }
-            before = after;
+            before = Some(after);
         }
-        panic!("{} never comes to rest", self.group.path(session));
+        panic!("{key} never comes to rest");
     }
 
     /// Reads a session as the first user who may.
