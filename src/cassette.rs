@@ -152,6 +152,11 @@ impl Cassette {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.http()?)))
     }
 
+    /// What releases each of the service's messages on replay, by the entry that holds it.
+    pub(crate) fn cues(&self) -> BTreeMap<usize, Cue> {
+        cue::find(self)
+    }
+
     /// How many lines or records could not be read.
     pub fn lost(&self) -> usize {
         self.notes.iter().filter(|note| matches!(note.what, Notice::Lost(_) | Notice::Torn { .. })).count()
