@@ -29,7 +29,6 @@ use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
 use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
-use lane::LiveLane;
 use stage::State;
 
 /// Plays one cassette to any number of clients.
@@ -151,17 +150,13 @@ impl Player {
 
     /// Says which recorded lane a live client is, so that it need not be found out.
     pub fn assign(&self, key: LaneKey, lane: usize) {
-        let mut state = self.state();
-        if state.lanes.iter().all(|live| live.key != key) {
-            state.lanes.push(LiveLane::assigned(key, lane));
-        }
+        self.state().assign(key, lane);
     }
 
     /// What was played so far.
     pub fn tally(&self) -> Tally {
         let state = self.state();
-        let played: usize = state.lanes.iter().map(LiveLane::played).sum();
-        let unplayed = self.tape.takes().len().saturating_sub(played);
+        let unplayed = self.tape.takes().len().saturating_sub(state.played());
         Tally { unplayed, messages: state.sockets.sent(), ..state.tally }
     }
 

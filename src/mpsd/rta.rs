@@ -72,7 +72,10 @@ mod tests {
         for text in ["[1, 0, \"a\"]", "[1, 0, \"a\"]\0\0\0", "[1,0,\"a\"] \r\n"] {
             let doc = Doc::parse(trimmed(text.as_bytes())).unwrap();
             let frame = Frame::of(&doc).unwrap();
-            assert_eq!((frame.kind(), frame.number(1), frame.text(2).unwrap().as_ref()), (Some(SUBSCRIBE), Some(0), "a"));
+            assert_eq!(
+                (frame.kind(), frame.number(1), frame.text(2).unwrap().as_ref()),
+                (Some(SUBSCRIBE), Some(0), "a")
+            );
         }
         assert_eq!(trimmed(b"\0 \n"), b"");
     }

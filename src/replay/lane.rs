@@ -1,6 +1,7 @@
 //! Which recorded player is this client? Found out by what it asks.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::bind::Bindings;
 use super::compare::Asked;
@@ -9,14 +10,13 @@ use super::miss::{Miss, Near, Reason};
 use super::socket::{Client, Ear, Hearing, Word, agrees};
 use super::tape::{Tape, UPGRADED};
 use super::{Options, Played};
-use crate::exchange::{Call, LaneKey};
+use crate::exchange::Call;
 use crate::message::Response;
 use crate::socket::{Message, SocketId};
 
 /// One live client, and the recorded lanes it may still be.
 #[derive(Debug)]
 pub(super) struct LiveLane {
-    pub(super) key: LaneKey,
     candidates: Vec<Candidate>,
     /// The candidate whose replies it was given on sockets while others still fit.
     voice: Option<usize>,
@@ -42,14 +42,14 @@ pub(super) struct Turn {
 }
 
 impl LiveLane {
-    pub(super) fn new(key: LaneKey, lanes: &[String]) -> Self {
+    pub(super) fn new(lanes: &[String]) -> Self {
         let candidates = (0..lanes.len()).map(|lane| Candidate { lane, ..Candidate::default() }).collect();
-        Self { key, candidates, voice: None }
+        Self { candidates, voice: None }
     }
 
     /// A client known to be that lane.
-    pub(super) fn assigned(key: LaneKey, lane: usize) -> Self {
-        Self { key, candidates: vec![Candidate { lane, ..Candidate::default() }], voice: None }
+    pub(super) fn assigned(lane: usize) -> Self {
+        Self { candidates: vec![Candidate { lane, ..Candidate::default() }], voice: None }
     }
 
     /// The recorded lane it is, once that is certain.
@@ -75,7 +75,7 @@ impl LiveLane {
         options: &Options,
         asked: Asked<'_>,
         bindings: &Bindings,
-        taken: &[usize],
+        taken: &BTreeMap<usize, usize>,
         is_only: bool,
     ) -> Result<Turn, Miss> {
         self.leave_out(taken);
@@ -93,9 +93,8 @@ impl LiveLane {
         let Some((_, first)) = steps.first() else {
             return Err(nearest_miss(misses, asked.shown));
         };
-        let is_same = |one: &Response, other: &Response| {
-            one == other || (one.status == UPGRADED && other.status == UPGRADED)
-        };
+        let is_same =
+            |one: &Response, other: &Response| one == other || (one.status == UPGRADED && other.status == UPGRADED);
         let agree = steps.iter().all(|(_, step)| is_same(&step.response, &first.response));
         if !agree && !is_only {
             return Err(Miss { reason: Reason::LaneAmbiguous, ..plain_miss(asked.shown) });
@@ -137,9 +136,9 @@ impl LiveLane {
     }
 
     /// Lanes that others are certain to be are no candidates.
-    pub(super) fn leave_out(&mut self, taken: &[usize]) {
+    pub(super) fn leave_out(&mut self, taken: &BTreeMap<usize, usize>) {
         if self.settled().is_none() {
-            self.candidates.retain(|candidate| !taken.contains(&candidate.lane));
+            self.candidates.retain(|candidate| !taken.contains_key(&candidate.lane));
         }
     }
 
@@ -151,10 +150,10 @@ impl LiveLane {
     }
 
     /// It as a lane's client, once it is settled.
-    pub(super) fn client<'a>(&'a self, bindings: &'a Bindings) -> Option<Client<'a>> {
+    pub(super) fn client(&self) -> Option<Client<'_>> {
         let lane = self.settled()?;
         let candidate = self.candidates.first()?;
-        Some(Client { lane, cursor: &candidate.cursor, ear: &candidate.ear, bindings })
+        Some(Client { lane, cursor: &candidate.cursor, ear: &candidate.ear })
     }
 
     /// A socket opens, as the call just answered.
@@ -186,15 +185,18 @@ impl LiveLane {
         for candidate in &self.candidates {
             let Some(known) = bindings.with(&candidate.pending) else { continue };
             let place = (tape.reel(), candidate.lane, tape.values());
-            found.extend(candidate.ear.hear(place, socket, (message, word), &known).map(|heard| (candidate.lane, heard)));
+            found.extend(
+                candidate.ear.hear(place, socket, (message, word), &known).map(|heard| (candidate.lane, heard)),
+            );
         }
         let is_free = |lane: &usize| !spoken.contains(lane);
         let lanes = || found.iter().map(|(lane, _)| *lane);
-        let voice = lanes().find(|lane| self.voice == Some(*lane)).or_else(|| lanes().find(is_free)).or_else(|| lanes().next())?;
+        let voice = lanes()
+            .find(|lane| self.voice == Some(*lane))
+            .or_else(|| lanes().find(is_free))
+            .or_else(|| lanes().next())?;
         let reply = found.iter().find(|(lane, _)| *lane == voice).and_then(|(_, heard)| heard.reply.clone());
-        found.retain_mut(|(lane, heard)| {
-            *lane == voice || (!is_only && agrees(heard, reply.as_ref(), tape.values()))
-        });
+        found.retain_mut(|(lane, heard)| *lane == voice || (!is_only && agrees(heard, reply.as_ref(), tape.values())));
         self.voice = Some(voice);
         Some(Heard { reply, bindings: self.note(tape, socket, &found, bindings) })
     }

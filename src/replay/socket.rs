@@ -18,7 +18,7 @@ use crate::socket::{Message, Opcode, Sender};
 pub(super) use ear::{Ear, Hearing, agrees};
 pub(super) use open::Sockets;
 pub(super) use reel::Reel;
-pub(super) use release::Client;
+pub(super) use release::{Client, Stage};
 
 /// Which recorded lanes are played by live clients. What the others did, the cassette has done for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! Everybody who plays: the live clients, what is bound, and their sockets.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::bind::Bindings;
 use super::compare::Asked;
 use super::lane::LiveLane;
 use super::miss::{Miss, Reason};
-use super::socket::{Client, Live, Sockets, Word};
+use super::socket::{Live, Sockets, Stage, Word};
 use super::tape::{Tape, UPGRADED};
 use super::{Options, Played, Tally};
 use crate::exchange::LaneKey;
@@ -13,26 +15,50 @@ use crate::socket::{Message, SocketId};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) bindings: Bindings,
-    pub(super) lanes: Vec<LiveLane>,
+    bindings: Bindings,
+    lanes: Vec<LiveLane>,
+    /// The clients by their keys.
+    keys: BTreeMap<LaneKey, usize>,
+    /// The clients that are known to be a lane, by that lane; and those that are not.
+    settled: BTreeMap<usize, usize>,
+    unsettled: BTreeSet<usize>,
+    /// The first lane a client was found to be.
+    first: Option<usize>,
     pub(super) sockets: Sockets,
     pub(super) tally: Tally,
 }
 
 impl State {
+    /// Says which lane a client is that was not heard of yet.
+    pub(super) fn assign(&mut self, key: LaneKey, lane: usize) {
+        if !self.keys.contains_key(&key) {
+            self.add(LiveLane::assigned(lane), key);
+        }
+    }
+
+    /// How many takes were played.
+    pub(super) fn played(&self) -> usize {
+        self.lanes.iter().map(LiveLane::played).sum()
+    }
+
+    fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
+        let at = self.lanes.len();
+        self.lanes.push(lane);
+        self.keys.insert(key, at);
+        self.unsettled.insert(at);
+        at
+    }
+
     /// Answers a call; gives also which live client asked.
     pub(super) fn answer(&mut self, tape: &Tape, options: &Options, asked: Asked<'_>) -> (Response, Played, usize) {
         let key = LaneKey::of(asked.call);
-        let at = match self.lanes.iter().position(|lane| lane.key == key) {
-            Some(at) => at,
-            None => {
-                self.lanes.push(LiveLane::new(key, tape.lanes()));
-                self.lanes.len() - 1
-            }
+        let at = match self.keys.get(&key) {
+            Some(at) => *at,
+            None => self.add(LiveLane::new(tape.lanes()), key),
         };
-        let taken = self.taken();
         let is_only = self.lanes.len() == 1;
-        let (response, played) = match self.lanes[at].play(tape, options, asked, &self.bindings, &taken, is_only) {
+        let (response, played) = match self.lanes[at].play(tape, options, asked, &self.bindings, &self.settled, is_only)
+        {
             Ok(turn) => {
                 if let Some(bindings) = turn.bindings {
                     self.bindings = bindings;
@@ -47,7 +73,8 @@ impl State {
             Played::Repeat(_) => self.tally.repeats += 1,
             Played::Miss(_) => self.tally.misses += 1,
         }
-        self.pump(tape, options);
+        self.settle(at);
+        self.pump(tape, options, at, Told::Everybody);
         (response, played, at)
     }
 
@@ -63,7 +90,7 @@ impl State {
         }
         let socket = self.sockets.open(at);
         self.lanes[at].opened(tape, socket);
-        self.pump(tape, options);
+        self.pump(tape, options, at, Told::Itself);
         (response, played, Some(socket))
     }
 
@@ -78,12 +105,11 @@ impl State {
         let (Some(at), Some(word)) = (self.sockets.client(socket), Word::of(message)) else {
             return Vec::new();
         };
-        let taken = self.taken();
-        let others = self.lanes.iter().enumerate().filter(|(other, _)| *other != at);
-        let spoken: Vec<usize> = others.filter_map(|(_, lane)| lane.voice()).collect();
+        let others = self.unsettled.iter().filter(|other| **other != at);
+        let spoken: Vec<usize> = others.filter_map(|other| self.lanes[*other].voice()).collect();
         let is_only = self.lanes.len() == 1 && options.live == Live::One;
         let lane = &mut self.lanes[at];
-        lane.leave_out(&taken);
+        lane.leave_out(&self.settled);
         match lane.hear(tape, (socket, message, &word), &self.bindings, &spoken, is_only) {
             Some(heard) => {
                 if let Some(bindings) = heard.bindings {
@@ -95,7 +121,8 @@ impl State {
             }
             None => self.miss(socket, &word, shown),
         }
-        self.pump(tape, options);
+        self.settle(at);
+        self.pump(tape, options, at, Told::Itself);
         self.sockets.news()
     }
 
@@ -103,7 +130,7 @@ impl State {
         if let Some(at) = self.sockets.client(socket) {
             self.sockets.lose(socket, tape.reel());
             self.lanes[at].lost(socket);
-            self.pump(tape, options);
+            self.pump(tape, options, at, Told::Itself);
         }
         self.sockets.news()
     }
@@ -119,21 +146,46 @@ impl State {
         }
     }
 
-    /// Releases what may go out by now.
-    fn pump(&mut self, tape: &Tape, options: &Options) {
-        if tape.reel().is_empty() {
+    /// Notes that a client is known to be a lane, and what that leaves for the others.
+    fn settle(&mut self, at: usize) {
+        let Some(lane) = self.lanes[at].settled().filter(|_| self.unsettled.remove(&at)) else {
             return;
+        };
+        self.first = self.first.or(Some(lane));
+        self.settled.entry(lane).or_insert(at);
+        let others: Vec<usize> = self.unsettled.iter().copied().collect();
+        for other in others {
+            self.lanes[other].leave_out(&self.settled);
+            self.settle(other);
         }
-        let taken = self.taken();
-        self.lanes.iter_mut().for_each(|lane| lane.leave_out(&taken));
-        let bindings: Vec<_> = self.lanes.iter().map(|lane| lane.bindings(&self.bindings)).collect();
-        let known = self.lanes.iter().zip(&bindings);
-        let clients: Vec<Client<'_>> = known.filter_map(|(lane, bindings)| lane.client(bindings.as_deref()?)).collect();
-        self.sockets.pump(tape.reel(), &options.live, tape.lanes(), &clients);
     }
 
-    /// The lanes that clients are certain to be.
-    fn taken(&self) -> Vec<usize> {
-        self.lanes.iter().filter_map(LiveLane::settled).collect()
+    /// Releases what may go out by now, after a client has done something.
+    fn pump(&mut self, tape: &Tape, options: &Options, at: usize, told: Told) {
+        let reel = tape.reel();
+        let Some(lane) = self.lanes[at].settled().filter(|_| !reel.is_empty()) else {
+            return;
+        };
+        let mut lanes = BTreeSet::from([lane]);
+        if told == Told::Everybody {
+            lanes.extend(reel.audience(lane));
+        }
+        let client_of = |lane: usize| self.lanes[*self.settled.get(&lane)?].client();
+        let stage = Stage { reel, live: &options.live, first: self.first, lanes: tape.lanes(), client_of: &client_of };
+        for lane in lanes {
+            let Some(at) = self.settled.get(&lane) else { continue };
+            let (Some(client), Some(bindings)) = (self.lanes[*at].client(), self.lanes[*at].bindings(&self.bindings))
+            else {
+                continue;
+            };
+            self.sockets.pump(&stage, &client, &bindings);
+        }
     }
+}
+
+/// Whom what a client did may concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Itself,
+    Everybody,
 }

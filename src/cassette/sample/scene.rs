@@ -107,7 +107,15 @@ impl Scene {
 
     pub(crate) fn frame(&mut self, socket: u64, from: Sender, at: u64, what: What) -> u64 {
         let lane = self.lanes.get(&socket).cloned().unwrap_or_else(|| "nobody".into());
-        self.records.push(Record::Frame(Box::new(FrameRecord { lane, socket, from, at, cue: None, what, timing: None })));
+        self.records.push(Record::Frame(Box::new(FrameRecord {
+            lane,
+            socket,
+            from,
+            at,
+            cue: None,
+            what,
+            timing: None,
+        })));
         at
     }
 

@@ -78,9 +78,9 @@ impl Ear {
                 (self.next(reel, socket, &topic.unsubscribes)?, seq)
             }
             Word::Other => {
-                let frame = self.unheard(&lane.said).find(|at| {
-                    same(&reel.frames[*at].recorded.message, message, values, &mut bindings)
-                })?;
+                let frame = self
+                    .unheard(&lane.said)
+                    .find(|at| same(&reel.frames[*at].recorded.message, message, values, &mut bindings))?;
                 return Some(Hearing { frame, reply: None, change: Change::Nothing, bindings });
             }
         };
@@ -155,9 +155,12 @@ impl Ear {
         };
         let reply = recorded.filter(|reply| reply.recorded.replayable).and_then(|reply| {
             let message = reply.recorded.message.as_ref()?;
-            Some(numbered(message, &reply.slots, &[(1, Some(seq.to_owned())), (3, sub.map(|sub| sub.to_string()))], |slot| {
-                bindings.render(slot)
-            }))
+            Some(numbered(
+                message,
+                &reply.slots,
+                &[(1, Some(seq.to_owned())), (3, sub.map(|sub| sub.to_string()))],
+                |slot| bindings.render(slot),
+            ))
         });
         Hearing { frame, reply, change, bindings }
     }
@@ -206,7 +209,8 @@ pub(super) fn numbered(
     let is_item = |slot: &Slot| items.iter().any(|item| item.span == slot.span);
     let mut all: Vec<Slot> = slots.iter().filter(|slot| !is_item(slot)).chain(&items).cloned().collect();
     all.sort_by_key(|slot| slot.span.start);
-    let payload = slot::splice(&message.payload, &all, |slot| if is_item(slot) { Some(slot.text.clone()) } else { value(slot) });
+    let payload =
+        slot::splice(&message.payload, &all, |slot| if is_item(slot) { Some(slot.text.clone()) } else { value(slot) });
     Message { fragments: refitted(&message.fragments, payload.len()), payload: payload.into(), ..message.clone() }
 }
 

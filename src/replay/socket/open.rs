@@ -107,7 +107,8 @@ impl Sockets {
 
     /// Sends what a lane has waiting, as far as there are sockets for it.
     pub(super) fn flush(&mut self, reel: &Reel, lane: usize, ear: &Ear, bindings: &Bindings) {
-        let queues: Vec<usize> = self.waiting.range((lane, 0)..=(lane, usize::MAX)).map(|((_, queue), _)| *queue).collect();
+        let queues: Vec<usize> =
+            self.waiting.range((lane, 0)..=(lane, usize::MAX)).map(|((_, queue), _)| *queue).collect();
         for queue in queues {
             let Some(mut frames) = self.waiting.remove(&(lane, queue)) else { continue };
             while let Some(frame) = frames.front().copied() {

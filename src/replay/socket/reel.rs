@@ -1,6 +1,6 @@
 //! A cassette's sockets made ready for playing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::{RecordedFrame, Word};
@@ -21,6 +21,8 @@ pub(in crate::replay) struct Reel {
     pub(super) calls: BTreeMap<u64, usize>,
     /// What counts of each call.
     facts: Vec<Facts>,
+    /// The lanes that a lane's calls cause messages to.
+    audiences: BTreeMap<usize, BTreeSet<usize>>,
     /// Clients' messages by position.
     pub(super) said: BTreeMap<u64, usize>,
     /// Replies by the message they answer.
@@ -141,6 +143,11 @@ impl Reel {
         self.lanes.get(lane)
     }
 
+    /// The lanes that a lane's calls cause messages to.
+    pub(in crate::replay) fn audience(&self, lane: usize) -> impl Iterator<Item = usize> {
+        self.audiences.get(&lane).into_iter().flatten().copied()
+    }
+
     /// The lane a call is of.
     pub(super) fn call_lane(&self, take: usize) -> usize {
         self.facts[take].lane
@@ -207,12 +214,18 @@ impl Reel {
                 }
             },
         };
+        if let Some(Cue::CausedBy(at)) = recorded.cue
+            && let Some(take) = self.calls.get(&at)
+        {
+            self.audiences.entry(self.facts[*take].lane).or_default().insert(lane);
+        }
         let reel = &mut self.lanes[lane];
         let (nth, at) = (reel.events.len(), recorded.at);
         if matches!(part, Part::Waits(_)) && is_data(&recorded) {
             reel.events.push(index);
         }
-        let slots = if recorded.from == Sender::Service { slot::in_payload(recorded.payload(), values) } else { Vec::new() };
+        let slots =
+            if recorded.from == Sender::Service { slot::in_payload(recorded.payload(), values) } else { Vec::new() };
         let lowered = lowered(recorded.payload());
         let writes = self.writes_before(lane, at);
         self.frames.push(Frame { lane, recorded, part, slots, lowered, nth, writes });
@@ -238,7 +251,13 @@ impl Reel {
 }
 
 impl LaneReel {
-    fn client_part(&mut self, index: usize, recorded: &RecordedFrame, subscribed: &Subscribed, values: &Bindable) -> Part {
+    fn client_part(
+        &mut self,
+        index: usize,
+        recorded: &RecordedFrame,
+        subscribed: &Subscribed,
+        values: &Bindable,
+    ) -> Part {
         let word = recorded.message.as_ref().filter(|_| recorded.replayable).and_then(Word::of);
         match word {
             Some(Word::Subscribe { uri, .. }) => {

@@ -20,7 +20,6 @@ pub(in crate::replay) struct Client<'a> {
     pub(in crate::replay) lane: usize,
     pub(in crate::replay) cursor: &'a Cursor,
     pub(in crate::replay) ear: &'a Ear,
-    pub(in crate::replay) bindings: &'a Bindings,
 }
 
 /// How far the recorded sockets were played.
@@ -35,29 +34,25 @@ pub(in crate::replay) struct Progress {
     writes: BTreeMap<usize, usize>,
     /// How many of a socket's first messages were seen to be over, by the end that waits for them.
     over: BTreeMap<usize, usize>,
-    /// The first lane a client was found to be.
-    first: Option<usize>,
 }
 
-/// The clients there are, by lane, and what may be asked of them.
-struct Stage<'a> {
-    reel: &'a Reel,
-    live: &'a Live,
-    lanes: &'a [String],
-    clients: BTreeMap<usize, Client<'a>>,
+/// All that decides what may go out.
+pub(in crate::replay) struct Stage<'a> {
+    pub(in crate::replay) reel: &'a Reel,
+    pub(in crate::replay) live: &'a Live,
+    /// The first lane a client was found to be.
+    pub(in crate::replay) first: Option<usize>,
+    /// The lanes' names.
+    pub(in crate::replay) lanes: &'a [String],
+    /// The client that is a lane, if there is one.
+    pub(in crate::replay) client_of: &'a dyn Fn(usize) -> Option<Client<'a>>,
 }
 
 impl Sockets {
-    /// Releases and sends all that may go out by now.
-    pub(in crate::replay) fn pump(&mut self, reel: &Reel, live: &Live, lanes: &[String], clients: &[Client<'_>]) {
-        let first = clients.first().map(|client| client.lane);
-        self.progress.first = self.progress.first.or(first);
-        let clients = clients.iter().rev().map(|client| (client.lane, *client)).collect();
-        let stage = Stage { reel, live, lanes, clients };
-        for client in stage.clients.values() {
-            while self.release_some(&stage, client) {}
-            self.flush(reel, client.lane, client.ear, client.bindings);
-        }
+    /// Releases and sends all that may go out to a client by now.
+    pub(in crate::replay) fn pump(&mut self, stage: &Stage<'_>, client: &Client<'_>, bindings: &Bindings) {
+        while self.release_some(stage, client) {}
+        self.flush(stage.reel, client.lane, client.ear, bindings);
     }
 
     /// Goes through a lane's queues once; true when something was released.
@@ -68,7 +63,9 @@ impl Sockets {
         for (queue, Queue { frames, .. }) in lane.queues.iter().enumerate() {
             let mut head = self.progress.heads.get(&(client.lane, queue)).copied().unwrap_or_default();
             let began = head;
-            while let Some(frame) = frames.get(head).copied().filter(|frame| self.progress.is_due(stage, client, *frame)) {
+            while let Some(frame) =
+                frames.get(head).copied().filter(|frame| self.progress.is_due(stage, client, *frame))
+            {
                 self.progress.released.insert(frame);
                 self.release(client.lane, queue, frame);
                 self.progress.count(stage, client);
@@ -115,22 +112,14 @@ impl Progress {
     /// A tap never precedes its cause among live lanes; a read that was left out for a later call is no reason to wait.
     fn is_caused(&self, stage: &Stage<'_>, client: &Client<'_>, frame: &Frame, take: usize) -> bool {
         let lane = stage.reel.call_lane(take);
-        if let Some(causing) = stage.clients.get(&lane)
+        if let Some(causing) = (stage.client_of)(lane)
             && (causing.cursor.has_played(take)
                 || (stage.reel.is_read(take) && causing.cursor.furthest() > stage.reel.asked(take)))
         {
             return true;
         }
-        let is_live = lane == client.lane || self.is_live(stage, lane);
+        let is_live = lane == client.lane || stage.is_live(lane);
         !is_live && (self.has_come_to(client, frame) || client.cursor.furthest() > frame.recorded.at)
-    }
-
-    fn is_live(&self, stage: &Stage<'_>, lane: usize) -> bool {
-        match stage.live {
-            Live::One => self.first == Some(lane),
-            Live::All => true,
-            Live::Only(names) => stage.lanes.get(lane).is_some_and(|name| names.contains(name)),
-        }
     }
 
     /// True when every event and every write of its lane before a message is past.
@@ -144,7 +133,10 @@ impl Progress {
         let is_said = reel.said.get(&at).is_some_and(|said| client.ear.heard.contains(said));
         let is_called = reel.calls.get(&at).is_some_and(|take| client.cursor.has_played(*take));
         let is_nowhere = !reel.said.contains_key(&at) && !reel.calls.contains_key(&at);
-        is_said || is_called || client.cursor.furthest() > frame.recorded.at || (is_nowhere && self.has_come_to(client, frame))
+        is_said
+            || is_called
+            || client.cursor.furthest() > frame.recorded.at
+            || (is_nowhere && self.has_come_to(client, frame))
     }
 
     /// True when nothing is left to say on a socket before its end.
@@ -163,6 +155,16 @@ impl Progress {
             *over += 1;
         }
         true
+    }
+}
+
+impl Stage<'_> {
+    fn is_live(&self, lane: usize) -> bool {
+        match self.live {
+            Live::One => self.first == Some(lane),
+            Live::All => true,
+            Live::Only(names) => self.lanes.get(lane).is_some_and(|name| names.contains(name)),
+        }
     }
 }
 

@@ -120,6 +120,7 @@ fn a_single_live_client_gets_the_taps_of_what_the_others_did() {
     assert_eq!(deck.heard(socket), [tap(0, "room", 1, HOST_SUB), tap(0, "room", 2, HOST_SUB)]);
     deck.plays(host_write("9", 3));
     assert_eq!(deck.heard(socket), [tap(0, "room", 3, HOST_SUB)]);
+    assert_eq!(deck.0.released(), [socket]);
     deck.plays(read("9"));
     assert!(deck.heard(socket).is_empty() && deck.0.released().is_empty());
     assert_eq!((deck.0.tally().messages, deck.0.tally().misses), (4, 0));
@@ -182,15 +183,18 @@ fn reconnected() -> Scene {
     let one = scene.open("a");
     scene.says(one, "[1, 0, \"https://x/users/xuid(1)/friends\"]\0\0\0");
     scene.told(one, "[1,0,0,0,null]");
-    scene.subscribes(one, 1, HOST_ID);
+    scene.says(one, &format!(r#"[1,1,"{CONNECTIONS}"]"#));
+    scene.told(one, &reply(1, HOST_ID).replace(",0,0,{", ",0,1,{"));
     scene.shows("a", &host_write("a", 1), 1);
-    scene.told(one, &tap(0, "room", 1, HOST_SUB));
+    scene.told(one, &tap(1, "room", 1, HOST_SUB));
     scene.message(one, Sender::Client, &Message::close(1000));
     scene.message(one, Sender::Service, &Message::close(1000));
     let two = scene.open("a");
     scene.subscribes(two, 0, GUEST_ID);
     scene.shows("a", &write("a", 2, GUEST_ID, HOST_SUB), 2);
     scene.told(two, &tap(0, "room", 2, HOST_SUB));
+    scene.says(two, r#"[1,9,"https://x/presence"]"#);
+    scene.told(two, r#"[1,9,0,1,"online"]"#);
     scene.says(two, "[2,5,0]");
     scene.told(two, "[2,5,0]");
     scene
@@ -198,18 +202,18 @@ fn reconnected() -> Scene {
 
 #[test]
 fn a_client_may_subscribe_in_another_order_and_never_reconnect() {
-    // Recorded with one number for two subscriptions, for each socket counts its own.
     let deck = Deck::new(reconnected(), Live::One);
     let socket = deck.open("9");
-    assert_eq!(deck.subscribe(socket, 0), [reply(0, HOST_ID)]);
-    let friends = deck.say(socket, "[1,1,\"https://x/users/xuid(1)/friends\"]");
-    assert_eq!(friends, ["[1,1,0,1,null]"], "number 0 is taken on this socket");
+    assert_eq!(deck.subscribe(socket, 0), [reply(0, HOST_ID).replace(",0,0,{", ",0,1,{")]);
+    assert_eq!(deck.say(socket, "[1,1,\"https://x/users/xuid(1)/friends\"]"), ["[1,1,0,0,null]"]);
+    // Each recorded socket counted for itself, and number 1 is taken on this one.
+    assert_eq!(deck.say(socket, "[1, 2, \"https://x/presence\"]\n"), [r#"[1,2,0,2,"online"]"#]);
     deck.plays(host_write("9", 1));
-    assert_eq!(deck.heard(socket), [tap(0, "room", 1, HOST_SUB)]);
+    assert_eq!(deck.heard(socket), [tap(1, "room", 1, HOST_SUB)]);
     deck.plays(write("9", 2, GUEST_ID, HOST_SUB));
-    assert_eq!(deck.heard(socket), [tap(0, "room", 2, HOST_SUB)]);
-    assert_eq!(deck.say(socket, "[2,9,0]"), ["[2,9,0]"]);
-    assert_eq!(deck.say(socket, "[2,10,0]"), ["[2,10,1]"]);
+    assert_eq!(deck.heard(socket), [tap(1, "room", 2, HOST_SUB)]);
+    assert_eq!(deck.say(socket, "[2,9,1]"), ["[2,9,0]"]);
+    assert_eq!(deck.say(socket, "[2,10,1]"), ["[2,10,1]"]);
     assert_eq!((deck.0.missed().len(), deck.0.tally().misses), (1, 1));
 }
 
@@ -291,16 +295,14 @@ fn other_messages_are_known_in_order_and_the_service_s_end_comes_last() {
     let deck = Deck::new(scene, Live::One);
     let live = deck.open("9");
     deck.plays(host_write("9", 1));
-    assert!(deck.0.next(live).is_none(), "it has not said everything yet");
-    let hello = Message::text(r#"{"hello":1}"#);
-    deck.0.hear(live, &hello, &hello);
-    assert_eq!(deck.0.next(live), Some(Message::text(r#"{"welcome":1}"#)));
-    assert_eq!(deck.0.next(live), Some(Message::new(Opcode::Pong, "")));
-    let bytes = Message::new(Opcode::Binary, vec![0, 255]);
-    deck.0.hear(live, &bytes, &bytes);
-    assert_eq!(deck.0.next(live), Some(Message::text("bytes")));
-    assert_eq!(deck.0.next(live), Some(Message::close(4000)));
-    assert!(!deck.0.is_broken(live));
+    // The write comes after all that was said, and what was said comes before the end.
+    let expected = [Message::text(r#"{"welcome":1}"#), Message::new(Opcode::Pong, ""), Message::text("bytes")];
+    assert_eq!(expected.map(Some), [(); 3].map(|()| deck.0.next(live)));
+    for message in [Message::text(r#"{"hello":1}"#), Message::new(Opcode::Binary, vec![0, 255])] {
+        assert_eq!(deck.0.next(live), None);
+        deck.0.hear(live, &message, &message);
+    }
+    assert_eq!((deck.0.next(live), deck.0.is_broken(live)), (Some(Message::close(4000)), false));
 }
 
 #[test]
