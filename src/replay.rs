@@ -108,13 +108,23 @@ impl Player {
     ///
     /// It may release messages on sockets: see [`Self::released`].
     pub fn answer(&self, call: &Call, shown: &Call) -> (Response, Played) {
-        let (response, played, _) = self.state().answer(&self.tape, &self.options, Asked { call, shown });
+        self.answer_as(LaneKey::of(call), call, shown)
+    }
+
+    /// Answers a call of a client that is known otherwise than by the call.
+    pub fn answer_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played) {
+        let (response, played, _) = self.state().answer(&self.tape, &self.options, key, Asked { call, shown });
         (response, played)
     }
 
     /// Answers a call that asks to open a socket, which 101 does. What answers its key is the caller's to add.
     pub fn open(&self, call: &Call, shown: &Call) -> (Response, Played, Option<SocketId>) {
-        self.state().open(&self.tape, &self.options, Asked { call, shown })
+        self.open_as(LaneKey::of(call), call, shown)
+    }
+
+    /// Answers a call that asks to open a socket for a client that is known otherwise than by the call: by its nonce.
+    pub fn open_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played, Option<SocketId>) {
+        self.state().open(&self.tape, &self.options, key, Asked { call, shown })
     }
 
     /// Takes a whole message of a client; gives the sockets that have something to send. `shown` is the same message

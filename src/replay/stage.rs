@@ -50,8 +50,13 @@ impl State {
     }
 
     /// Answers a call; gives also which live client asked.
-    pub(super) fn answer(&mut self, tape: &Tape, options: &Options, asked: Asked<'_>) -> (Response, Played, usize) {
-        let key = LaneKey::of(asked.call);
+    pub(super) fn answer(
+        &mut self,
+        tape: &Tape,
+        options: &Options,
+        key: LaneKey,
+        asked: Asked<'_>,
+    ) -> (Response, Played, usize) {
         let at = match self.keys.get(&key) {
             Some(at) => *at,
             None => self.add(LiveLane::new(tape.lanes()), key),
@@ -82,9 +87,10 @@ impl State {
         &mut self,
         tape: &Tape,
         options: &Options,
+        key: LaneKey,
         asked: Asked<'_>,
     ) -> (Response, Played, Option<SocketId>) {
-        let (response, played, at) = self.answer(tape, options, asked);
+        let (response, played, at) = self.answer(tape, options, key, asked);
         if matches!(played, Played::Miss(_)) || response.status != UPGRADED {
             return (response, played, None);
         }

@@ -59,14 +59,16 @@ impl Rehearsal {
         let lanes = self.player.tape().lanes();
         let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or(0);
         let call = call(recorded, lane);
-        self.player.assign(LaneKey::of(&call), lane);
+        // A socket opened with a nonce tells of nobody: the recording says whose it is.
+        let key = LaneKey::Address(call.client);
+        self.player.assign(key.clone(), lane);
         let (response, played) = if recorded.response.status == UPGRADED {
-            let (response, played, socket) = self.player.open(&call, &call);
+            let (response, played, socket) = self.player.open_as(key, &call, &call);
             let opened = socket.map(|socket| Rehearsed { socket, exchange, came: Vec::new(), is_over: false });
             self.sockets.extend(opened.map(|opened| (recorded.asked, opened)));
             (response, played)
         } else {
-            self.player.answer(&call, &call)
+            self.player.answer_as(key, &call, &call)
         };
         let what = match played {
             Played::Miss(miss) => Some(miss.to_string()),

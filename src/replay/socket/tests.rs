@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use proptest::prelude::*;
+
 use crate::cassette::sample::scene::{CONNECTIONS, Scene, call, session, tap};
-use crate::cassette::{Cassette, seal};
+use crate::cassette::{Cassette, Cue, FrameRecord, Record, What, seal};
 use crate::exchange::{Call, Protocol};
 use crate::message::{Request, Response};
 use crate::mpsd::Service;
@@ -102,7 +104,9 @@ impl Deck {
     }
 
     fn heard(&self, socket: SocketId) -> Vec<String> {
-        std::iter::from_fn(|| self.0.next(socket)).map(|message| message.as_text().unwrap().to_owned()).collect()
+        std::iter::from_fn(|| self.0.next(socket))
+            .map(|message| message.as_text().unwrap_or_default().to_owned())
+            .collect()
     }
 }
 
@@ -319,4 +323,52 @@ fn a_thousand_sockets_are_played_in_good_time() {
         }
     }
     assert_eq!(verify(&sealed(scene)), []);
+}
+
+/// A message of a recording that anyone may have written.
+fn hostile((socket, after, text, cue, is_service): (u64, u64, usize, Option<(u64, usize)>, bool)) -> Record {
+    let tap = tap(0, "room", 1, HOST_SUB);
+    let texts =
+        [r#"[1,0,"x"]"#, "[1,0,0,0,null]", "[2,0,0]", "[3,0,null]", "[3,9,{}]", "x", "", "[1]", "[1,-1,{}]", &tap];
+    let cue = cue.map(|(at, kind)| [Cue::Answers(at), Cue::CausedBy(at), Cue::Follows(at)][kind]);
+    let from = if is_service { Sender::Service } else { Sender::Client };
+    let what = match text {
+        10 => What::broken(),
+        11 => What::of(&Message::close(1000)),
+        text => What::of(&Message::text(texts[text])),
+    };
+    Record::Frame(Box::new(FrameRecord { lane: "a".into(), socket, from, at: socket + after, cue, what, timing: None }))
+}
+
+proptest! {
+    #[test]
+    fn no_recording_of_sockets_upsets_the_player(
+        frames in proptest::collection::vec(
+            (1..9_u64, 1..30_u64, 0..12_usize, proptest::option::of((0..40_u64, 0..3_usize)), any::<bool>()),
+            0..20,
+        ),
+        said in proptest::collection::vec(0..7_usize, 0..12),
+    ) {
+        let mut scene = Scene::default();
+        scene.open("a");
+        scene.open("b");
+        scene.shows("b", &host_write("b", 1), 1);
+        scene.open("a");
+        scene.shows("a", &host_write("a", 2), 2);
+        scene.records.extend(frames.into_iter().map(hostile));
+        let cassette = scene.cassette();
+        let _ = verify(&cassette);
+        let deck = Deck(Player::new(Tape::of(&cassette), Options::default()));
+        let socket = deck.open("9");
+        for word in said {
+            match word {
+                0 => deck.plays(host_write("9", 2)),
+                1 => drop(deck.0.lose(socket, Lost::Broken)),
+                word => {
+                    deck.say(socket, [r#"[1,0,"x"]"#, "[2,5,0]", "[2,5,9]", "x", "[1]"][word - 2]);
+                }
+            }
+            let _ = deck.0.is_broken(socket);
+        }
+    }
 }
