@@ -13,4 +13,5 @@ mod intercept;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
+mod sockets;
 mod support;
