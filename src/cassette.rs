@@ -19,7 +19,9 @@ pub mod frame;
 pub mod line;
 pub mod record;
 pub mod seal;
+pub(crate) mod session;
 
+mod cue;
 mod load;
 mod maintain;
 mod order;
@@ -27,7 +29,7 @@ mod renumber;
 mod show;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -148,8 +150,10 @@ impl Cassette {
     }
 
     fn push(&mut self, line: usize, record: Record) {
-        if let Some(http) = record.http() {
-            self.name_lane(&http.lane);
+        match &record {
+            Record::Http(http) => self.name_lane(&http.lane),
+            Record::Frame(frame) => self.name_lane(&frame.lane),
+            Record::Mark(_) => {}
         }
         self.entries.push(Entry { line, record });
     }

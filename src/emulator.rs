@@ -8,21 +8,28 @@
 
 mod access;
 mod birth;
+mod canned;
 mod caps;
 mod desk;
 mod document;
+mod form;
 mod handle;
 mod handling;
 mod intent;
+mod matchmaking;
 mod merge;
 mod object;
+mod order;
 mod people;
 mod policy;
 mod precondition;
+mod query;
 mod read;
 mod refusal;
 mod reply;
 mod rta;
+mod search;
+mod service;
 mod session;
 mod store;
 mod template;
@@ -49,6 +56,7 @@ use refusal::Refusal;
 use store::Store;
 use template::{Hold, Template};
 
+pub use canned::Canned;
 pub use policy::{Listed, Policies};
 pub use rta::Ticket;
 pub use template::Templates;
@@ -72,12 +80,15 @@ pub struct Settings {
     pub policies: Policies,
     /// What sessions start from.
     pub templates: Templates,
+    /// What the services next door answer.
+    pub canned: Canned,
 }
 
 impl Settings {
     /// Everything as it is unless set.
     pub fn new(seed: u64, clock: Clock) -> Self {
-        Self { seed, clock, policies: Policies::default(), templates: Templates::default() }
+        let (policies, templates) = (Policies::default(), Templates::default());
+        Self { seed, clock, policies, templates, canned: Canned::default() }
     }
 
     fn template(&self, name: &str) -> Option<(&Template, Hold)> {
@@ -152,12 +163,15 @@ impl Emulator {
     /// Does what has fallen due. The sockets that have something to send.
     pub fn tick(&self) -> Vec<SocketId> {
         let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).tick()
+        let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
+        desk.expire_tickets();
+        desk.tick()
     }
 
     /// When something falls due next.
     pub fn due(&self) -> Option<Timestamp> {
-        self.store().rta.due()
+        let store = self.store();
+        store.rta.due().into_iter().chain(store.tickets.due()).min()
     }
 
     /// How long until something falls due by itself. A clock that is moved by hand never gets there.
@@ -187,17 +201,29 @@ struct Target {
 impl Desk<'_> {
     fn serve(&mut self, call: &Call) -> Result<Response, Refusal> {
         let caller = self.store.people.caller(call, self.dice, &self.settings.policies)?;
+        if matches!(call.service, Service::Neighbour | Service::MultiplayerActivity) {
+            let request = &call.request;
+            return Ok(self.settings.canned.answer(request.host(), &request.method, &request.target, &caller));
+        }
         let operation = match &call.resolution {
             Resolution::Known(operation) => operation,
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
             Resolution::Unknown => return Err(Refusal::NotFound("No resource has this path.")),
         };
+        self.expire_tickets();
+        if call.service == Service::SmartMatch {
+            return self.serve_match(call, operation, &caller);
+        }
         let contract = call.request.headers.text("x-xbl-contract-version").and_then(Contract::named);
         let contract = contract.ok_or_else(|| Refusal::invalid("X-Xbl-Contract-Version must be 104, 105 or 107."))?;
         match operation.op {
             Op::HandleCreate => self.create_handle(call, caller),
-            Op::HandleGet => self.show_handle(operation),
+            Op::HandleGet if !self.settings.policies.handle_shows_session => self.show_handle(operation),
             Op::HandleDelete => self.delete_handle(operation, &caller),
+            Op::HandlesQuery => self.query_handles(call, &caller),
+            Op::SessionsQuery | Op::TemplateSessionsQuery | Op::Batch | Op::TemplateBatch => {
+                self.query_sessions(call, operation, &caller, contract)
+            }
             _ => self.serve_session(call, operation, caller, contract),
         }
     }
@@ -210,11 +236,11 @@ impl Desk<'_> {
         contract: Contract,
     ) -> Result<Response, Refusal> {
         let target = match operation.op {
-            Op::HandleSessionGet | Op::HandleSessionPut => self.dereference(operation, &caller)?,
+            Op::HandleGet | Op::HandleSessionGet | Op::HandleSessionPut => self.dereference(operation, &caller)?,
             _ => Target { reference: named_session(operation)?, way: Way::Plain, location: None },
         };
         let response = match operation.op {
-            Op::SessionGet | Op::HandleSessionGet => self.get(call, &caller, &target, contract),
+            Op::SessionGet | Op::HandleGet | Op::HandleSessionGet => self.get(call, &caller, &target, contract),
             Op::PropertiesPut => self.put(call, caller, &target, contract, Element::Properties),
             Op::MemberMePut | Op::MemberMeDelete => self.put(call, caller, &target, contract, Element::Me),
             _ => self.put(call, caller, &target, contract, Element::Session),
@@ -230,7 +256,12 @@ impl Desk<'_> {
 /// The answer to an operation that is not ours to imitate (yet).
 fn unserved(call: &Call) -> Option<Response> {
     let is_served = |operation: &Operation| SERVED.contains(&operation.op);
-    if call.service == Service::Mpsd && call.resolution.operation().is_none_or(is_served) {
+    let is_ours = match call.service {
+        Service::Mpsd | Service::SmartMatch => call.resolution.operation().is_none_or(is_served),
+        Service::Neighbour | Service::MultiplayerActivity => true,
+        Service::Rta => false,
+    };
+    if is_ours {
         return None;
     }
     let detail = format!("the emulator does not serve {}", call.resolution.name());
@@ -249,15 +280,17 @@ fn named_session(operation: &Operation) -> Result<SessionRef, Refusal> {
 
 /// True when the three parts could name a session: a GUID and two names.
 fn check_reference(reference: &SessionRef) -> bool {
-    let is_name = |name: &str| {
-        (1..=caps::NAME).contains(&name.chars().count())
-            && !name.chars().any(|char| char.is_control() || matches!(char, '~' | '/' | '\\'))
-    };
     is_guid(&reference.scid) && is_name(&reference.template) && is_name(&reference.name)
 }
 
+/// True when a text could name a session or a template.
+fn is_name(name: &str) -> bool {
+    (1..=caps::NAME).contains(&name.chars().count())
+        && !name.chars().any(|char| char.is_control() || matches!(char, '~' | '/' | '\\'))
+}
+
 /// The operations the emulator serves.
-const SERVED: [Op; 10] = [
+const SERVED: [Op; 19] = [
     Op::SessionGet,
     Op::SessionPut,
     Op::PropertiesPut,
@@ -268,6 +301,15 @@ const SERVED: [Op; 10] = [
     Op::HandleDelete,
     Op::HandleSessionGet,
     Op::HandleSessionPut,
+    Op::HandlesQuery,
+    Op::SessionsQuery,
+    Op::TemplateSessionsQuery,
+    Op::Batch,
+    Op::TemplateBatch,
+    Op::TicketCreate,
+    Op::TicketGet,
+    Op::TicketDelete,
+    Op::HopperStats,
 ];
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod tls;
 mod tunnel;
 mod upgrade;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +47,8 @@ pub struct Options {
     pub authority: Arc<Authority>,
     /// Where requests to our own address go, if anywhere.
     pub reverse: Option<Reverse>,
+    /// Hosts that are intercepted beside the contract's own, lower-case.
+    pub neighbours: BTreeSet<String>,
     /// What happens to hosts that are not intercepted.
     pub others: Others,
     /// How those are reached.
@@ -95,8 +98,9 @@ pub struct Door {
 impl Door {
     /// A door, open to as many listeners as there are.
     pub fn new(options: Options) -> Arc<Self> {
-        let Options { engine, authority, reverse, others, dialler, limits } = options;
-        let hosts = Hosts::new(reverse.as_ref().map(|reverse| (reverse.host.as_str(), reverse.port)), others);
+        let Options { engine, authority, reverse, neighbours, others, dialler, limits } = options;
+        let hosts =
+            Hosts::new(reverse.as_ref().map(|reverse| (reverse.host.as_str(), reverse.port)), neighbours, others);
         let relay = Relay::new(dialler.clone(), limits);
         let seats = Arc::new(Semaphore::new(limits.connections));
         let buffers = Arc::new(Semaphore::new(limits.buffered));

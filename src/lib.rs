@@ -35,6 +35,7 @@
 //! | [`engine`] | the whole way of a request; the journal's owner |
 //! | [`intercept`] | listeners, certificates, hosts, tunnels |
 //! | [`client`] | a small HTTP client that comes in by every way a game does |
+//! | [`config`] | `tapdeck.toml` |
 //! | [`cli`] | the command line and the demo |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic"))]
 
@@ -69,5 +70,7 @@ pub mod engine;
 pub mod intercept;
 
 pub mod client;
+
+pub mod config;
 
 pub mod cli;

@@ -3,6 +3,7 @@
 pub mod bag;
 pub mod name;
 pub mod route;
+pub mod rta;
 pub mod system;
 pub mod target;
 pub mod version;

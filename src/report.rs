@@ -74,7 +74,7 @@ impl Report {
         let exchanges = cassette.entries.iter().filter_map(|entry| Some((entry.line, entry.record.http()?)));
         for (at, (line, record)) in exchanges.enumerate() {
             let request = record.request();
-            let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
+            let service = Service::behind(request.host());
             let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
             let answer = Answer { outcome: record.outcome, response: record.response() };
             let findings = contract.check_call(&call).into_iter().chain(contract.check_answer(&call, &answer));

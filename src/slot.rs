@@ -13,7 +13,7 @@ mod walk;
 use std::ops::Range;
 
 pub use role::Role;
-pub use walk::{in_form, in_header, in_json, in_loose_json, in_target, in_text};
+pub use walk::{in_chunks, in_form, in_header, in_json, in_loose_json, in_payload, in_target, in_text};
 
 /// What kind of value a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::body::{StoredBody, WireBytes};
+use super::body::{Content, StoredBody, WireBytes};
 use super::record::{Timing, words};
 use crate::message::Body;
 use crate::socket::{Message, Opcode, Sender};
@@ -105,6 +105,15 @@ impl What {
         Self { opcode: None, reserved: 0, fragments: Vec::new(), code: None, body: None }
     }
 
+    /// Puts another payload in place of the recorded one.
+    pub(super) fn rewrite(&mut self, content: Content) {
+        let code = if self.code.is_some() { 2 } else { 0 };
+        self.fragments = refitted(&self.fragments, code + content.bytes().len());
+        if let Some(body) = &mut self.body {
+            body.rewrite(content);
+        }
+    }
+
     /// What it is, in a word.
     pub fn name(&self) -> String {
         self.opcode.map_or_else(|| BROKEN.to_owned(), Opcode::name)
@@ -120,6 +129,23 @@ impl What {
         };
         Some(Message { opcode: self.opcode?, reserved: self.reserved, payload, fragments: self.fragments.clone() })
     }
+}
+
+/// The lengths of a message's frames when its payload has another length: the last ones grow or shrink.
+pub fn refitted(fragments: &[usize], length: usize) -> Vec<usize> {
+    let mut left = length;
+    let mut fitted: Vec<usize> = fragments
+        .iter()
+        .map(|fragment| {
+            let fits = left.min(*fragment);
+            left -= fits;
+            fits
+        })
+        .collect();
+    if let Some(last) = fitted.last_mut() {
+        *last += left;
+    }
+    fitted
 }
 
 /// The word for a connection that broke, beside the names of opcodes.
@@ -169,6 +195,14 @@ mod tests {
             assert_eq!(again.what.message(), Some(message));
             assert_eq!(json(&again), line);
         }
+    }
+
+    #[test]
+    fn frames_are_refitted_to_another_payload() {
+        assert_eq!(refitted(&[1, 0, 2], 3), [1, 0, 2]);
+        assert_eq!(refitted(&[1, 0, 2], 9), [1, 0, 8]);
+        assert_eq!(refitted(&[5, 2], 4), [4, 0]);
+        assert!(refitted(&[], 4).is_empty());
     }
 
     #[test]

@@ -2,11 +2,19 @@
 //!
 //! Two runs of the same script may interleave lanes differently. What must stay is that an answer complete before a
 //! call was read may have caused it. Everything else is ordered by lane, so that one player's calls read as a story.
+//!
+//! Calls, their answers and clients' messages have a position each. When a message of the service came depends on
+//! threads and networks, so it has none of its own: it stands behind what released it and what its own client had
+//! done by then.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+mod sequence;
 
-use super::{Cassette, Record};
+use std::collections::BTreeMap;
+
+use super::frame::{Cue, FrameRecord};
+use super::{Cassette, Entry, Record, cue};
+use crate::socket::Sender;
+use sequence::{Span, topological};
 
 /// Everything a canonical file renumbers but aliases.
 #[derive(Debug)]
@@ -15,168 +23,268 @@ pub(super) struct Order {
     pub(super) sequence: Vec<usize>,
     /// Canonical lane names by the recorded ones.
     pub(super) lanes: BTreeMap<String, String>,
-    /// How many lanes made calls.
+    /// How many lanes there are.
     pub(super) lane_count: usize,
-    positions: Vec<Event>,
+    ranks: Ranks,
+    frames: BTreeMap<usize, Placed>,
 }
 
-/// A position and what happened there; at equal positions, a call comes before an answer, and both before a mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Event {
-    position: u64,
-    what: What,
-    index: usize,
+/// A message on a socket: its canonical place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    /// Its socket.
+    pub(super) socket: u64,
+    /// Its position.
+    pub(super) at: u64,
+    /// Its cue.
+    pub(super) cue: Option<Cue>,
+    began: Moment,
+    nth: usize,
 }
+
+/// A position and what happened there. At equal positions a call comes first, then an answer, then what a client
+/// said, then what the service said, then a mark.
+type Moment = (u64, What);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Asked,
     Answered,
+    Heard,
+    Said,
     Mark,
 }
 
 impl Order {
     /// Orders a cassette's entries.
     pub(super) fn of(cassette: &Cassette) -> Self {
-        let mut positions: Vec<Event> = cassette
-            .exchanges_indexed()
-            .flat_map(|(index, http)| {
-                [(http.asked, What::Asked), (http.answered, What::Answered)].map(|(position, what)| Event {
-                    position,
-                    what,
-                    index,
-                })
-            })
+        let ranks = Ranks::of(cassette);
+        let lanes = lane_numbers(cassette, &ranks);
+        let frames = place_frames(cassette, &ranks);
+        let spans: Vec<Span> = cassette
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| span(index, entry, &lanes, &ranks, &frames))
             .collect();
-        positions.sort_unstable();
-        let lanes = lane_numbers(cassette, &positions);
-        let sequence = topological(&spans(cassette, &lanes));
+        let sequence = topological(&spans);
         let lane_count = lanes.len();
-        let lanes = lanes.into_iter().map(|(name, number)| (name, format!("player{number}"))).collect();
-        Self { sequence, lanes, lane_count, positions }
+        let lanes = lanes.into_iter().map(|(name, number)| (name.to_owned(), format!("player{number}"))).collect();
+        Self { sequence, lanes, lane_count, ranks, frames }
     }
 
     /// An exchange's positions, renumbered densely from 1.
     pub(super) fn dense(&self, asked: u64, answered: u64, index: usize) -> (u64, u64) {
-        let rank = |position, what| {
-            let event = Event { position, what, index };
-            rank_of(self.positions.partition_point(|other| *other <= event))
-        };
-        (rank(asked, What::Asked), rank(answered, What::Answered))
+        self.ranks.of_call(asked, answered, index)
     }
 
     /// A mark's position, renumbered.
     pub(super) fn dense_mark(&self, at: u64) -> u64 {
-        rank_of(self.positions.partition_point(|event| event.position <= at))
+        self.ranks.up_to(at)
+    }
+
+    /// The place of the message that an entry is.
+    pub(super) fn frame(&self, index: usize) -> Option<&Placed> {
+        self.frames.get(&index)
     }
 }
 
-fn rank_of(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
+/// The positions that count, in order: one is renumbered to how many there are up to it.
+#[derive(Debug)]
+struct Ranks {
+    events: Vec<(Moment, usize)>,
+    /// When each socket was opened: its call and the answer to that, renumbered.
+    sockets: BTreeMap<u64, (u64, u64)>,
 }
 
-/// Lanes numbered from 1 by their first call.
-fn lane_numbers(cassette: &Cassette, positions: &[Event]) -> BTreeMap<String, usize> {
-    let mut lanes = BTreeMap::new();
-    for event in positions.iter().filter(|event| event.what == What::Asked) {
-        if let Some(http) = cassette.entries[event.index].record.http() {
-            let next = lanes.len() + 1;
-            lanes.entry(http.lane.clone()).or_insert(next);
+impl Ranks {
+    fn of(cassette: &Cassette) -> Self {
+        let calls = cassette.exchanges_indexed();
+        let mut events: Vec<(Moment, usize)> = calls
+            .flat_map(|(index, http)| [((http.asked, What::Asked), index), ((http.answered, What::Answered), index)])
+            .collect();
+        let openings: BTreeMap<u64, (u64, usize)> =
+            cassette.exchanges_indexed().map(|(index, http)| (http.asked, (http.answered, index))).collect();
+        let frames =
+            cassette.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.frame()?)));
+        let mut orphans = BTreeMap::new();
+        let mut sockets = BTreeMap::new();
+        for (index, frame) in frames {
+            if frame.from == Sender::Client {
+                events.push(((frame.at, What::Heard), index));
+            }
+            if !openings.contains_key(&frame.socket) {
+                orphans.entry(frame.socket).or_insert(index);
+            }
+            sockets.insert(frame.socket, (0, 0));
         }
+        // A socket whose opening is lost keeps a place for it.
+        let places = orphans
+            .iter()
+            .flat_map(|(socket, index)| [What::Asked, What::Answered].map(|what| ((*socket, what), *index)));
+        events.extend(places);
+        events.sort_unstable();
+        let mut ranks = Self { events, sockets: BTreeMap::new() };
+        for (socket, opened) in &mut sockets {
+            let opening = openings.get(socket).copied().or_else(|| Some((*socket, *orphans.get(socket)?)));
+            if let Some((answered, index)) = opening {
+                *opened = ranks.of_call(*socket, answered, index);
+            }
+        }
+        ranks.sockets = sockets;
+        ranks
+    }
+
+    fn of_call(&self, asked: u64, answered: u64, index: usize) -> (u64, u64) {
+        (self.of_event((asked, What::Asked), index), self.of_event((answered, What::Answered), index))
+    }
+
+    fn of_event(&self, moment: Moment, index: usize) -> u64 {
+        count(self.events.partition_point(|event| *event <= (moment, index)))
+    }
+
+    fn up_to(&self, position: u64) -> u64 {
+        count(self.events.partition_point(|((at, _), _)| *at <= position))
+    }
+}
+
+fn count(events: usize) -> u64 {
+    u64::try_from(events).unwrap_or(u64::MAX)
+}
+
+/// Lanes numbered from 1 by their first call; lanes that only have messages come behind.
+fn lane_numbers<'a>(cassette: &'a Cassette, ranks: &Ranks) -> BTreeMap<&'a str, usize> {
+    let mut lanes = BTreeMap::new();
+    let called = ranks.events.iter().filter(|((_, what), _)| *what == What::Asked);
+    let called = called.filter_map(|(_, index)| Some(cassette.entries[*index].record.http()?.lane.as_str()));
+    let mut frames: Vec<&FrameRecord> = cassette.entries.iter().filter_map(|entry| entry.record.frame()).collect();
+    frames.sort_by_key(|frame| (frame.socket, frame.at));
+    for lane in called.chain(frames.iter().map(|frame| frame.lane.as_str())) {
+        let next = lanes.len() + 1;
+        lanes.entry(lane).or_insert(next);
     }
     lanes
 }
 
-/// When an entry began and ended, and whose it is.
-struct Span {
-    lane: usize,
-    began: (u64, What),
-    ended: (u64, What),
-}
-
-fn spans(cassette: &Cassette, lanes: &BTreeMap<String, usize>) -> Vec<Span> {
-    let span = |record: &Record| match record {
-        Record::Http(http) => Span {
-            lane: lanes.get(&http.lane).copied().unwrap_or_default(),
-            began: (http.asked, What::Asked),
-            ended: (http.answered, What::Answered),
-        },
-        Record::Frame(frame) => Span {
-            lane: lanes.get(&frame.lane).copied().unwrap_or_default(),
-            began: (frame.at, What::Mark),
-            ended: (frame.at, What::Mark),
-        },
-        Record::Mark(mark) => {
-            Span { lane: 0, began: (mark.at_position, What::Mark), ended: (mark.at_position, What::Mark) }
-        }
-    };
-    cassette.entries.iter().map(|entry| span(&entry.record)).collect()
-}
-
-/// A before B if A ended before B began; among those that may come next, the lowest lane, then the earliest.
-fn topological(spans: &[Span]) -> Vec<usize> {
-    let mut waiting: Vec<usize> = (0..spans.len()).collect();
-    waiting.sort_by_key(|index| (spans[*index].began, *index));
-    let mut ends: Vec<usize> = (0..spans.len()).collect();
-    ends.sort_by_key(|index| (spans[*index].ended, *index));
-    let mut done = vec![false; spans.len()];
-    let mut sequence = Vec::with_capacity(spans.len());
-    let mut ready = BinaryHeap::new();
-    let (mut next, mut first_end) = (0, 0);
-    while sequence.len() < spans.len() {
-        while done[ends[first_end]] {
-            first_end += 1;
-        }
-        // An entry may come when nothing that is still to come ended before it began.
-        let horizon = spans[ends[first_end]].ended;
-        while next < waiting.len() && spans[waiting[next]].began <= horizon {
-            let index = waiting[next];
-            ready.push(Reverse((spans[index].lane, spans[index].began, index)));
-            next += 1;
-        }
-        let Some(Reverse((_, _, index))) = ready.pop() else {
-            break;
-        };
-        done[index] = true;
-        sequence.push(index);
-    }
-    sequence
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn span(lane: usize, asked: u64, answered: u64) -> Span {
-        Span { lane, began: (asked, What::Asked), ended: (answered, What::Answered) }
-    }
-
-    #[test]
-    fn concurrent_calls_are_told_lane_by_lane_and_causes_come_first() {
-        // Lane 2 asks first but overlaps everything lane 1 does until position 6.
-        let spans = [span(2, 1, 6), span(1, 2, 3), span(1, 4, 5), span(1, 7, 8), span(2, 9, 10)];
-        assert_eq!(topological(&spans), [1, 2, 0, 3, 4]);
-    }
-
-    #[test]
-    fn a_mark_stays_between_what_was_over_and_what_had_not_begun() {
-        let mark = Span { lane: 0, began: (2, What::Mark), ended: (2, What::Mark) };
-        assert_eq!(topological(&[mark, span(1, 1, 2), span(1, 3, 4)]), [1, 0, 2]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_effect_comes_before_its_cause(raw in proptest::collection::vec((1..4_usize, 1..60_u64, 1..20_u64), 0..40)) {
-            let spans: Vec<Span> = raw.iter().map(|(lane, asked, took)| span(*lane, *asked, asked + took)).collect();
-            let sequence = topological(&spans);
-            prop_assert_eq!(sequence.len(), spans.len());
-            for (place, later) in sequence.iter().enumerate() {
-                for earlier in &sequence[..place] {
-                    prop_assert!(spans[*later].ended >= spans[*earlier].began);
-                }
+/// What the client of each lane did, by canonical position.
+fn deeds<'a>(cassette: &'a Cassette, ranks: &Ranks) -> BTreeMap<&'a str, Vec<u64>> {
+    let mut deeds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (index, entry) in cassette.entries.iter().enumerate() {
+        match &entry.record {
+            Record::Http(http) => {
+                let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
+                deeds.entry(&http.lane).or_default().extend([asked, answered]);
             }
+            Record::Frame(frame) if frame.from == Sender::Client => {
+                deeds.entry(&frame.lane).or_default().push(ranks.of_event((frame.at, What::Heard), index));
+            }
+            Record::Frame(_) | Record::Mark(_) => {}
+        }
+    }
+    deeds.values_mut().for_each(|positions| positions.sort_unstable());
+    deeds
+}
+
+/// A message of a socket while its place is looked for.
+struct Placing<'a> {
+    index: usize,
+    frame: &'a FrameRecord,
+    cue: Option<Cue>,
+    /// The recorded position, or that of the cue: a cause may be answered only after its effect was read.
+    effective: u64,
+}
+
+fn place_frames(cassette: &Cassette, ranks: &Ranks) -> BTreeMap<usize, Placed> {
+    let cues = cue::find(cassette);
+    let deeds = deeds(cassette, ranks);
+    let mut sockets: BTreeMap<u64, Vec<Placing<'_>>> = BTreeMap::new();
+    for (index, entry) in cassette.entries.iter().enumerate() {
+        if let Some(frame) = entry.record.frame() {
+            let cue = cues.get(&index).copied();
+            sockets.entry(frame.socket).or_default().push(Placing { index, frame, cue, effective: frame.at });
+        }
+    }
+    let mut placed = BTreeMap::new();
+    for frames in sockets.values_mut() {
+        in_canonical_order(frames);
+        let opened = ranks.sockets.get(&frames[0].frame.socket).copied().unwrap_or_default();
+        place_socket(frames, opened, ranks, &deeds, &mut placed);
+    }
+    placed
+}
+
+/// Puts a socket's messages in order: each side's own order stays, and none comes before its cue.
+fn in_canonical_order(frames: &mut [Placing<'_>]) {
+    frames.sort_by_key(|placing| (placing.frame.at, placing.index));
+    let mut last = 0;
+    for placing in frames.iter_mut().filter(|placing| placing.frame.from == Sender::Service) {
+        last = placing.cue.map_or(0, Cue::position).max(placing.frame.at).max(last);
+        placing.effective = last;
+    }
+    frames.sort_by_key(|placing| {
+        (placing.effective, placing.frame.from == Sender::Service, placing.frame.at, placing.index)
+    });
+}
+
+fn place_socket(
+    frames: &[Placing<'_>],
+    (socket, answered): (u64, u64),
+    ranks: &Ranks,
+    deeds: &BTreeMap<&str, Vec<u64>>,
+    placed: &mut BTreeMap<usize, Placed>,
+) {
+    let mut began = (answered, What::Answered);
+    let mut last = answered;
+    for (nth, Placing { index, frame, cue, effective }) in frames.iter().enumerate() {
+        let cue = cue.map(|cue| cue.moved(ranks.up_to(cue.position())));
+        let at = match frame.from {
+            Sender::Client => {
+                let at = ranks.of_event((frame.at, What::Heard), *index);
+                began = began.max((at, What::Heard));
+                at
+            }
+            Sender::Service => {
+                let done = deeds.get(frame.lane.as_str()).map(Vec::as_slice).unwrap_or_default();
+                let done = done[..done.partition_point(|at| *at <= ranks.up_to(*effective))].last().copied();
+                let cue = cue.map_or(0, Cue::position);
+                began = began.max((cue, What::Said));
+                last.max(cue).max(done.unwrap_or(0))
+            }
+        };
+        last = last.max(at);
+        placed.insert(*index, Placed { socket, at, cue, began, nth });
+    }
+}
+
+fn span(
+    index: usize,
+    entry: &Entry,
+    lanes: &BTreeMap<&str, usize>,
+    ranks: &Ranks,
+    frames: &BTreeMap<usize, Placed>,
+) -> Span {
+    let lane = |name: &str| lanes.get(name).copied().unwrap_or_default();
+    match &entry.record {
+        Record::Http(http) => {
+            let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
+            Span {
+                lane: lane(&http.lane),
+                began: (asked, What::Asked),
+                ended: (answered, What::Answered),
+                within: (0, 0),
+            }
+        }
+        Record::Frame(frame) => {
+            let what = if frame.from == Sender::Client { What::Heard } else { What::Said };
+            let placed = frames.get(&index);
+            let (socket, at, nth) = placed.map_or((0, 0, 0), |placed| (placed.socket, placed.at, placed.nth));
+            let ended = (at, what);
+            let began = placed.map_or(ended, |placed| placed.began.min(ended));
+            Span { lane: lane(&frame.lane), began, ended, within: (socket, nth) }
+        }
+        Record::Mark(mark) => {
+            let at = (ranks.up_to(mark.at_position), What::Mark);
+            Span { lane: 0, began: at, ended: at, within: (0, 0) }
         }
     }
 }

@@ -14,7 +14,6 @@ use serde_json::value::RawValue;
 use super::Record;
 use super::body::{Content, StoredBody, restore};
 use super::record::{RecordedRequest, RecordedResponse};
-use crate::json::Doc;
 use crate::message::Headers;
 use crate::slot::alias::{AliasClass, CLASSES, canonical};
 use crate::slot::{self, Class, Judge, Role, Slot};
@@ -212,7 +211,11 @@ fn rewrite(record: &mut Record, pool: &Pool, value: &mut impl FnMut(&Slot) -> Op
             let RecordedResponse { headers, body, trailers, .. } = &mut http.response;
             rewrite_message(headers, body.as_mut(), trailers, pool, value);
         }
-        Record::Frame(_) => {}
+        Record::Frame(frame) => {
+            if let Some(new) = frame.what.body.as_ref().and_then(|body| rewritten(body.content(), pool, value)) {
+                frame.what.rewrite(new);
+            }
+        }
         Record::Mark(mark) => {
             let slots = slot::in_text(&mark.text, pool);
             rewrite_text(&mut mark.text, &slots, value);
@@ -252,7 +255,7 @@ fn rewrite_headers(headers: &mut Headers, pool: &Pool, value: &mut impl FnMut(&S
     for header in headers.iter_mut() {
         let slots = match std::str::from_utf8(&header.value) {
             Ok(text) => slot::in_header(&header.name, text, pool),
-            Err(_) => in_chunks(&header.value, pool),
+            Err(_) => slot::in_chunks(&header.value, pool),
         };
         if let Some(new) = spliced(&header.value, &slots, value) {
             header.value = Bytes::from(new);
@@ -262,10 +265,7 @@ fn rewrite_headers(headers: &mut Headers, pool: &Pool, value: &mut impl FnMut(&S
 
 fn rewritten(content: &Content, pool: &Pool, value: &mut impl FnMut(&Slot) -> Option<String>) -> Option<Content> {
     let plain = content.bytes();
-    let slots = match Doc::parse(&plain) {
-        Ok(doc) => slot::in_json(&doc, pool),
-        Err(_) => in_chunks(&plain, pool),
-    };
+    let slots = slot::in_payload(&plain, pool);
     let new = spliced(&plain, &slots, value)?;
     match content {
         Content::Json(_) => RawValue::from_string(String::from_utf8(new).ok()?).ok().map(Content::Json),
@@ -273,18 +273,6 @@ fn rewritten(content: &Content, pool: &Pool, value: &mut impl FnMut(&Slot) -> Op
         Content::Bytes(_) => Some(Content::Bytes(Bytes::from(new))),
         Content::Withheld(_) => None,
     }
-}
-
-/// Slots of the pieces that are text.
-fn in_chunks(bytes: &[u8], pool: &Pool) -> Vec<Slot> {
-    let mut slots = Vec::new();
-    let mut at = 0;
-    for chunk in bytes.utf8_chunks() {
-        let found = slot::in_text(chunk.valid(), pool).into_iter();
-        slots.extend(found.map(|slot| Slot { span: at + slot.span.start..at + slot.span.end, ..slot }));
-        at += chunk.valid().len() + chunk.invalid().len();
-    }
-    slots
 }
 
 /// The bytes with new values in their slots; `None` when that changes nothing.

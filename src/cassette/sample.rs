@@ -1,5 +1,7 @@
 //! A small recording for tests, in memory and as a journal, with names of your choice.
 
+pub(crate) mod scene;
+
 use super::line::LineBody;
 use super::record::{Circumstances, HttpRecord, Mark, Timing};
 use super::{Cassette, Record, WireBytes};

@@ -99,7 +99,16 @@ fn renamed(cassette: &Cassette, order: &Order, index: usize) -> Record {
             }
             Record::Http(http)
         }
-        Record::Frame(frame) => Record::Frame(frame.clone()),
+        Record::Frame(frame) => {
+            let mut frame = frame.clone();
+            if let Some(placed) = order.frame(index) {
+                (frame.socket, frame.at, frame.cue) = (placed.socket, placed.at, placed.cue);
+            }
+            if let Some(name) = order.lanes.get(&frame.lane) {
+                frame.lane.clone_from(name);
+            }
+            Record::Frame(frame)
+        }
         Record::Mark(mark) => {
             let mut mark = mark.clone();
             mark.at_position = order.dense_mark(mark.at_position);

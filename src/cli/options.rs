@@ -1,5 +1,6 @@
 //! Options that several commands share, and what they turn into.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,7 +10,8 @@ use http::Uri;
 use super::Failure;
 use super::failure::told;
 use crate::clock::{Clock, virtual_start};
-use crate::emulator::{Emulator, Settings};
+use crate::config::{self, Config, ConfigError};
+use crate::emulator::{Canned, Emulator, Settings};
 use crate::engine::{Enforce, Source};
 use crate::intercept::{Limits, Others, Reverse};
 use crate::upstream::{self, Dialler, Route, Upstream};
@@ -74,8 +76,8 @@ pub(super) struct Service {
     emulator: EmulatorOptions,
 }
 
-/// How the emulator draws its values.
-#[derive(Clone, Copy, Debug, clap::Args)]
+/// What the emulator is made of.
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Emulator")]
 pub(super) struct EmulatorOptions {
     /// The seed of every value the emulator makes
@@ -84,6 +86,12 @@ pub(super) struct EmulatorOptions {
     /// The emulator's clock: virtual stands still unless moved, so that equal runs give equal bytes
     #[arg(long, env = "TAPDECK_CLOCK", default_value = "virtual")]
     clock: ClockArg,
+    /// Answers of other services (presence, social, …) that the emulator gives in their place: a TOML file
+    #[arg(long, env = "TAPDECK_NEIGHBOURS", value_name = "FILE")]
+    neighbours: Option<PathBuf>,
+    /// The project's settings [default: tapdeck.toml, if there is one]
+    #[arg(long, env = "TAPDECK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -95,14 +103,32 @@ enum ClockArg {
 }
 
 impl EmulatorOptions {
-    /// The emulator as a source.
-    pub(super) fn source(self) -> Source {
+    /// Everything the emulator is made of, from flags and files.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        let config = Config::find(self.config.as_deref()).map_err(|error| unusable(&error))?.emulator;
         let clock = match self.clock {
             ClockArg::Virtual => Clock::manual(virtual_start()),
             ClockArg::Wall => Clock::Wall,
         };
-        Source::Emulator(Emulator::new(Settings::new(self.seed, clock)))
+        let mut settings = Settings { policies: config.policies, ..Settings::new(self.seed, clock) };
+        if let Some(file) = self.neighbours.as_ref().or(config.neighbours.as_ref()) {
+            settings.canned = canned(file)?;
+        }
+        Ok(settings)
     }
+}
+
+fn canned(file: &Path) -> Result<Canned, Failure> {
+    let canned: Canned = config::toml_of(file).map_err(|error| unusable(&error))?;
+    match canned.fault() {
+        None => Ok(canned),
+        Some(fault) => Err(Failure::usage(format!("{}: {fault}", file.display()))),
+    }
+}
+
+/// A file of settings that cannot be used.
+fn unusable(error: &ConfigError) -> Failure {
+    Failure::usage(error.to_string()).hint("`tapdeck emulate --policies` lists every policy by its name")
 }
 
 /// What the upstream options come to.
@@ -113,8 +139,20 @@ pub(super) struct Reached {
     pub(super) dialler: Dialler,
     /// Where requests to our own address go.
     pub(super) reverse: Option<Reverse>,
+    /// Hosts that are answered beside the contract's own.
+    pub(super) neighbours: BTreeSet<String>,
     /// The source in words.
     pub(super) name: String,
+}
+
+impl Reached {
+    /// The embedded emulator.
+    pub(super) fn emulating(settings: Settings, dialler: Dialler) -> Self {
+        let neighbours = settings.canned.hosts();
+        let source = Source::Emulator(Emulator::new(settings));
+        let name = "the embedded emulator".into();
+        Self { source, dialler, reverse: Some(Reverse::default()), neighbours, name }
+    }
 }
 
 impl Service {
@@ -123,16 +161,15 @@ impl Service {
         let dialler = self.dialler(own, limits);
         let Some(target) = &self.upstream else {
             let source = Source::Upstream(self.client(&dialler, None, limits)?);
-            return Ok(Reached { source, dialler, reverse: None, name: "the host each call names".into() });
+            let name = "the host each call names".into();
+            return Ok(Reached { source, dialler, reverse: None, neighbours: BTreeSet::new(), name });
         };
         match target {
-            Target::Emulator => {
-                let (source, reverse) = (self.emulator.source(), Some(Reverse::default()));
-                Ok(Reached { source, dialler, reverse, name: "the embedded emulator".into() })
-            }
+            Target::Emulator => Ok(Reached::emulating(self.emulator.settings()?, dialler)),
             Target::Url(WebUri(base)) => {
                 let source = Source::Upstream(self.client(&dialler, Some(base.clone()), limits)?);
-                Ok(Reached { source, dialler, reverse: Reverse::of(base), name: base.to_string() })
+                let (reverse, name) = (Reverse::of(base), base.to_string());
+                Ok(Reached { source, dialler, reverse, neighbours: BTreeSet::new(), name })
             }
         }
     }

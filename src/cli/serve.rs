@@ -1,5 +1,6 @@
 //! `record`, `replay`, `watch` and `emulate`: the same deck with different sources.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,12 +8,14 @@ use tokio::net::TcpListener;
 
 use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
 use super::session::{self, Ended, Signals};
-use super::{Code, Failure, ca, say};
+use super::{Code, Failure, ca, print, say};
 use crate::cassette::{Cassette, CassetteError, Notice, Record, Seal, seal};
+use crate::emulator::Policies;
 use crate::engine::journal::JournalError;
 use crate::engine::{Enforce, Engine, Recorder, Source};
 use crate::exchange::Outcome;
 use crate::intercept::{self, Door, Limits, Reverse};
+use crate::mpsd;
 use crate::redact::Redactor;
 use crate::replay::{self, Player, Tape};
 use crate::upstream::{Dialler, Route};
@@ -67,6 +70,9 @@ pub(super) struct WatchOptions {
 /// `tapdeck emulate`
 #[derive(Debug, clap::Args)]
 pub(super) struct EmulateOptions {
+    /// Print every choice the documents leave open, as a `tapdeck.toml` sets it, and end
+    #[arg(long)]
+    policies: bool,
     #[command(flatten)]
     emulator: EmulatorOptions,
     #[command(flatten)]
@@ -87,7 +93,7 @@ pub(super) async fn record(options: RecordOptions, redactor: Arc<Redactor>) -> R
     let recorder = Recorder::create(&options.cassette.journal()).map_err(|error| unopened(&error))?;
     say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
     let engine = Engine::new(reached.source, redactor, Some(recorder), options.enforce.into());
-    let ended = deck.run(&engine, reached.reverse, reached.dialler).await;
+    let ended = deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
     finish(&engine, &options.cassette, ended).await
 }
 
@@ -105,8 +111,8 @@ pub(super) async fn replay(options: ReplayOptions, redactor: Arc<Redactor>) -> R
         options.cassette.display()
     ));
     let engine = Engine::new(Source::Replay(player), redactor, None, options.enforce.into());
-    let dialler = deck.dialler();
-    deck.run(&engine, Some(Reverse::default()), dialler).await;
+    let (dialler, neighbours) = (deck.dialler(), neighbours_in(&cassette));
+    deck.run(&engine, Some(Reverse::default()), neighbours, dialler).await;
     let tally = engine.player().map(Player::tally).unwrap_or_default();
     say(&format!(
         "{} hit ({} bound), {} repeat, {} miss, {} unplayed, upstream 0; {}",
@@ -128,18 +134,41 @@ pub(super) async fn watch(options: WatchOptions, redactor: Arc<Redactor>) -> Res
 }
 
 pub(super) async fn emulate(options: EmulateOptions, redactor: Arc<Redactor>) -> Result<Code, Failure> {
+    let settings = options.emulator.settings()?;
+    if options.policies {
+        print(&policies(&settings.policies))?;
+        return Ok(Code::Clean);
+    }
     let deck = Deck::open(&options.ways).await?;
-    let (source, dialler) = (options.emulator.source(), deck.dialler());
-    let reached = Reached { source, dialler, reverse: Some(Reverse::default()), name: "the embedded emulator".into() };
+    let reached = Reached::emulating(settings, deck.dialler());
     say("emulating MPSD");
     pass(deck, reached, redactor, options.enforce.into()).await
 }
 
 async fn pass(deck: Deck, reached: Reached, redactor: Arc<Redactor>, enforce: Enforce) -> Result<Code, Failure> {
     let engine = Engine::new(reached.source, redactor, None, enforce);
-    deck.run(&engine, reached.reverse, reached.dialler).await;
+    deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
     say(&found(&engine));
     Ok(Code::Clean)
+}
+
+/// Every policy as a file would set it.
+fn policies(policies: &Policies) -> String {
+    let mut out = String::from("[emulator.policies]\n");
+    for policy in policies.listed() {
+        out.push_str(&format!("\n# {} ({})\n", policy.explanation, policy.source));
+        if policy.value != policy.default {
+            out.push_str(&format!("# unless set: {}\n", policy.default));
+        }
+        out.push_str(&format!("{} = {}\n", policy.name, policy.value));
+    }
+    out
+}
+
+/// The hosts of a recording that no contract knows: they were looked into then, so they are now.
+fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
+    let hosts = cassette.exchanges().map(|record| record.request().host().to_lowercase());
+    hosts.filter(|host| mpsd::Service::behind(host) == mpsd::Service::Neighbour).collect()
 }
 
 /// A listener with its certificate authority, before anything answers.
@@ -166,12 +195,19 @@ impl Deck {
         Dialler::new(Route { own: vec![self.address], ..Route::default() }, self.limits.connect)
     }
 
-    async fn run(self, engine: &Arc<Engine>, reverse: Option<Reverse>, dialler: Dialler) -> Ended {
+    async fn run(
+        self,
+        engine: &Arc<Engine>,
+        reverse: Option<Reverse>,
+        neighbours: BTreeSet<String>,
+        dialler: Dialler,
+    ) -> Ended {
         let authority_at = self.authority.path().display().to_string();
         let door = Door::new(intercept::Options {
             engine: Arc::clone(engine),
             authority: self.authority,
             reverse,
+            neighbours,
             others: self.others,
             dialler,
             limits: self.limits,

@@ -10,7 +10,7 @@ use super::session::Session;
 pub(super) enum Way {
     /// By its name, or an activity handle: the session's own rules decide.
     Plain,
-    /// By an invite handle: into an open session whatever its restriction.
+    /// By an invite or search handle: into an open session whatever its restriction.
     Invite,
     /// By a transfer handle, as a member of its origin: the same, and past visibility.
     Transfer,
@@ -57,6 +57,11 @@ impl<'a> Visitor<'a> {
             Nearness::Stranger
         };
         Self { xuid: &caller.xuid, way, nearness, policies }
+    }
+
+    /// A service of the emulator's own.
+    pub(super) fn service(policies: &'a Policies) -> Self {
+        Self { xuid: "", way: Way::Plain, nearness: Nearness::Local, policies }
     }
 
     /// True when the session may be shown.

@@ -48,6 +48,7 @@ impl Birth<'_> {
             role_types: self.template.role_types.clone(),
             members: std::collections::BTreeMap::new(),
             next: 0,
+            search_handle: None,
         })
     }
 

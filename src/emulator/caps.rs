@@ -3,6 +3,27 @@
 /// A request body longer than this is refused with 400.
 pub(super) const BODY: usize = 1 << 20;
 
+/// A handle or ticket request longer than this is refused with 400: each is kept as long as it lives.
+pub(super) const HANDLE: usize = 16 << 10;
+
+/// Tags of a search handle, and its strings and numbers, each.
+pub(super) const ATTRIBUTES: usize = 100;
+
+/// Results of a query (mpsd-behaviour §1.15).
+pub(super) const RESULTS: usize = 100;
+
+/// A search filter, in bytes.
+pub(super) const FILTER: usize = 4096;
+
+/// Comparisons in a search filter.
+pub(super) const FILTER_TERMS: usize = 64;
+
+/// Parentheses around a term of a search filter.
+pub(super) const FILTER_DEPTH: usize = 8;
+
+/// A matchmaking hopper's name, in characters (mpsd-wire §8).
+pub(super) const HOPPER: usize = 140;
+
 /// An invite's `context`, percent-encoded (mpsd-behaviour §1.15).
 pub(super) const CONTEXT: usize = 256;
 

@@ -22,6 +22,9 @@ pub(super) fn document(session: &Session, reader: &str, contract: Contract) -> V
     }
     out.object("servers", servers(session));
     out.object("members", members(session, reader));
+    if let Some(handle) = &session.search_handle {
+        out.text("searchHandle", handle);
+    }
     out.text("correlationId", &session.correlation);
     out.number("contractVersion", contract.number());
     out.text("branch", &session.branch);
@@ -57,7 +60,10 @@ fn shown_properties(session: &Session, names: Names) -> Bag {
 fn servers(session: &Session) -> Object {
     let mut out = Object::new();
     for (name, server) in &session.servers {
-        out.bag(name, server);
+        let mut inner = Object::new();
+        inner.bag("constants", &server.constants);
+        inner.bag("properties", &server.properties);
+        out.object(name, inner);
     }
     out
 }
@@ -112,7 +118,7 @@ fn member_constants(index: u32, member: &Member, initializes: bool) -> Fields {
 }
 
 /// Role types with what the members make of them: `count` and `memberXuids` of each role.
-fn role_types(session: &Session) -> Object {
+pub(super) fn role_types(session: &Session) -> Object {
     let holders = holders(session);
     let mut out = Object::new();
     for (type_name, text) in session.role_types.iter() {

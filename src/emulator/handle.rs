@@ -50,6 +50,11 @@ pub(super) enum Kind {
         /// The session whose members may use it.
         origin: SessionRef,
     },
+    /// Lets anybody find the session, and in.
+    Search {
+        /// `searchAttributes` as sent, the three documented halves always there.
+        attributes: String,
+    },
 }
 
 impl Kind {
@@ -59,13 +64,14 @@ impl Kind {
             Self::Activity => "activity",
             Self::Invite { .. } => "invite",
             Self::Transfer { .. } => "transfer",
+            Self::Search { .. } => "search",
         }
     }
 }
 
 impl Handle {
-    /// The handle's JSON.
-    pub(super) fn json(&self) -> Vec<u8> {
+    /// The handle as an object, open for more.
+    pub(super) fn object(&self) -> Object {
         let mut out = Object::new();
         out.text("id", &self.id);
         out.text("type", self.kind.name());
@@ -83,15 +89,20 @@ impl Handle {
                 out.text("expiration", &mpsd_timestamp(*expires));
             }
             Kind::Transfer { origin } => out.object("originSessionRef", reference_object(origin)),
+            Kind::Search { attributes } => {
+                out.text("titleId", &self.title.to_string());
+                out.text("ownerXuid", &self.owner);
+                out.raw("searchAttributes", attributes);
+            }
         }
-        if !matches!(self.kind, Kind::Transfer { .. }) {
+        if matches!(self.kind, Kind::Activity | Kind::Invite { .. }) {
             if let Some(protocol) = &self.invite_protocol {
                 out.text("inviteProtocol", protocol);
             }
             out.raw("gameTypes", GAME_TYPES);
         }
         out.text("createTime", &mpsd_timestamp(self.created));
-        out.end()
+        out
     }
 
     /// The handle's own path.
@@ -107,7 +118,8 @@ impl Handle {
     }
 }
 
-fn reference_object(reference: &SessionRef) -> Object {
+/// A session reference as an object.
+pub(super) fn reference_object(reference: &SessionRef) -> Object {
     let mut out = Object::new();
     out.text("scid", &reference.scid);
     out.text("templateName", &reference.template);
@@ -122,6 +134,8 @@ pub(super) struct Handles {
     by_session: BTreeMap<String, BTreeSet<String>>,
     /// The one activity of each player.
     activities: BTreeMap<String, String>,
+    /// The one search handle of each session.
+    searches: BTreeMap<String, String>,
     /// How many handles of one kind a player has made for one session; numbers the draws.
     made: BTreeMap<String, u64>,
 }
@@ -132,8 +146,27 @@ impl Handles {
         self.by_id.get(&id.to_lowercase()).filter(|handle| handle.is_live(now))
     }
 
+    /// The activity of a player.
+    pub(super) fn activity_of(&self, xuid: &str) -> Option<&Handle> {
+        self.by_id.get(self.activities.get(xuid)?)
+    }
+
+    /// Every activity, by player.
+    pub(super) fn activities(&self) -> impl Iterator<Item = &Handle> {
+        self.activities.values().filter_map(|id| self.by_id.get(id))
+    }
+
+    /// The search handles of sessions whose key begins like this.
+    pub(super) fn searches(&self, prefix: &str) -> impl Iterator<Item = &Handle> {
+        let keys = self.searches.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix));
+        keys.filter_map(|(_, id)| self.by_id.get(id))
+    }
+
     /// How many handles of one kind by one player for one session came before the next, or `None` when too many did.
-    pub(super) fn next(&mut self, entity: &str) -> Option<u64> {
+    pub(super) fn next(&mut self, entity: &str, now: Timestamp) -> Option<u64> {
+        if self.by_id.len() >= caps::STORE {
+            self.drop_expired(now);
+        }
         if self.made.len() >= caps::STORE || self.by_id.len() >= caps::STORE {
             return None;
         }
@@ -142,11 +175,14 @@ impl Handles {
         Some(*made - 1)
     }
 
-    /// Adds a handle; a new activity replaces the player's last.
+    /// Adds a handle; a new activity replaces the player's last, a new search handle the session's.
     pub(super) fn add(&mut self, handle: Handle) {
-        if matches!(handle.kind, Kind::Activity)
-            && let Some(last) = self.activities.insert(handle.owner.clone(), handle.id.clone())
-        {
+        let last = match handle.kind {
+            Kind::Activity => self.activities.insert(handle.owner.clone(), handle.id.clone()),
+            Kind::Search { .. } => self.searches.insert(handle.target.key(), handle.id.clone()),
+            Kind::Invite { .. } | Kind::Transfer { .. } => None,
+        };
+        if let Some(last) = last {
             self.remove(&last);
         }
         self.by_session.entry(handle.target.key()).or_default().insert(handle.id.clone());
@@ -168,6 +204,9 @@ impl Handles {
         if self.activities.get(&handle.owner).is_some_and(|activity| activity == id) {
             self.activities.remove(&handle.owner);
         }
+        if self.searches.get(&key).is_some_and(|search| search == id) {
+            self.searches.remove(&key);
+        }
     }
 
     /// Drops what a change of the session leaves without ground: activities of players no longer active in it, and
@@ -179,13 +218,19 @@ impl Handles {
                 Kind::Activity => {
                     session.and_then(|session| session.member(&handle.owner)).is_some_and(|member| member.is_active())
                 }
-                Kind::Transfer { .. } => session.is_some(),
+                Kind::Transfer { .. } | Kind::Search { .. } => session.is_some(),
                 Kind::Invite { .. } => policies.invite_outlives_session || session.is_some(),
             });
             if !stands {
                 self.remove(&id);
             }
         }
+    }
+
+    fn drop_expired(&mut self, now: Timestamp) {
+        let is_expired = |handle: &&Handle| !handle.is_live(now);
+        let expired: Vec<String> = self.by_id.values().filter(is_expired).map(|handle| handle.id.clone()).collect();
+        expired.iter().for_each(|id| self.remove(id));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A JSON object under construction: the one writer of the emulator's answers, compact and in call order.
 
-use crate::json::escape_into;
+use crate::json::{Doc, escape_into};
 use crate::mpsd::bag::{Bag, Fields};
 
 /// An object being written.
@@ -52,6 +52,11 @@ impl Object {
     /// Adds an object written before.
     pub(super) fn object(&mut self, name: &str, object: Self) {
         self.raw(name, object.end());
+    }
+
+    /// The finished object as fields.
+    pub(super) fn into_fields(self) -> Fields {
+        Doc::parse(&self.end()).map(|doc| Fields::of(doc.root())).unwrap_or_default()
     }
 
     /// The finished text.

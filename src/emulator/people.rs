@@ -83,6 +83,11 @@ impl People {
         Ok(())
     }
 
+    /// Whom one of a player's lists holds; `None` for everybody known.
+    pub(super) fn follows(&self, _moniker: &str, _xuid: &str, policies: &Policies) -> Option<Vec<String>> {
+        if policies.everybody_follows { None } else { Some(Vec::new()) }
+    }
+
     /// The device a player was last seen on.
     pub(super) fn device(&self, xuid: &str) -> Option<&String> {
         self.devices.get(xuid)

@@ -98,12 +98,53 @@ policies! {
     invite_lifetime: u64 = 24 * 60 * 60 * 1000, "behaviour 2.1: an expiration exists, its length is not published";
     /// An invite handle stays when its session ends, until it expires: a handle may stand for no session.
     invite_outlives_session: bool = true, "behaviour 2";
+    /// What making a handle answers; clients also take 200.
+    handle_created_status: u16 = 201, "behaviour 2.1";
+    /// The status for an activity in a session its maker is not active in.
+    activity_refused_status: u16 = 403, "behaviour 2.1";
+    /// Reading a handle shows its session, as a page says, and not the handle.
+    handle_shows_session: bool = false, "behaviour 2.2; wire 5.2";
+    /// The status for deleting somebody else's handle.
+    foreign_handle_status: u16 = 403, "behaviour 2.2";
     /// What deleting a handle answers; clients also know 200.
     handle_deleted_status: u16 = 204, "behaviour 2.2";
+    /// The status for a search handle to a session that is not searchable: 409 or 403.
+    not_searchable_status: u16 = 409, "behaviour 8, S8";
+    /// A second search handle replaces the session's first; otherwise it is refused with 409.
+    search_handle_replaces: bool = true, "behaviour 2.1";
+    /// With `hasOwners`, only an owner may make the session's search handle.
+    search_handle_needs_owner: bool = false, "behaviour 2.1: nothing says so";
+    /// An `include` that is not known is refused with 400 and not passed over.
+    unknown_include_refused: bool = false, "behaviour 2.3";
+    /// The status for a query of sessions with neither a keyword nor an xuid.
+    open_query_status: u16 = 400, "behaviour 3";
+    /// An activity query leaves out sessions the caller may not read, unless the activity is its own.
+    query_hides_unreadable: bool = true, "behaviour 2.3";
+    /// How many `or` a search filter may hold.
+    filter_ors: u64 = 1, "behaviour 2.4";
+    /// The `or` of a search filter may stand in parentheses.
+    filter_nested_or: bool = true, "discrepancies D33: the documents say no, a client does it";
+    /// A search filter sees tags and strings in lower case even without `tolower`; its own texts stand as written.
+    filter_lowers: bool = true, "behaviour 2.4: both are treated as lower case";
 
     // Real-time activity.
 
     // Matchmaking.
+
+    /// The one hopper name nothing is configured under, so that a title can see a 404.
+    missing_hopper: String = "unknown".to_owned(), "none";
+    /// What creating a ticket answers: 201 or 200.
+    ticket_created_status: u16 = 201, "behaviour 8, S14";
+    /// The status for a second ticket while the session's first is searching.
+    ticket_again_status: u16 = 409, "none";
+    /// How many tickets make a match.
+    match_tickets: usize = 2, "behaviour 8, S14";
+    /// Tickets match only when their `ticketAttributes` are the same value.
+    match_same_attributes: bool = false, "none: a hopper's rules are configuration";
+    /// The template a match's session is made from.
+    match_template: String = "target".to_owned(), "behaviour 8, S14";
+    /// The `waitTime` and `typicalWait` a hopper estimates, in seconds.
+    match_wait: u64 = 15, "behaviour 8, S14";
 
     // People.
 

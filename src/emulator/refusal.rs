@@ -31,6 +31,9 @@ pub(super) enum Refusal {
     /// 409: at odds with the session as it is.
     #[error("{0}")]
     Conflict(String),
+    /// The status a policy chooses, with a reason.
+    #[error("{1}")]
+    Chosen(u16, &'static str),
     /// 412, with the session as it is: the entity tag is not the current one.
     #[error("the entity tag is not the current one")]
     Stale,
@@ -67,6 +70,7 @@ impl Refusal {
                 response
             }
             Self::Conflict(reason) => reply::text(409, reason),
+            Self::Chosen(status, reason) => reply::text(*status, reason),
             Self::Stale | Self::Unmet => reply::uncached(reply::empty(412)),
             Self::Full => {
                 let mut response = reply::empty(503);

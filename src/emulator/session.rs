@@ -28,13 +28,24 @@ pub(super) struct Session {
     /// Shared properties.
     pub(super) properties: Bag,
     /// What servers and services keep in the session, by name.
-    pub(super) servers: BTreeMap<String, Bag>,
+    pub(super) servers: BTreeMap<String, Server>,
     /// `roleTypes` without counts.
     pub(super) role_types: Fields,
     /// Members by index.
     pub(super) members: BTreeMap<u32, Member>,
     /// The index the next newcomer gets; indices are never used twice.
     pub(super) next: u32,
+    /// The search handle that leads here.
+    pub(super) search_handle: Option<String>,
+}
+
+/// What one server keeps in a session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Server {
+    /// Fixed facts.
+    pub(super) constants: Bag,
+    /// The rest.
+    pub(super) properties: Bag,
 }
 
 /// One member.
@@ -66,6 +77,19 @@ pub(super) enum Presence {
 }
 
 impl Member {
+    /// A place kept for a player.
+    pub(super) fn reserved(xuid: String, title: u64, now: Timestamp) -> Self {
+        Self {
+            xuid,
+            title,
+            state: Presence::Reserved,
+            joined: now,
+            constants: Bag::default(),
+            properties: Bag::default(),
+            roles: Fields::default(),
+        }
+    }
+
     /// True when the player says so.
     pub(super) fn is_active(&self) -> bool {
         self.properties.system.flag("active")
@@ -108,6 +132,21 @@ impl Session {
         self.index_of(xuid).is_some_and(|index| owners.contains(&index))
     }
 
+    /// The xuids of its owners.
+    pub(super) fn owner_xuids(&self) -> Vec<String> {
+        let owners = self.properties.system.numbers("owners");
+        owners.iter().filter_map(|index| self.members.get(index)).map(|member| member.xuid.clone()).collect()
+    }
+
+    /// Its visibility as queries show it: an open session without room is `full`.
+    pub(super) fn shown_visibility(&self) -> String {
+        let visibility = self.constants.system.text("visibility").unwrap_or_else(|| "open".to_owned());
+        match visibility == "open" && self.members.len() >= self.capacity() {
+            true => "full".to_owned(),
+            false => visibility,
+        }
+    }
+
     /// Adds a member at the end of the list.
     pub(super) fn add(&mut self, member: Member) -> u32 {
         let index = self.next;
@@ -122,7 +161,8 @@ impl Session {
             member.constants.weight() + member.properties.weight() + member.roles.weight() + MEMBER_WEIGHT
         };
         let members: usize = self.members.values().map(member).sum();
-        let servers: usize = self.servers.iter().map(|(name, server)| name.len() + server.weight()).sum();
+        let server = |server: &Server| server.constants.weight() + server.properties.weight();
+        let servers: usize = self.servers.iter().map(|(name, kept)| name.len() + server(kept)).sum();
         let own = self.constants.weight() + self.properties.weight() + self.role_types.weight();
         own + members + servers + SESSION_WEIGHT
     }

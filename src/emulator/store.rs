@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::caps;
 use super::handle::Handles;
+use super::matchmaking::Tickets;
 use super::people::People;
 use super::policy::Policies;
 use super::refusal::Refusal;
@@ -24,6 +25,7 @@ pub(super) struct Store {
     weight: usize,
     pub(super) handles: Handles,
     pub(super) people: People,
+    pub(super) tickets: Tickets,
     pub(super) rta: Rta,
 }
 
@@ -34,6 +36,12 @@ impl Store {
             self.end(key, policies);
         }
         self.sessions.get(key)
+    }
+
+    /// The keys that begin like this, of sessions that pass as last stored.
+    pub(super) fn keys(&self, prefix: &str, passes: impl Fn(&Session) -> bool) -> Vec<String> {
+        let sessions = self.sessions.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        sessions.filter(|(_, session)| passes(session)).map(|(key, _)| key.clone()).collect()
     }
 
     /// How many lives a name has had.

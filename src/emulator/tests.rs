@@ -1,7 +1,10 @@
 //! Scenarios from the outside: calls in, answers out, step by step (mpsd-behaviour §8).
 
 mod handles;
+mod matchmaking;
+mod queries;
 mod refusals;
+mod search;
 mod sessions;
 mod stability;
 
@@ -10,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Emulator, Settings};
+use super::{Emulator, Policies, Settings};
 use crate::clock::{Clock, virtual_start};
 use crate::exchange::{Call, Protocol};
 use crate::message::{Body, Headers, Request, Response};
@@ -29,6 +32,7 @@ struct Ask {
     headers: Headers,
     body: Vec<u8>,
     user: char,
+    service: Service,
 }
 
 /// An answer with its views.
@@ -42,8 +46,15 @@ impl World {
     }
 
     fn seeded(seed: u64) -> Self {
+        Self::with(seed, |_| {})
+    }
+
+    /// A world with choices of its own.
+    fn with(seed: u64, choose: impl FnOnce(&mut Policies)) -> Self {
         let clock = Clock::manual(virtual_start());
-        Self { emulator: Emulator::new(Settings::new(seed, clock.clone())), clock }
+        let mut settings = Settings::new(seed, clock.clone());
+        choose(&mut settings.policies);
+        Self { emulator: Emulator::new(settings), clock }
     }
 
     fn call(&self, ask: &Ask) -> Got {
@@ -55,7 +66,7 @@ impl World {
             body: Body::plain(ask.body.clone()),
             ..Request::default()
         };
-        let call = Call::new(device, Protocol::H1, Service::Mpsd, request);
+        let call = Call::new(device, Protocol::H1, ask.service, request);
         Got { response: self.emulator.answer(&call).response }
     }
 
@@ -69,7 +80,7 @@ impl Ask {
         let headers = [("x-xbl-contract-version", "107"), ("content-type", "application/json; charset=utf-8")];
         let mut headers: Headers = headers.into_iter().collect();
         headers.push("authorization", format!("XBL3.0 x={user};opaque"));
-        Self { method, target: target.into(), headers, body: Vec::new(), user }
+        Self { method, target: target.into(), headers, body: Vec::new(), user, service: Service::Mpsd }
     }
 
     fn header(mut self, name: &str, value: &str) -> Self {

@@ -61,7 +61,7 @@ enum Destination {
 fn destination<B>(session: &Session, protocol: Protocol, request: &Request<B>) -> Destination {
     let named = named_host(request);
     match (&session.way, protocol, scheme_of(request.uri())) {
-        (Way::Inside(origin), ..) => Destination::Service(refined(origin, named)),
+        (Way::Inside(origin), ..) => Destination::Service(refined(session, origin, named)),
         (Way::Front(_), Protocol::H1, Some(scheme)) => absolute(session, request.uri(), scheme),
         (Way::Front(scheme), ..) => own(session, named, *scheme),
     }
@@ -74,8 +74,8 @@ fn named_host<B>(request: &Request<B>) -> Option<String> {
     hosts::split(named, Scheme::Https).map(|(host, _)| host)
 }
 
-fn refined(origin: &Origin, named: Option<String>) -> Origin {
-    match named.and_then(|host| Some((Service::of_host(&host)?, host))) {
+fn refined(session: &Session, origin: &Origin, named: Option<String>) -> Origin {
+    match named.and_then(|host| Some((session.door.hosts.service(&host)?, host))) {
         Some((service, host)) => Origin { service, host, ..origin.clone() },
         None => origin.clone(),
     }
@@ -97,7 +97,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
 
 fn own(session: &Session, named: Option<String>, scheme: Scheme) -> Destination {
     let reverse = session.door.reverse.as_ref();
-    if let Some((service, host)) = named.and_then(|host| Some((Service::of_host(&host)?, host))) {
+    if let Some((service, host)) = named.and_then(|host| Some((session.door.hosts.named(&host)?, host))) {
         let scheme = reverse.map_or(scheme, |reverse| reverse.scheme);
         let port = if scheme == Scheme::Https { 443 } else { 80 };
         return Destination::Service(Origin { scheme, host, port, service });

@@ -1,5 +1,6 @@
 //! Whose traffic is looked into. Everything not named here passes unread, or not at all.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::message::Scheme;
@@ -28,18 +29,20 @@ pub enum Verdict {
 
 /// Which hosts are intercepted.
 ///
-/// The contract's hosts are, and the host of a configured upstream. Sign-in hosts and the one that asks for
-/// client certificates are in neither set, so they are never decrypted.
+/// The contract's hosts are, the host of a configured upstream, and the neighbours somebody named. Sign-in hosts and
+/// the one that asks for client certificates are in no set by themselves, so they are never decrypted unasked.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     upstream: Option<(String, u16)>,
+    neighbours: BTreeSet<String>,
     others: Others,
 }
 
 impl Hosts {
-    /// Hosts besides the contract's: that of the upstream, if one is configured, at its own port.
-    pub fn new(upstream: Option<(&str, u16)>, others: Others) -> Self {
-        Self { upstream: upstream.map(|(host, port)| (host.to_ascii_lowercase(), port)), others }
+    /// Hosts besides the contract's: that of the upstream, if one is configured, at its own port, and the neighbours'
+    /// lower-case names.
+    pub fn new(upstream: Option<(&str, u16)>, neighbours: BTreeSet<String>, others: Others) -> Self {
+        Self { upstream: upstream.map(|(host, port)| (host.to_ascii_lowercase(), port)), neighbours, others }
     }
 
     /// What happens to a host at a port. Of the others, only web ports are reached, on this machine as well.
@@ -47,6 +50,7 @@ impl Hosts {
         let is_upstream = self.upstream.as_ref().is_some_and(|(_, upstream)| *upstream == port);
         let is_safe = WEB_PORTS.contains(&port);
         match self.service(host) {
+            Some(Service::Neighbour) if is_safe => Verdict::Intercept(Service::Neighbour),
             Some(service) if is_upstream || Service::of_host(host).is_some() => Verdict::Intercept(service),
             _ if is_safe && self.others == Others::Tunnel => Verdict::Tunnel,
             _ => Verdict::Refuse,
@@ -56,7 +60,13 @@ impl Hosts {
     /// The service behind an intercepted host name, whatever its port.
     pub fn service(&self, host: &str) -> Option<Service> {
         let is_upstream = self.upstream.as_ref().is_some_and(|(upstream, _)| upstream.eq_ignore_ascii_case(host));
-        Service::of_host(host).or_else(|| is_upstream.then_some(Service::Mpsd))
+        self.named(host).or_else(|| is_upstream.then_some(Service::Mpsd))
+    }
+
+    /// The service a host name alone stands for: one of the contract's, or a neighbour.
+    pub fn named(&self, host: &str) -> Option<Service> {
+        let is_neighbour = || self.neighbours.contains(&host.to_ascii_lowercase());
+        Service::of_host(host).or_else(|| is_neighbour().then_some(Service::Neighbour))
     }
 }
 
@@ -102,7 +112,7 @@ mod tests {
 
     #[test]
     fn only_the_contract_and_the_upstream_are_looked_into() {
-        let hosts = Hosts::new(Some(("Staging.Test", 8443)), Others::Tunnel);
+        let hosts = Hosts::new(Some(("Staging.Test", 8443)), BTreeSet::new(), Others::Tunnel);
         assert_eq!(hosts.verdict("SessionDirectory.xboxlive.com", 443), Verdict::Intercept(Service::Mpsd));
         assert_eq!(hosts.verdict("rta.xboxlive.com", 8443), Verdict::Intercept(Service::Rta));
         assert_eq!(hosts.verdict("staging.test", 8443), Verdict::Intercept(Service::Mpsd));
@@ -110,8 +120,17 @@ mod tests {
         for host in ["user.auth.xboxlive.com", "login.live.com", "client-sessiondirectory.xboxlive.com", "example.com"]
         {
             assert_eq!(hosts.verdict(host, 443), Verdict::Tunnel, "{host}");
-            assert_eq!(Hosts::new(None, Others::Refuse).verdict(host, 443), Verdict::Refuse, "{host}");
+            assert_eq!(Hosts::new(None, BTreeSet::new(), Others::Refuse).verdict(host, 443), Verdict::Refuse, "{host}");
         }
+    }
+
+    #[test]
+    fn a_neighbour_is_looked_into_once_it_is_named() {
+        let named = BTreeSet::from(["social.xboxlive.com".to_owned()]);
+        let hosts = Hosts::new(None, named, Others::Refuse);
+        assert_eq!(hosts.verdict("Social.xboxlive.com", 443), Verdict::Intercept(Service::Neighbour));
+        assert_eq!(hosts.verdict("social.xboxlive.com", 8443), Verdict::Refuse);
+        assert_eq!(hosts.verdict("privacy.xboxlive.com", 443), Verdict::Refuse);
     }
 
     #[test]
@@ -121,7 +140,7 @@ mod tests {
         assert_eq!(hosts.verdict("example.com", 25), Verdict::Refuse);
         for host in ["127.0.0.1", "[::1]", "localhost"] {
             assert_eq!(hosts.verdict(host, 22), Verdict::Refuse, "{host}");
-            let upstream = Hosts::new(Some((host, 9000)), Others::Tunnel);
+            let upstream = Hosts::new(Some((host, 9000)), BTreeSet::new(), Others::Tunnel);
             assert_eq!(upstream.verdict(host, 9000), Verdict::Intercept(Service::Mpsd), "{host}");
             assert_eq!(upstream.verdict(host, 9001), Verdict::Refuse, "{host}");
         }

@@ -15,6 +15,8 @@ pub enum Service {
     SmartMatch,
     /// Multiplayer activity; intercepted, without a contract of its own yet.
     MultiplayerActivity,
+    /// A service next door: intercepted because somebody named it, without a contract.
+    Neighbour,
 }
 
 impl Service {
@@ -27,6 +29,13 @@ impl Service {
             "multiplayeractivity.xboxlive.com" => Some(Self::MultiplayerActivity),
             _ => None,
         }
+    }
+
+    /// The service behind the host of a recorded call: a host of Xbox Live without a contract is a neighbour, any
+    /// other stood in for the session directory.
+    pub fn behind(host: &str) -> Self {
+        let is_live = host.to_ascii_lowercase().ends_with(".xboxlive.com");
+        Self::of_host(host).unwrap_or(if is_live { Self::Neighbour } else { Self::Mpsd })
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
+use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{Cassette, StoredBody, Withheld};
 use crate::exchange::{Call, Outcome};
 use crate::json::Doc;
 use crate::message::{Request, Response};
-use crate::mpsd::{Op, ParamName, Resolution, Service, resolve, target};
+use crate::mpsd::{Op, Resolution, Service, resolve};
 use crate::slot;
 
 /// One recorded exchange as the cassette holds it.
@@ -97,12 +98,8 @@ impl Take {
         !self.is_read() && !self.is_dry_run() && matches!(self.recorded.response.status, 200..300)
     }
 
-    /// True for a write that asks what would be: nothing came of it.
     fn is_dry_run(&self) -> bool {
-        let parameters = target::parameters(&self.recorded.request.target);
-        let is_true = |value: &target::Piece| value.text.eq_ignore_ascii_case("true");
-        let names_it = |name: &target::Piece| name.text.eq_ignore_ascii_case("nocommit");
-        parameters.iter().any(|(name, value)| names_it(name) && value.as_ref().is_some_and(is_true))
+        is_dry_run(&self.recorded.request.target)
     }
 
     /// True when its answer tells of the service's state. What is wrong with a call by itself (400, 406, …) is wrong
@@ -228,7 +225,9 @@ fn take(recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, valu
     let resolution = resolve(service, &recorded.request.method, &recorded.request.target);
     let slots = answer_slots(&recorded.response, values);
     let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
-    let document = document(&resolution, &recorded).map(|name| shelves.labelled(Label::Document(lane, name)));
+    let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
+    let session = session_of(&resolution, posted, &recorded.response.headers);
+    let document = session.map(|name| shelves.labelled(Label::Document(lane, name)));
     Take { service, resolution, alike, document, slots, recorded }
 }
 
@@ -242,37 +241,13 @@ fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {
     AnswerSlots::new(&response.headers, |name, value| slot::in_header(name, value, values), body)
 }
 
-/// The session a take is about: from its path, from `Content-Location`, or from the reference it posts.
-fn document(resolution: &Resolution, recorded: &Recorded) -> Option<String> {
-    let operation = resolution.operation()?;
-    if !operation.param(ParamName::Session).is_empty() {
-        return Some(path_key(operation));
-    }
-    if operation.op == Op::HandleCreate {
-        let doc = Doc::parse(recorded.request.body.decoded()?).ok()?;
-        let reference = doc.root().get("sessionRef")?;
-        let part = |name| reference.get(name).and_then(|value| value.str()).map(|text| text.to_lowercase());
-        return Some(format!("{}~{}~{}", part("scid")?, part("templateName")?, part("name")?));
-    }
-    let location = recorded.response.headers.text("content-location")?;
-    let located = resolve(Service::Mpsd, "GET", location);
-    located.operation().filter(|operation| operation.op == Op::SessionGet).map(path_key)
-}
-
-fn path_key(operation: &crate::mpsd::Operation) -> String {
-    let part = |name| operation.param(name).to_lowercase();
-    format!("{}~{}~{}", part(ParamName::Scid), part(ParamName::Template), part(ParamName::Session))
-}
-
 fn version(take: &Take) -> Option<(String, Version)> {
     if take.is_dry_run() {
         return None;
     }
     let tag = take.recorded.response.headers.text("etag")?;
-    let doc = Doc::parse(take.recorded.response.body.decoded()?).ok()?;
-    let branch = doc.root().get("branch")?.str()?.into_owned();
-    let change = doc.root().get("changeNumber")?.number()?.parse().ok()?;
-    Some((plain_tag(tag).to_owned(), (branch, change)))
+    let version = version_of(take.recorded.response.body.decoded()?)?;
+    Some((plain_tag(tag).to_owned(), version))
 }
 
 /// An entity tag without its quotes and weakness.

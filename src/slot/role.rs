@@ -19,6 +19,8 @@ pub enum Role {
     KeyedBy(Class),
     /// A version number: digits and dots that are no IP address.
     Version,
+    /// A session as shoulder taps name it, `scid~template~name`: its name is judged by itself.
+    SessionKey,
 }
 
 impl Role {

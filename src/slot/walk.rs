@@ -51,6 +51,25 @@ pub fn in_json(doc: &Doc<'_>, judge: &dyn Judge) -> Vec<Slot> {
     in_document(doc, Role::Plain, judge, EMBEDDED_DEPTH)
 }
 
+/// Slots of a payload: of the JSON document it is, padding behind it left out, or of the pieces that are text.
+pub fn in_payload(payload: &[u8], judge: &dyn Judge) -> Vec<Slot> {
+    match Doc::parse(crate::mpsd::rta::trimmed(payload)) {
+        Ok(doc) => in_json(&doc, judge),
+        Err(_) => in_chunks(payload, judge),
+    }
+}
+
+/// Slots of the pieces of some bytes that are text.
+pub fn in_chunks(bytes: &[u8], judge: &dyn Judge) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        slots.extend(shifted(in_text(chunk.valid(), judge), at));
+        at += chunk.valid().len() + chunk.invalid().len();
+    }
+    slots
+}
+
 /// Slots of text that is no JSON document, though it may mean to be one: what stands in double quotes is read with
 /// the key in front of it, the rest as plain text.
 pub fn in_loose_json(text: &str, judge: &dyn Judge) -> Vec<Slot> {
@@ -122,8 +141,8 @@ fn in_document(doc: &Doc<'_>, role: Role, judge: &dyn Judge, embedded: usize) ->
     while let Some((node, role)) = pending.pop() {
         match node.kind() {
             Kind::Object => {
-                let is_reference = node.get("templateName").is_some();
-                pending.extend(node.members().map(|(key, value)| (value, value_role(key, role, is_reference))));
+                let kind = Kin::of(node);
+                pending.extend(node.members().map(|(key, value)| (value, value_role(key, role, kind))));
                 slots.extend(node.members().flat_map(|(key, _)| in_string(key, key_role(role), judge, 0)));
             }
             Kind::Array => pending.extend(node.items().map(|item| (item, role))),
@@ -136,12 +155,34 @@ fn in_document(doc: &Doc<'_>, role: Role, judge: &dyn Judge, embedded: usize) ->
     slots
 }
 
-/// `name` beside `templateName` is a session's name; a secret stays one all the way down, and so does a custom bag.
-fn value_role(key: Node<'_>, parent: Role, is_reference: bool) -> Role {
+/// What an object is by what stands in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kin {
+    /// A session reference.
+    Reference,
+    /// A shoulder tap.
+    Tap,
+    Other,
+}
+
+impl Kin {
+    fn of(node: Node<'_>) -> Self {
+        match (node.get("templateName").is_some(), node.get("resourceType").is_some()) {
+            (true, _) => Self::Reference,
+            (_, true) => Self::Tap,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// `name` beside `templateName` is a session's name, and `resource` beside `resourceType` holds one; a secret stays
+/// one all the way down, and so does a custom bag.
+fn value_role(key: Node<'_>, parent: Role, kin: Kin) -> Role {
     let key = key.str().unwrap_or_default();
     match (parent, Role::of_key(&key)) {
         (Role::Typed(Class::Secret), _) => parent,
-        _ if is_reference && key == "name" => Role::Typed(Class::Session),
+        _ if kin == Kin::Reference && key == "name" => Role::Typed(Class::Session),
+        _ if kin == Kin::Tap && key == "resource" => Role::SessionKey,
         (Role::Custom, Role::Plain) => Role::Custom,
         (_, Role::Plain) if key.eq_ignore_ascii_case("custom") => Role::Custom,
         (_, role) => role,
@@ -210,7 +251,10 @@ fn in_url(text: &str, judge: &dyn Judge) -> Vec<Slot> {
 }
 
 fn in_reading(reading: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: &dyn Judge) -> Vec<Slot> {
-    let spans = judge.judge(reading.text(), role);
+    let spans = match role {
+        Role::SessionKey => in_session_key(reading.text(), judge),
+        role => judge.judge(reading.text(), role),
+    };
     let slot = |(span, class): (std::ops::Range<usize>, Class)| Slot {
         text: reading.text()[span.clone()].to_owned(),
         span: reading.raw_span(span),
@@ -218,6 +262,17 @@ fn in_reading(reading: &Unescaped<'_>, role: Role, layer: Option<Layer>, judge: 
         layers: layer.into_iter().collect(),
     };
     spans.into_iter().map(slot).collect()
+}
+
+/// What stands in `scid~template~name`.
+fn in_session_key(text: &str, judge: &dyn Judge) -> Vec<(std::ops::Range<usize>, Class)> {
+    let Some(at) = text.match_indices('~').nth(1).map(|(tilde, _)| tilde + 1) else {
+        return judge.judge(text, Role::Plain);
+    };
+    let mut spans = judge.judge(&text[..at], Role::Plain);
+    let name = judge.judge(&text[at..], Role::Typed(Class::Session)).into_iter();
+    spans.extend(name.map(|(span, class)| (at + span.start..at + span.end, class)));
+    spans
 }
 
 /// How deep JSON inside strings inside JSON is followed.

@@ -13,5 +13,6 @@ mod intercept;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
+mod scenarios;
 mod sockets;
 mod support;

@@ -3,7 +3,7 @@
 pub(crate) mod binary;
 pub(crate) mod socket;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -328,6 +328,7 @@ impl Setup {
             engine: Arc::clone(&engine),
             authority: Arc::clone(&authority),
             reverse,
+            neighbours: BTreeSet::new(),
             others: self.others,
             dialler,
             limits: self.limits,

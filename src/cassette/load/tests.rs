@@ -130,10 +130,10 @@ fn newer_minors_load_and_newer_majors_do_not() {
 #[test]
 fn unknown_kinds_and_keys_are_passed_over() {
     let mut bytes = journal_bytes();
-    bytes.extend(line(r#"{"kind":"frame","lane":"lane-7","data":"x"}"#));
+    bytes.extend(line(r#"{"kind":"picture","lane":"lane-7","data":"x"}"#));
     bytes.extend(line(r#"{"kind":"lane","name":"lane-9","colour":[1,{"a":2}]}"#));
     let cassette = parse(&bytes).unwrap();
-    assert_eq!(cassette.notes, [Note { line: 11, what: Notice::UnknownKind("frame".into()) }]);
+    assert_eq!(cassette.notes, [Note { line: 11, what: Notice::UnknownKind("picture".into()) }]);
     assert_eq!(cassette.lanes.len(), 3);
     assert!(seal(&cassette).is_err());
     let text = sealed_text().replace("\"kind\": \"mark\"", "\"kind\": \"socket\"");

@@ -31,6 +31,7 @@ impl Stage {
             engine,
             authority,
             reverse: Some(Reverse::default()),
+            neighbours: std::collections::BTreeSet::new(),
             others: Others::Refuse,
             dialler: Dialler::new(Route::default(), limits.connect),
             limits,

@@ -216,6 +216,42 @@ fn handle_requests_that_cannot_be() {
     world.call(&post('b', &activity("L1"))).says(403);
     world.call(&post('b', &activity("L9"))).says(403);
     world.call(&post('a', &format!(r#"{{"type":"invite","invitedXuid":2,"sessionRef":{reference}}}"#))).is(201);
-    let search = world.call(&post('a', &format!(r#"{{"type":"search","sessionRef":{reference}}}"#))).is(501);
-    assert!(search.text().contains("emulator-operation"));
+}
+
+#[test]
+fn a_new_handle_shows_what_is_asked_to_go_with_it() {
+    let world = World::new();
+    lobby(&world);
+    let mut ask = post('a', &activity("L1"));
+    ask.target = "/handles?include=RelatedInfo,activityInfo".into();
+    let made = world.call(&ask).is(201);
+    assert_eq!((made.at("/relatedInfo/membersCount"), made.at("/customProperties")), (json!(1), Value::Null));
+    assert_eq!(made.at("/sessionRef/name"), "L1");
+}
+
+#[test]
+fn what_the_documents_leave_open_about_handles_can_be_set() {
+    let world = World::with(7, |policies| {
+        policies.handle_created_status = 200;
+        policies.handle_deleted_status = 200;
+        policies.foreign_handle_status = 404;
+        policies.activity_refused_status = 409;
+        policies.handle_shows_session = true;
+        policies.unknown_include_refused = true;
+        policies.search_handle_replaces = false;
+    });
+    lobby(&world);
+    let made = world.call(&post('a', &activity("L1"))).is(200);
+    let path = made.header("location");
+    assert_eq!(world.call(&get(path, 'a')).is(200).at("/changeNumber"), 2);
+    world.call(&post('b', &activity("L1"))).says(409);
+    world.call(&Ask::new("DELETE", path, 'b')).says(404);
+    world.call(&Ask::new("DELETE", path, 'a')).bare(200);
+    let mut ask = post('a', &activity("L1"));
+    ask.target = "/handles?include=everything".into();
+    world.call(&ask).says(400);
+    world.call(&put(&session("game", "G1"), 'a', &joining('a'))).is(201);
+    let search = format!(r#"{{"type":"search","sessionRef":{}}}"#, session_ref("game", "G1"));
+    world.call(&post('a', &search)).is(200);
+    world.call(&post('a', &search)).says(409);
 }

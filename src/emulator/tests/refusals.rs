@@ -74,9 +74,6 @@ fn every_call_needs_a_token_and_a_known_contract() {
 fn operations_of_later_parts_are_tapdecks_own_refusal() {
     let world = World::new();
     for (method, target) in [
-        ("POST", "/handles/query".to_owned()),
-        ("GET", format!("/serviceconfigs/{SCID}/sessions?xuid=1")),
-        ("POST", format!("/serviceconfigs/{SCID}/batch")),
         ("GET", format!("/serviceconfigs/{SCID}/sessiontemplates")),
         ("PUT", format!("{}/servers/x", session("lobby", "L1"))),
         ("DELETE", format!("{}/members/1", session("lobby", "L1"))),

@@ -153,6 +153,10 @@ fn script() -> Vec<Ask> {
         put(&lobby, 'a', CREATE_LOBBY),
         Ask::new("DELETE", &format!("{lobby}/members/me"), 'a'),
         get("/handles/deadbeef-0000-4000-8000-00000000dead/session", 'a'),
+        put(&game, 'b', &joining('b')),
+        post('b', &activity.replace("activity", "search").replace("lobby", "game").replace("L1", "G1")),
+        Ask::new("POST", "/handles/query", 'a').body(r#"{"type":"search"}"#),
+        get(&format!("/serviceconfigs/{SCID}/sessions?xuid=9000000000000002"), 'a'),
     ]
 }
 
