@@ -42,12 +42,14 @@ pub(super) struct Placed {
     nth: usize,
 }
 
-/// A position and what happened there. At equal positions a call comes first, then an answer, then what a client
-/// said, then what the service said, then a mark.
+/// A position and what happened there. At equal positions a lost opening comes first, then a call, then an answer, then
+/// what a client said, then what the service said, then a mark.
 type Moment = (u64, What);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
+    LostAsked,
+    LostAnswered,
     Asked,
     Answered,
     Heard,
@@ -61,12 +63,8 @@ impl Order {
         let ranks = Ranks::of(cassette);
         let lanes = lane_numbers(cassette, &ranks);
         let frames = place_frames(cassette, &ranks);
-        let spans: Vec<Span> = cassette
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(index, entry)| span(index, entry, &lanes, &ranks, &frames))
-            .collect();
+        let spans: Vec<Span> =
+            cassette.entries.iter().enumerate().map(|(index, entry)| span(index, entry, &lanes, &ranks, &frames)).collect();
         let sequence = topological(&spans);
         let lane_count = lanes.len();
         let lanes = lanes.into_iter().map(|(name, number)| (name.to_owned(), format!("player{number}"))).collect();
@@ -101,12 +99,13 @@ impl Ranks {
     fn of(cassette: &Cassette) -> Self {
         let calls = cassette.exchanges_indexed();
         let mut events: Vec<(Moment, usize)> = calls
-            .flat_map(|(index, http)| [((http.asked, What::Asked), index), ((http.answered, What::Answered), index)])
+            .flat_map(|(index, http)| {
+                [((http.asked, What::Asked), index), ((http.answered, What::Answered), index)]
+            })
             .collect();
         let openings: BTreeMap<u64, (u64, usize)> =
             cassette.exchanges_indexed().map(|(index, http)| (http.asked, (http.answered, index))).collect();
-        let frames =
-            cassette.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.frame()?)));
+        let frames = cassette.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.frame()?)));
         let mut orphans = BTreeMap::new();
         let mut sockets = BTreeMap::new();
         for (index, frame) in frames {
@@ -119,17 +118,21 @@ impl Ranks {
             sockets.insert(frame.socket, (0, 0));
         }
         // A socket whose opening is lost keeps a place for it.
-        let places = orphans
-            .iter()
-            .flat_map(|(socket, index)| [What::Asked, What::Answered].map(|what| ((*socket, what), *index)));
+        let places = orphans.iter().flat_map(|(socket, index)| {
+            [What::LostAsked, What::LostAnswered].map(|what| ((*socket, what), *index))
+        });
         events.extend(places);
         events.sort_unstable();
         let mut ranks = Self { events, sockets: BTreeMap::new() };
         for (socket, opened) in &mut sockets {
-            let opening = openings.get(socket).copied().or_else(|| Some((*socket, *orphans.get(socket)?)));
-            if let Some((answered, index)) = opening {
-                *opened = ranks.of_call(*socket, answered, index);
-            }
+            *opened = match (openings.get(socket), orphans.get(socket)) {
+                (Some((answered, index)), _) => ranks.of_call(*socket, *answered, *index),
+                (None, index) => {
+                    let index = index.copied().unwrap_or_default();
+                    let rank = |what| ranks.of_event((*socket, what), index);
+                    (rank(What::LostAsked), rank(What::LostAnswered))
+                }
+            };
         }
         ranks.sockets = sockets;
         ranks
@@ -267,12 +270,7 @@ fn span(
     match &entry.record {
         Record::Http(http) => {
             let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
-            Span {
-                lane: lane(&http.lane),
-                began: (asked, What::Asked),
-                ended: (answered, What::Answered),
-                within: (0, 0),
-            }
+            Span { lane: lane(&http.lane), began: (asked, What::Asked), ended: (answered, What::Answered), within: (0, 0) }
         }
         Record::Frame(frame) => {
             let what = if frame.from == Sender::Client { What::Heard } else { What::Said };
