@@ -4,12 +4,16 @@
 //! depends on the seed, the clock and the requests before it, on nothing else: every value a server makes up is drawn
 //! by entity and number, and every map is ordered. What the documents leave open is decided in `policy`, by name.
 //!
-//! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it.
+//! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it. All that is
+//! stored goes over the `desk`, which lets follow what follows: handles that end, members that are tapped.
 
 mod access;
+mod binding;
 mod birth;
 mod canned;
 mod caps;
+mod cast;
+mod changes;
 mod desk;
 mod document;
 mod form;
@@ -32,7 +36,9 @@ mod search;
 mod service;
 mod session;
 mod stage;
+mod state;
 mod store;
+mod taps;
 mod template;
 mod throttle;
 mod timer;
@@ -60,8 +66,10 @@ use store::Store;
 use template::{Hold, Template};
 
 pub use canned::Canned;
+pub use cast::{Cast, Player, Ties, TokenKind};
 pub use policy::{Listed, Policies};
 pub use rta::Ticket;
+pub use state::StateError;
 pub use template::{TemplateError, Templates};
 
 /// The embedded service.
@@ -69,6 +77,8 @@ pub use template::{TemplateError, Templates};
 pub struct Emulator {
     settings: Settings,
     dice: Dice,
+    /// What its clock showed when it was made.
+    start: Timestamp,
     store: Mutex<Store>,
 }
 
@@ -85,13 +95,15 @@ pub struct Settings {
     pub templates: Templates,
     /// What the services next door answer.
     pub canned: Canned,
+    /// Who is who.
+    pub cast: Cast,
 }
 
 impl Settings {
     /// Everything as it is unless set.
     pub fn new(seed: u64, clock: Clock) -> Self {
         let (policies, templates) = (Policies::default(), Templates::default());
-        Self { seed, clock, policies, templates, canned: Canned::default() }
+        Self { seed, clock, policies, templates, canned: Canned::default(), cast: Cast::default() }
     }
 
     fn template(&self, name: &str) -> Option<(&Template, Hold)> {
@@ -111,19 +123,19 @@ pub struct Reply {
 impl Emulator {
     /// An empty service.
     pub fn new(settings: Settings) -> Self {
-        Self { dice: Dice::new(settings.seed), settings, store: Mutex::default() }
+        let store = Store::new(&settings);
+        let (dice, start) = (Dice::new(settings.seed), settings.clock.now());
+        Self { dice, start, settings, store: Mutex::new(store) }
     }
 
-    /// Answers one call. An operation it does not serve gets a problem of tapdeck's own, status 501.
+    /// Answers one call.
     pub fn answer(&self, call: &Call) -> Reply {
         let mut store = self.store();
         let ticket = store.rta.next_ticket();
-        if let Some(response) = unserved(call) {
-            return Reply { response, ticket };
-        }
         let user = call.request.headers.text("authorization").and_then(user_hash).unwrap_or_default();
         let correlation = self.dice.guid(&format!("answer:{user}"), store.count_call(user));
         let mut desk = self.desk(&mut store, ticket);
+        desk.tick();
         let now = desk.now;
         let response = desk.serve(call).unwrap_or_else(|refusal| refusal.response());
         let mut response = reply::stamped(response, now);
@@ -131,12 +143,14 @@ impl Emulator {
         Reply { response, ticket }
     }
 
-    /// Lets out what an answer caused, now that the answer is on record. The sockets that have something to send.
+    /// Lets out what an answer caused, now that the answer is on record: to be called once for every answer. The sockets
+    /// that have something to send.
     pub fn release(&self, ticket: Ticket) -> Vec<SocketId> {
         self.store().rta.release(ticket)
     }
 
     /// Opens a real-time connection for a WebSocket upgrade, or gives the answer that refuses it.
+    #[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
     pub fn open(&self, call: &Call) -> Result<SocketId, Response> {
         let mut store = self.store();
         let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
@@ -146,8 +160,7 @@ impl Emulator {
 
     /// Takes a message of a connection's client. The sockets that have something to send.
     pub fn hear(&self, socket: SocketId, message: &Message) -> Vec<SocketId> {
-        let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).hear(socket, message)
+        self.turn(|desk| desk.hear(socket, message))
     }
 
     /// The next message for a connection's client, if one may go out now.
@@ -157,34 +170,51 @@ impl Emulator {
 
     /// Takes note that a connection has ended. The sockets that have something to send.
     pub fn lose(&self, socket: SocketId, how: Lost) -> Vec<SocketId> {
-        let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).lose(socket, how)
+        self.turn(|desk| desk.lose(socket, how))
     }
 
-    /// Moves a virtual clock and does what falls due on the way. The sockets that have something to send.
+    /// Asks every connection's client to fetch everything again. The sockets that have something to send.
+    pub fn resync(&self) -> Vec<SocketId> {
+        self.turn(|desk| desk.resync())
+    }
+
+    /// Moves a virtual clock and does what falls due on the way, each at its moment. The wall stays where it is: only
+    /// what is due by now is done. The sockets that have something to send.
     pub fn advance(&self, by: Duration) -> Vec<SocketId> {
-        self.settings.clock.advance(by);
-        self.tick()
+        let mut store = self.store();
+        let clock = &self.settings.clock;
+        let end = clock.later(by);
+        while let Some(due) = store.due().filter(|due| *due <= end) {
+            clock.set(due.max(clock.now()));
+            self.desk(&mut store, Ticket::AT_ONCE).tick();
+        }
+        clock.set(end);
+        store.rta.take_ready()
     }
 
     /// Does what has fallen due. The sockets that have something to send.
     pub fn tick(&self) -> Vec<SocketId> {
-        let mut store = self.store();
-        let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
-        desk.expire_tickets();
-        desk.tick()
+        self.turn(|_| ())
     }
 
     /// When something falls due next.
     pub fn due(&self) -> Option<Timestamp> {
-        let store = self.store();
-        store.rta.due().into_iter().chain(store.tickets.due()).min()
+        self.store().due()
     }
 
     /// How long until something falls due by itself. A clock that is moved by hand never gets there.
     pub fn until_due(&self) -> Option<Duration> {
         let due = self.due().filter(|_| matches!(self.settings.clock, Clock::Wall))?;
         Some(Duration::try_from(due.duration_since(self.settings.clock.now())).unwrap_or_default())
+    }
+
+    /// Does what is due, then something no answer causes. The sockets that have something to send.
+    fn turn(&self, act: impl FnOnce(&mut Desk<'_>)) -> Vec<SocketId> {
+        let mut store = self.store();
+        let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
+        desk.tick();
+        act(&mut desk);
+        store.rta.take_ready()
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -218,7 +248,12 @@ impl Desk<'_> {
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
             Resolution::Unknown => return Err(Refusal::NotFound("No resource has this path.")),
         };
-        self.expire_tickets();
+        if operation.op.route().service == Service::Rta {
+            return self.serve_rta(operation, caller);
+        }
+        if !operation.op.is_read() && !caller.may_play() {
+            return Err(Refusal::Forbidden("The caller lacks the privilege to play with others."));
+        }
         if call.service == Service::SmartMatch {
             return self.serve_match(call, operation, &caller);
         }
@@ -269,21 +304,6 @@ impl Desk<'_> {
     }
 }
 
-/// The answer to an operation that is not ours to imitate (yet).
-fn unserved(call: &Call) -> Option<Response> {
-    let is_served = |operation: &Operation| SERVED.contains(&operation.op);
-    let is_ours = match call.service {
-        Service::Mpsd | Service::SmartMatch => call.resolution.operation().is_none_or(is_served),
-        Service::Neighbour | Service::MultiplayerActivity => true,
-        Service::Rta => false,
-    };
-    if is_ours {
-        return None;
-    }
-    let detail = format!("the emulator does not serve {}", call.resolution.name());
-    Some(Response::problem(501, "emulator-operation", &detail))
-}
-
 /// The session a path names.
 fn named_session(operation: &Operation) -> Result<SessionRef, Refusal> {
     let reference = SessionRef {
@@ -318,38 +338,6 @@ fn is_name(name: &str) -> bool {
     (1..=caps::NAME).contains(&name.chars().count())
         && !name.chars().any(|char| char.is_control() || matches!(char, '~' | '/' | '\\'))
 }
-
-/// The operations the emulator serves.
-const SERVED: &[Op] = &[
-    Op::SessionGet,
-    Op::SessionPut,
-    Op::PropertiesGet,
-    Op::PropertiesPut,
-    Op::MemberMeGet,
-    Op::MemberMePut,
-    Op::MemberMeDelete,
-    Op::MemberGet,
-    Op::MemberDelete,
-    Op::ServerGet,
-    Op::ServerPut,
-    Op::ServerDelete,
-    Op::TemplatesList,
-    Op::TemplateGet,
-    Op::HandleCreate,
-    Op::HandleGet,
-    Op::HandleDelete,
-    Op::HandleSessionGet,
-    Op::HandleSessionPut,
-    Op::HandlesQuery,
-    Op::SessionsQuery,
-    Op::TemplateSessionsQuery,
-    Op::Batch,
-    Op::TemplateBatch,
-    Op::TicketCreate,
-    Op::TicketGet,
-    Op::TicketDelete,
-    Op::HopperStats,
-];
 
 #[cfg(test)]
 mod tests;

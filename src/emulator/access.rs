@@ -26,6 +26,8 @@ pub(super) struct Visitor<'a> {
     /// How near it is to the members.
     pub(super) nearness: Nearness,
     principal: Principal,
+    /// Whether an owner keeps it out.
+    is_blocked: bool,
     policies: &'a Policies,
 }
 
@@ -52,17 +54,19 @@ impl<'a> Visitor<'a> {
         let is_beside = |xuid: &str| people.device(xuid) == Some(&caller.device);
         let nearness = if session.members.values().any(|member| member.is_active() && is_beside(&member.xuid)) {
             Nearness::Local
-        } else if policies.everybody_follows {
+        } else if people.is_followed_in(session, &caller.xuid, policies) {
             Nearness::Followed
         } else {
             Nearness::Stranger
         };
-        Self { xuid: &caller.xuid, way, nearness, principal: caller.principal, policies }
+        let is_blocked = people.is_blocked_in(session, &caller.xuid);
+        Self { xuid: &caller.xuid, way, nearness, principal: caller.principal, is_blocked, policies }
     }
 
     /// A service of the emulator's own.
     pub(super) fn service(policies: &'a Policies) -> Self {
-        Self { xuid: "", way: Way::Plain, nearness: Nearness::Local, principal: Principal::Server, policies }
+        let (way, nearness, principal) = (Way::Plain, Nearness::Local, Principal::Server);
+        Self { xuid: "", way, nearness, principal, is_blocked: false, policies }
     }
 
     /// True for a server or service, which needs no membership.
@@ -98,7 +102,7 @@ impl<'a> Visitor<'a> {
             Way::Invite => visibility(session) == Visibility::Open,
             Way::Transfer => true,
         };
-        if !is_let_in || (session.properties.system.flag("closed") && !returns) {
+        if !is_let_in || self.is_blocked || (session.properties.system.flag("closed") && !returns) {
             return Err(self.refusal(session));
         }
         Ok(())

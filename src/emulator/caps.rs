@@ -56,3 +56,18 @@ pub(super) const STORE_BYTES: usize = 1 << 30;
 
 /// `Retry-After` of those 503s, in seconds.
 pub(super) const FULL_RETRY_AFTER: &str = "60";
+
+/// Frames that may wait for one client; one that does not read them is let go.
+pub(super) const QUEUE: usize = 1_000;
+
+/// The same in bytes.
+pub(super) const QUEUE_BYTES: usize = 4 << 20;
+
+/// Real-time connections, and nonces not used yet; beyond that new ones get 503.
+pub(super) const SOCKETS: usize = 10_000;
+
+/// Bytes of a dump that may be loaded.
+pub(super) const STATE_BYTES: usize = 1 << 30;
+
+/// No counter of a dump may be beyond this: each still has to grow.
+pub(super) const COUNT: u64 = 1 << 53;

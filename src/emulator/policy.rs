@@ -91,6 +91,38 @@ pub enum ElementAnswer {
     Element,
 }
 
+/// What a subscription to something subscribed already gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RepeatedSubscribe {
+    /// The subscription there is.
+    Same,
+    /// One of its own.
+    Another,
+}
+
+/// What a message gets that is not what clients say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MalformedMessage {
+    /// Nothing.
+    Ignore,
+    /// The end of the connection, code 1007.
+    Close,
+}
+
+/// What a member without a connection of its own gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unbound {
+    /// It is as good as any other.
+    Accept,
+    /// It becomes inactive after `break-grace`.
+    Lapse,
+    /// The write is refused with 400.
+    Refuse,
+}
+
 policies! {
     // Sessions and templates.
 
@@ -197,6 +229,55 @@ policies! {
 
     // Real-time activity.
 
+    /// Hosts whose resources may be subscribed to, without ever an event but invites; any other is unknown.
+    rta_services: Vec<String> = RTA_SERVICES.map(str::to_owned).to_vec(), "behaviour 4.2";
+    /// Subscriptions of one connection; the next one gets code 2.
+    rta_subscriptions: u64 = 2_500, "behaviour 5";
+    /// Subscriptions of one connection in 15 s; the next one gets code 1001. 0: as many as it likes.
+    rta_burst: u64 = 0, "none";
+    /// What subscribing again to the same resource gives: "same" or "another" id.
+    repeated_subscribe: RepeatedSubscribe = RepeatedSubscribe::Same, "none";
+    /// The code for ending a subscription that does not exist.
+    unknown_unsubscribe_code: u16 = 5, "behaviour 4.2: a mock of the SDK says so";
+    /// What a message gets that cannot be read: "ignore" or "close".
+    malformed_message: MalformedMessage = MalformedMessage::Ignore, "none";
+    /// How long a connection lives, in ms. 0: for ever.
+    connection_lifetime: u64 = 2 * 60 * 60 * 1000, "behaviour 4.1";
+    /// The code a connection is closed with when its time is over.
+    lifetime_close_code: u16 = 1001, "none";
+    /// How long a nonce may be used, in ms.
+    nonce_lifetime: u64 = 60_000, "none";
+    /// A member that names a connection there is not: "accept", "lapse" or "refuse".
+    unknown_connection: Unbound = Unbound::Accept, "behaviour 4.3";
+    /// A member that is active without a connection where the session requires one: the same words.
+    unconnected_member: Unbound = Unbound::Lapse, "behaviour 4.3";
+    /// Sessions of one connection; a write that adds one more is refused with 409.
+    connection_sessions: u64 = 10, "behaviour 4.3; no status is published";
+    /// How long members of a connection that was closed stay active, in ms.
+    close_grace: u64 = 0, "behaviour 4.5";
+    /// The same for a connection that broke.
+    break_grace: u64 = 30_000, "behaviour 4.5";
+    /// The same for a connection the service ended.
+    ended_grace: u64 = 30_000, "none";
+    /// Taps and disconnects are for sessions with `connectionRequiredForActiveMembers` only.
+    connection_capability: bool = true, "behaviour 4.3";
+    /// Taps of one member are at least this many ms apart, the newest wins. The service was seen at 3000. 0: each change.
+    tap_min_interval_ms: u64 = 0, "behaviour 4.4";
+    /// Only active members are tapped.
+    tap_active_only: bool = true, "behaviour 4.3";
+    /// A member that is gone with a write is tapped for that write.
+    tap_leavers: bool = false, "none";
+    /// The last members of a session are tapped, without a changeNumber, when it ends.
+    tap_session_end: bool = true, "wire 7: seen, not understood";
+    /// A tap shows the subscription id in lower case.
+    tap_lowercase_id: bool = true, "wire 7; behaviour 4.4 shows it as sent";
+    /// `membersStatus` fires when a member is gone, too.
+    status_tap_on_removal: bool = true, "behaviour 4.4";
+    /// `joinability` fires when the session becomes full or stops being it.
+    joinability_tap_on_full: bool = true, "behaviour 4.4";
+    /// `joinability` fires when the readRestriction changes.
+    joinability_tap_on_read: bool = true, "behaviour 4.4";
+
     // Matchmaking.
 
     /// The one hopper name nothing is configured under, so that a title can see a 404.
@@ -228,6 +309,15 @@ policies! {
     /// Everybody follows everybody, unless a social graph is given.
     everybody_follows: bool = true, "behaviour 2.3";
 }
+
+const RTA_SERVICES: [&str; 6] = [
+    "notify.xboxlive.com",
+    "privacy.xboxlive.com",
+    "social.xboxlive.com",
+    "userpresence.xboxlive.com",
+    "userstats.xboxlive.com",
+    "peoplehub.xboxlive.com",
+];
 
 fn shown<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()

@@ -17,6 +17,9 @@ pub(super) enum Refusal {
     /// 401: no `XBL3.0` token.
     #[error("no token")]
     Unauthenticated,
+    /// 401 with the reason in a header: a token of the documented form that says something else.
+    #[error("{0}")]
+    BadToken(String),
     /// 403, with the reason as text: the caller may not even read.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -65,6 +68,11 @@ impl Refusal {
         match self {
             Self::Invalid(reason) => reply::text(400, reason),
             Self::Unauthenticated => reply::empty(401),
+            Self::BadToken(reason) => {
+                let mut response = reply::empty(401);
+                response.headers.push("www-authenticate", format!("XBL3.0 error=\"{reason}\""));
+                response
+            }
             Self::Forbidden(reason) => reply::text(403, reason),
             Self::ReadOnly => reply::text(403, &self.to_string()),
             Self::NotFound(reason) => reply::text(404, reason),

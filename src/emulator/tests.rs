@@ -5,13 +5,18 @@ mod initialization;
 mod matchmaking;
 mod model;
 mod owners;
+mod people;
 mod policies;
 mod queries;
 mod refusals;
+mod rta;
 mod search;
 mod servers;
 mod sessions;
+mod sockets;
 mod stability;
+mod state;
+mod taps;
 mod templates;
 mod throttle;
 mod timers;
@@ -22,7 +27,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::people::Principal;
-use super::{Emulator, Policies, Settings, Templates, reply};
+use super::{Emulator, Policies, Reply, Settings, Templates, reply};
 use crate::clock::{Clock, virtual_start};
 use crate::exchange::{Call, Protocol};
 use crate::message::{Body, Headers, Request, Response};
@@ -56,29 +61,44 @@ impl World {
     }
 
     fn seeded(seed: u64) -> Self {
-        Self::with(seed, |_| {})
+        Self::set(seed, |_| ())
     }
 
     /// A world with choices of its own.
     fn with(seed: u64, choose: impl FnOnce(&mut Policies)) -> Self {
-        Self::of(seed, Templates::default(), choose)
+        Self::set(seed, |settings| choose(&mut settings.policies))
     }
 
     /// A world with templates of its own.
     fn of(seed: u64, templates: Templates, choose: impl FnOnce(&mut Policies)) -> Self {
+        Self::set(seed, |settings| {
+            settings.templates = templates;
+            choose(&mut settings.policies);
+        })
+    }
+
+    /// A world with some settings of its own.
+    fn set(seed: u64, change: impl FnOnce(&mut Settings)) -> Self {
         let clock = Clock::manual(virtual_start());
-        let mut settings = Settings { templates, ..Settings::new(seed, clock.clone()) };
-        choose(&mut settings.policies);
+        let mut settings = Settings::new(seed, clock.clone());
+        change(&mut settings);
         Self { emulator: Emulator::new(settings), clock }
     }
 
     fn call(&self, ask: &Ask) -> Got {
-        Got { response: self.emulator.answer(&Self::made(ask)).response }
+        let reply = self.reply(ask, ask.service);
+        self.emulator.release(reply.ticket);
+        Got { response: reply.response }
+    }
+
+    /// An answer that is not on record yet.
+    fn reply(&self, ask: &Ask, service: Service) -> Reply {
+        self.emulator.answer(&Self::request(ask, service))
     }
 
     /// The same by a server of the title instead of a player.
     fn serve(&self, ask: &Ask) -> Got {
-        let call = Self::made(ask);
+        let call = Self::request(ask, ask.service);
         let mut store = self.emulator.store();
         let mut desk = self.emulator.desk(&mut store, super::Ticket::AT_ONCE);
         let mut caller = desk.store.people.caller(&call, desk.dice, &desk.settings.policies).unwrap();
@@ -96,7 +116,7 @@ impl World {
         assert!(self.emulator.desk(&mut store, super::Ticket::AT_ONCE).change(&key, edit).unwrap());
     }
 
-    fn made(ask: &Ask) -> Call {
+    fn request(ask: &Ask, service: Service) -> Call {
         let device = IpAddr::from([192, 0, 2, u8::try_from(u32::from(ask.user)).unwrap()]);
         let request = Request {
             method: ask.method.into(),
@@ -105,11 +125,11 @@ impl World {
             body: Body::plain(ask.body.clone()),
             ..Request::default()
         };
-        Call::new(device, Protocol::H1, ask.service, request)
+        Call::new(device, Protocol::H1, service, request)
     }
 
     fn advance(&self, millis: u64) {
-        self.clock.advance(Duration::from_millis(millis));
+        self.emulator.advance(Duration::from_millis(millis));
     }
 }
 

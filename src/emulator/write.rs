@@ -105,6 +105,7 @@ impl Desk<'_> {
             stage,
         };
         merge.apply(&mut draft)?;
+        self.check_connection(before, &draft, &write.caller.xuid)?;
         check_weight(&draft, &self.settings.policies)?;
         Ok(draft)
     }
