@@ -106,7 +106,11 @@ impl Table {
                 let custom = json!({ "members": { "me": { "properties": { "custom": { "tick": step } } } } });
                 self.write(player, &custom, &["membersCustomProperty"]);
             }
-            3 => self.write(player, &json!({ "properties": { "system": { "closed": step % 2 == 0 } } }), &["joinability"]),
+            3 => self.write(
+                player,
+                &json!({ "properties": { "system": { "closed": step % 2 == 0 } } }),
+                &["joinability"],
+            ),
             4 => self.write(player, &json!({}), &[]),
             5 => self.come_or_go(),
             6 => self.take_host(player),

@@ -53,9 +53,7 @@ impl Values {
         match value {
             Value::String(text) => match (named(text), self.fragment(text)) {
                 (_, Some(fragment)) => self.filled(fragment),
-                (Some(name), None) => {
-                    self.known.get(name).unwrap_or_else(|| panic!("{}: {name}", self.place)).clone()
-                }
+                (Some(name), None) => self.known.get(name).unwrap_or_else(|| panic!("{}: {name}", self.place)).clone(),
                 (None, None) => Value::String(self.text(text)),
             },
             Value::Array(items) => items.iter().map(|item| self.filled(item)).collect(),
