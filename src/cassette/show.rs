@@ -157,7 +157,7 @@ fn gist(frame: &FrameRecord) -> String {
 /// A tap by its session, without the scid, and the version that has.
 fn tap(tap: Node<'_>) -> String {
     let resource = tap.get("resource").and_then(Node::str).unwrap_or_default();
-    let name = resource.split_once('~').map_or(resource.as_ref(), |(_, name)| name).replace('~', "/");
+    let name = resource.split_once('~').map_or(&*resource, |(_, name)| name).replace('~', "/");
     let number = tap.get("changeNumber").and_then(Node::number).map(|number| format!(" {number}"));
     name + &number.unwrap_or_default()
 }
