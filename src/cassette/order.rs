@@ -63,8 +63,12 @@ impl Order {
         let ranks = Ranks::of(cassette);
         let lanes = lane_numbers(cassette, &ranks);
         let frames = place_frames(cassette, &ranks);
-        let spans: Vec<Span> =
-            cassette.entries.iter().enumerate().map(|(index, entry)| span(index, entry, &lanes, &ranks, &frames)).collect();
+        let spans: Vec<Span> = cassette
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| span(index, entry, &lanes, &ranks, &frames))
+            .collect();
         let sequence = topological(&spans);
         let lane_count = lanes.len();
         let lanes = lanes.into_iter().map(|(name, number)| (name.to_owned(), format!("player{number}"))).collect();
@@ -99,13 +103,12 @@ impl Ranks {
     fn of(cassette: &Cassette) -> Self {
         let calls = cassette.exchanges_indexed();
         let mut events: Vec<(Moment, usize)> = calls
-            .flat_map(|(index, http)| {
-                [((http.asked, What::Asked), index), ((http.answered, What::Answered), index)]
-            })
+            .flat_map(|(index, http)| [((http.asked, What::Asked), index), ((http.answered, What::Answered), index)])
             .collect();
         let openings: BTreeMap<u64, (u64, usize)> =
             cassette.exchanges_indexed().map(|(index, http)| (http.asked, (http.answered, index))).collect();
-        let frames = cassette.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.frame()?)));
+        let frames =
+            cassette.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.frame()?)));
         let mut orphans = BTreeMap::new();
         let mut sockets = BTreeMap::new();
         for (index, frame) in frames {
@@ -118,9 +121,9 @@ impl Ranks {
             sockets.insert(frame.socket, (0, 0));
         }
         // A socket whose opening is lost keeps a place for it.
-        let places = orphans.iter().flat_map(|(socket, index)| {
-            [What::LostAsked, What::LostAnswered].map(|what| ((*socket, what), *index))
-        });
+        let places = orphans
+            .iter()
+            .flat_map(|(socket, index)| [What::LostAsked, What::LostAnswered].map(|what| ((*socket, what), *index)));
         events.extend(places);
         events.sort_unstable();
         let mut ranks = Self { events, sockets: BTreeMap::new() };
@@ -270,7 +273,12 @@ fn span(
     match &entry.record {
         Record::Http(http) => {
             let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
-            Span { lane: lane(&http.lane), began: (asked, What::Asked), ended: (answered, What::Answered), within: (0, 0) }
+            Span {
+                lane: lane(&http.lane),
+                began: (asked, What::Asked),
+                ended: (answered, What::Answered),
+                within: (0, 0),
+            }
         }
         Record::Frame(frame) => {
             let what = if frame.from == Sender::Client { What::Heard } else { What::Said };

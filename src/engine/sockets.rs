@@ -19,7 +19,7 @@ use crate::exchange::{Answer, Call};
 use crate::message::{Headers, Response};
 use crate::redact::Redacted;
 use crate::socket::handshake::accept;
-use crate::socket::{Lengthy, Lost, Message, Sender, SocketId};
+use crate::socket::{Lengthy, Lost, Message, SMALL, Sender, SocketId};
 use crate::upstream::upgrade::{Far, Upgrade};
 
 pub use local::Local;
@@ -208,11 +208,20 @@ impl Scribe {
     /// # Errors
     /// It could not be written.
     pub async fn message(&self, from: Sender, message: &Message) -> Result<Redacted<Message>, Unrecorded> {
-        let kept = self.engine.redactor.message(message);
         let (lane, length) = (&self.lane, message.payload.len());
         tracing::debug!(target: TARGET, lane, from = from.as_str(), length, "{}", message.opcode.name());
-        if let Some((recorder, spot)) = self.spot(from)? {
-            let written = recorder.message(&self.engine.redactor, spot, &kept).await;
+        let spot = self.spot(from)?;
+        let (engine, looked_at) = (Arc::clone(&self.engine), message.clone());
+        let look = move || {
+            let kept = engine.redactor.message(&looked_at);
+            let what = engine.recorder.as_ref().map(|recorder| recorder.what(&engine.redactor, &kept));
+            (kept, what)
+        };
+        // Looking through megabytes would hold up everyone else's messages.
+        let looked = if length > SMALL { tokio::task::spawn_blocking(look).await } else { Ok(look()) };
+        let (kept, what) = looked.map_err(|_| Unrecorded)?;
+        if let Some(((recorder, spot), what)) = spot.zip(what) {
+            let written = recorder.message(spot, &kept, what).await;
             self.engine.unless_failed(written).ok_or(Unrecorded)?;
         }
         Ok(kept)

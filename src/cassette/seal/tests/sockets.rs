@@ -88,7 +88,10 @@ fn aliases_in_messages_are_renumbered_with_the_rest() {
     let texts: Vec<_> = messages.iter().map(|message| String::from_utf8_lossy(&message.payload)).collect();
     assert_eq!(texts[0], format!("[1, 0, \"{}\"]\0\0\0", uri.replace("0007", "0001")));
     assert_eq!(texts[1], r#"[1,0,0,0,{"gamertag":"Player9001","n":"a\nPlayer9001"}]"#);
-    assert_eq!((messages[2].payload.as_ref(), messages[2].fragments.as_slice()), (b"\xff Player9001".as_slice(), [5, 7].as_slice()));
+    assert_eq!(
+        (messages[2].payload.as_ref(), messages[2].fragments.as_slice()),
+        (b"\xff Player9001".as_slice(), [5, 7].as_slice())
+    );
 }
 
 type RawFrame = ((usize, u64, bool), (u64, usize, Option<(u64, usize)>));
