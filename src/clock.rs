@@ -20,8 +20,7 @@ pub enum Clock {
 impl Clock {
     /// A virtual clock that stands at `start`.
     pub fn manual(start: Timestamp) -> Self {
-        let nanos = i64::try_from(start.as_nanosecond()).unwrap_or(i64::MAX);
-        Self::Manual(Arc::new(AtomicI64::new(nanos)))
+        Self::Manual(Arc::new(AtomicI64::new(nanoseconds(start))))
     }
 
     /// The instant it shows now.
@@ -36,9 +35,21 @@ impl Clock {
 
     /// Moves a virtual clock forward; the wall is not ours to move.
     pub fn advance(&self, by: Duration) {
+        self.set(self.later(by));
+    }
+
+    /// The instant it would show after moving that far: for the wall, what it shows now.
+    pub fn later(&self, by: Duration) -> Timestamp {
+        match self {
+            Self::Wall => self.now(),
+            Self::Manual(_) => self.now().saturating_add(by).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// Sets a virtual clock, as far as its range goes; the wall is not ours to set.
+    pub fn set(&self, to: Timestamp) {
         if let Self::Manual(nanos) = self {
-            let step = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
-            nanos.fetch_add(step, Ordering::AcqRel);
+            nanos.store(nanoseconds(to), Ordering::Release);
         }
     }
 }
@@ -64,6 +75,11 @@ pub fn after(at: Timestamp, milliseconds: u64) -> Timestamp {
     at.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
+fn nanoseconds(at: Timestamp) -> i64 {
+    let nanos = at.as_nanosecond();
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
 fn fraction(at: Timestamp) -> i32 {
     at.subsec_nanosecond() / 100
 }
@@ -79,5 +95,9 @@ mod tests {
         clock.advance(Duration::from_micros(1_500_000));
         assert_eq!(mpsd_timestamp(clock.now()), "2026-01-02T03:04:06.5000000Z");
         assert_eq!(http_date(clock.now()), "Fri, 02 Jan 2026 03:04:06 GMT");
+        clock.advance(Duration::MAX);
+        let end = clock.now();
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), end);
     }
 }

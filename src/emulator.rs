@@ -4,12 +4,16 @@
 //! depends on the seed, the clock and the requests before it, on nothing else: every value a server makes up is drawn
 //! by entity and number, and every map is ordered. What the documents leave open is decided in `policy`, by name.
 //!
-//! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it.
+//! A write is read into an `intent`, applied to a draft by `merge`, and stored only when nothing refused it. All that is
+//! stored goes over the `desk`, which lets follow what follows: handles that end, members that are tapped.
 
 mod access;
+mod binding;
 mod birth;
 mod canned;
 mod caps;
+mod cast;
+mod changes;
 mod desk;
 mod document;
 mod form;
@@ -31,8 +35,13 @@ mod rta;
 mod search;
 mod service;
 mod session;
+mod stage;
+mod state;
 mod store;
+mod taps;
 mod template;
+mod throttle;
+mod timer;
 mod write;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +51,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::dice::Dice;
-use crate::exchange::Call;
+use crate::exchange::{Call, user_hash};
 use crate::message::Response;
 use crate::mpsd::name::{SessionRef, is_guid};
 use crate::mpsd::version::Contract;
@@ -57,15 +66,19 @@ use store::Store;
 use template::{Hold, Template};
 
 pub use canned::Canned;
+pub use cast::{Cast, Player, Ties, TokenKind};
 pub use policy::{Listed, Policies};
 pub use rta::Ticket;
-pub use template::Templates;
+pub use state::StateError;
+pub use template::{TemplateError, Templates};
 
 /// The embedded service.
 #[derive(Debug)]
 pub struct Emulator {
     settings: Settings,
     dice: Dice,
+    /// What its clock showed when it was made.
+    start: Timestamp,
     store: Mutex<Store>,
 }
 
@@ -82,13 +95,15 @@ pub struct Settings {
     pub templates: Templates,
     /// What the services next door answer.
     pub canned: Canned,
+    /// Who is who.
+    pub cast: Cast,
 }
 
 impl Settings {
     /// Everything as it is unless set.
     pub fn new(seed: u64, clock: Clock) -> Self {
         let (policies, templates) = (Policies::default(), Templates::default());
-        Self { seed, clock, policies, templates, canned: Canned::default() }
+        Self { seed, clock, policies, templates, canned: Canned::default(), cast: Cast::default() }
     }
 
     fn template(&self, name: &str) -> Option<(&Template, Hold)> {
@@ -108,28 +123,34 @@ pub struct Reply {
 impl Emulator {
     /// An empty service.
     pub fn new(settings: Settings) -> Self {
-        Self { dice: Dice::new(settings.seed), settings, store: Mutex::default() }
+        let store = Store::new(&settings);
+        let (dice, start) = (Dice::new(settings.seed), settings.clock.now());
+        Self { dice, start, settings, store: Mutex::new(store) }
     }
 
-    /// Answers one call. An operation it does not serve gets a problem of tapdeck's own, status 501.
+    /// Answers one call.
     pub fn answer(&self, call: &Call) -> Reply {
         let mut store = self.store();
         let ticket = store.rta.next_ticket();
-        if let Some(response) = unserved(call) {
-            return Reply { response, ticket };
-        }
+        let user = call.request.headers.text("authorization").and_then(user_hash).unwrap_or_default();
+        let correlation = self.dice.guid(&format!("answer:{user}"), store.count_call(user));
         let mut desk = self.desk(&mut store, ticket);
+        desk.tick();
         let now = desk.now;
         let response = desk.serve(call).unwrap_or_else(|refusal| refusal.response());
-        Reply { response: reply::stamped(response, now), ticket }
+        let mut response = reply::stamped(response, now);
+        response.headers.push("x-xblcorrelationid", correlation);
+        Reply { response, ticket }
     }
 
-    /// Lets out what an answer caused, now that the answer is on record. The sockets that have something to send.
+    /// Lets out what an answer caused, now that the answer is on record: to be called once for every answer. The sockets
+    /// that have something to send.
     pub fn release(&self, ticket: Ticket) -> Vec<SocketId> {
         self.store().rta.release(ticket)
     }
 
     /// Opens a real-time connection for a WebSocket upgrade, or gives the answer that refuses it.
+    #[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
     pub fn open(&self, call: &Call) -> Result<SocketId, Response> {
         let mut store = self.store();
         let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
@@ -139,8 +160,7 @@ impl Emulator {
 
     /// Takes a message of a connection's client. The sockets that have something to send.
     pub fn hear(&self, socket: SocketId, message: &Message) -> Vec<SocketId> {
-        let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).hear(socket, message)
+        self.turn(|desk| desk.hear(socket, message))
     }
 
     /// The next message for a connection's client, if one may go out now.
@@ -150,34 +170,51 @@ impl Emulator {
 
     /// Takes note that a connection has ended. The sockets that have something to send.
     pub fn lose(&self, socket: SocketId, how: Lost) -> Vec<SocketId> {
-        let mut store = self.store();
-        self.desk(&mut store, Ticket::AT_ONCE).lose(socket, how)
+        self.turn(|desk| desk.lose(socket, how))
     }
 
-    /// Moves a virtual clock and does what falls due on the way. The sockets that have something to send.
+    /// Asks every connection's client to fetch everything again. The sockets that have something to send.
+    pub fn resync(&self) -> Vec<SocketId> {
+        self.turn(|desk| desk.resync())
+    }
+
+    /// Moves a virtual clock and does what falls due on the way, each at its moment. The wall stays where it is: only
+    /// what is due by now is done. The sockets that have something to send.
     pub fn advance(&self, by: Duration) -> Vec<SocketId> {
-        self.settings.clock.advance(by);
-        self.tick()
+        let mut store = self.store();
+        let clock = &self.settings.clock;
+        let end = clock.later(by);
+        while let Some(due) = store.due().filter(|due| *due <= end) {
+            clock.set(due.max(clock.now()));
+            self.desk(&mut store, Ticket::AT_ONCE).tick();
+        }
+        clock.set(end);
+        store.rta.take_ready()
     }
 
     /// Does what has fallen due. The sockets that have something to send.
     pub fn tick(&self) -> Vec<SocketId> {
-        let mut store = self.store();
-        let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
-        desk.expire_tickets();
-        desk.tick()
+        self.turn(|_| ())
     }
 
     /// When something falls due next.
     pub fn due(&self) -> Option<Timestamp> {
-        let store = self.store();
-        store.rta.due().into_iter().chain(store.tickets.due()).min()
+        self.store().due()
     }
 
     /// How long until something falls due by itself. A clock that is moved by hand never gets there.
     pub fn until_due(&self) -> Option<Duration> {
         let due = self.due().filter(|_| matches!(self.settings.clock, Clock::Wall))?;
         Some(Duration::try_from(due.duration_since(self.settings.clock.now())).unwrap_or_default())
+    }
+
+    /// Does what is due, then something no answer causes. The sockets that have something to send.
+    fn turn(&self, act: impl FnOnce(&mut Desk<'_>)) -> Vec<SocketId> {
+        let mut store = self.store();
+        let mut desk = self.desk(&mut store, Ticket::AT_ONCE);
+        desk.tick();
+        act(&mut desk);
+        store.rta.take_ready()
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -205,17 +242,25 @@ impl Desk<'_> {
             let request = &call.request;
             return Ok(self.settings.canned.answer(request.host(), &request.method, &request.target, &caller));
         }
+        self.admit(call, &caller)?;
         let operation = match &call.resolution {
             Resolution::Known(operation) => operation,
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
             Resolution::Unknown => return Err(Refusal::NotFound("No resource has this path.")),
         };
-        self.expire_tickets();
+        if operation.op.route().service == Service::Rta {
+            return self.serve_rta(operation, caller);
+        }
+        if !operation.op.is_read() && !caller.may_play() {
+            return Err(Refusal::Forbidden("The caller lacks the privilege to play with others."));
+        }
         if call.service == Service::SmartMatch {
             return self.serve_match(call, operation, &caller);
         }
         let contract = call.request.headers.text("x-xbl-contract-version").and_then(Contract::named);
-        let contract = contract.ok_or_else(|| Refusal::invalid("X-Xbl-Contract-Version must be 104, 105 or 107."))?;
+        let unknown =
+            Refusal::Chosen(self.settings.policies.contract_status, "X-Xbl-Contract-Version must be 104, 105 or 107.");
+        let contract = contract.ok_or(unknown)?;
         match operation.op {
             Op::HandleCreate => self.create_handle(call, caller),
             Op::HandleGet if !self.settings.policies.handle_shows_session => self.show_handle(operation),
@@ -224,6 +269,8 @@ impl Desk<'_> {
             Op::SessionsQuery | Op::TemplateSessionsQuery | Op::Batch | Op::TemplateBatch => {
                 self.query_sessions(call, operation, &caller, contract)
             }
+            Op::TemplatesList => self.list_templates(operation),
+            Op::TemplateGet => self.show_template(operation, contract),
             _ => self.serve_session(call, operation, caller, contract),
         }
     }
@@ -240,10 +287,14 @@ impl Desk<'_> {
             _ => Target { reference: named_session(operation)?, way: Way::Plain, location: None },
         };
         let response = match operation.op {
-            Op::SessionGet | Op::HandleGet | Op::HandleSessionGet => self.get(call, &caller, &target, contract),
-            Op::PropertiesPut => self.put(call, caller, &target, contract, Element::Properties),
-            Op::MemberMePut | Op::MemberMeDelete => self.put(call, caller, &target, contract, Element::Me),
-            _ => self.put(call, caller, &target, contract, Element::Session),
+            Op::SessionGet
+            | Op::HandleGet
+            | Op::HandleSessionGet
+            | Op::PropertiesGet
+            | Op::MemberMeGet
+            | Op::MemberGet
+            | Op::ServerGet => self.get(call, &caller, &target, contract, addressed(operation)?),
+            _ => self.put(call, caller, &target, contract, addressed(operation)?),
         };
         let mut response = response?;
         if let Some(location) = target.location {
@@ -251,21 +302,6 @@ impl Desk<'_> {
         }
         Ok(response)
     }
-}
-
-/// The answer to an operation that is not ours to imitate (yet).
-fn unserved(call: &Call) -> Option<Response> {
-    let is_served = |operation: &Operation| SERVED.contains(&operation.op);
-    let is_ours = match call.service {
-        Service::Mpsd | Service::SmartMatch => call.resolution.operation().is_none_or(is_served),
-        Service::Neighbour | Service::MultiplayerActivity => true,
-        Service::Rta => false,
-    };
-    if is_ours {
-        return None;
-    }
-    let detail = format!("the emulator does not serve {}", call.resolution.name());
-    Some(Response::problem(501, "emulator-operation", &detail))
 }
 
 /// The session a path names.
@@ -278,6 +314,20 @@ fn named_session(operation: &Operation) -> Result<SessionRef, Refusal> {
     check_reference(&reference).then_some(reference).ok_or(Refusal::NotFound("No session can have this path."))
 }
 
+/// The element a path names.
+fn addressed(operation: &Operation) -> Result<Element<'_>, Refusal> {
+    Ok(match operation.op {
+        Op::PropertiesGet | Op::PropertiesPut => Element::Properties,
+        Op::MemberMeGet | Op::MemberMePut | Op::MemberMeDelete => Element::Me,
+        Op::MemberGet | Op::MemberDelete => {
+            let index = operation.param(ParamName::Index).parse().ok();
+            Element::Member(index.ok_or(Refusal::NotFound("No member can have this path."))?)
+        }
+        Op::ServerGet | Op::ServerPut | Op::ServerDelete => Element::Server(operation.param(ParamName::Server)),
+        _ => Element::Session,
+    })
+}
+
 /// True when the three parts could name a session: a GUID and two names.
 fn check_reference(reference: &SessionRef) -> bool {
     is_guid(&reference.scid) && is_name(&reference.template) && is_name(&reference.name)
@@ -288,29 +338,6 @@ fn is_name(name: &str) -> bool {
     (1..=caps::NAME).contains(&name.chars().count())
         && !name.chars().any(|char| char.is_control() || matches!(char, '~' | '/' | '\\'))
 }
-
-/// The operations the emulator serves.
-const SERVED: [Op; 19] = [
-    Op::SessionGet,
-    Op::SessionPut,
-    Op::PropertiesPut,
-    Op::MemberMePut,
-    Op::MemberMeDelete,
-    Op::HandleCreate,
-    Op::HandleGet,
-    Op::HandleDelete,
-    Op::HandleSessionGet,
-    Op::HandleSessionPut,
-    Op::HandlesQuery,
-    Op::SessionsQuery,
-    Op::TemplateSessionsQuery,
-    Op::Batch,
-    Op::TemplateBatch,
-    Op::TicketCreate,
-    Op::TicketGet,
-    Op::TicketDelete,
-    Op::HopperStats,
-];
 
 #[cfg(test)]
 mod tests;

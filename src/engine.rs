@@ -32,7 +32,6 @@ pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
 pub use watch::{Tallied, Watch};
 
 /// What answers calls.
-#[expect(clippy::large_enum_variant, reason = "there is one source in a process")]
 pub enum Source {
     /// The service itself, or whatever stands in for it.
     Upstream(Upstream),
@@ -146,6 +145,14 @@ impl Engine {
     pub fn player(&self) -> Option<&Player> {
         match &self.source {
             Source::Replay(player) => Some(player),
+            _ => None,
+        }
+    }
+
+    /// The emulator, when it answers.
+    pub fn emulator(&self) -> Option<&Emulator> {
+        match &self.source {
+            Source::Emulator(emulator) => Some(emulator),
             _ => None,
         }
     }

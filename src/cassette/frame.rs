@@ -136,6 +136,27 @@ impl What {
         Self { opcode: None, reserved: 0, fragments: Vec::new(), code: None, body: None }
     }
 
+    /// What is wrong with one that no recording holds.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        if self.reserved > 7 {
+            return Err("`reserved` is three bits");
+        }
+        if self.code.is_some() && self.opcode != Some(Opcode::Close) {
+            return Err("only a close message has a `code`");
+        }
+        let payload = match self.body.as_ref().map(StoredBody::content) {
+            Some(Content::Withheld(_)) => return Ok(()),
+            Some(content) => content.bytes().len(),
+            None => 0,
+        };
+        let sum = self.fragments.iter().try_fold(0_usize, |sum, fragment| sum.checked_add(*fragment));
+        let expected = payload + if self.code.is_some() { 2 } else { 0 };
+        if !self.fragments.is_empty() && sum != Some(expected) {
+            return Err("`fragments` must add up to the payload");
+        }
+        Ok(())
+    }
+
     /// Puts another payload in place of the recorded one.
     pub(super) fn rewrite(&mut self, content: Content) {
         let code = if self.code.is_some() { 2 } else { 0 };

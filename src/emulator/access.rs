@@ -1,6 +1,6 @@
 //! Who may read, write and join: visibility, restrictions, closed and full (mpsd-behaviour §1.10).
 
-use super::people::{Caller, People};
+use super::people::{Caller, People, Principal};
 use super::policy::Policies;
 use super::refusal::Refusal;
 use super::session::Session;
@@ -25,6 +25,9 @@ pub(super) struct Visitor<'a> {
     pub(super) way: Way,
     /// How near it is to the members.
     pub(super) nearness: Nearness,
+    principal: Principal,
+    /// Whether an owner keeps it out.
+    is_blocked: bool,
     policies: &'a Policies,
 }
 
@@ -51,22 +54,29 @@ impl<'a> Visitor<'a> {
         let is_beside = |xuid: &str| people.device(xuid) == Some(&caller.device);
         let nearness = if session.members.values().any(|member| member.is_active() && is_beside(&member.xuid)) {
             Nearness::Local
-        } else if policies.everybody_follows {
+        } else if people.is_followed_in(session, &caller.xuid, policies) {
             Nearness::Followed
         } else {
             Nearness::Stranger
         };
-        Self { xuid: &caller.xuid, way, nearness, policies }
+        let is_blocked = people.is_blocked_in(session, &caller.xuid);
+        Self { xuid: &caller.xuid, way, nearness, principal: caller.principal, is_blocked, policies }
     }
 
     /// A service of the emulator's own.
     pub(super) fn service(policies: &'a Policies) -> Self {
-        Self { xuid: "", way: Way::Plain, nearness: Nearness::Local, policies }
+        let (way, nearness, principal) = (Way::Plain, Nearness::Local, Principal::Server);
+        Self { xuid: "", way, nearness, principal, is_blocked: false, policies }
+    }
+
+    /// True for a server or service, which needs no membership.
+    pub(super) fn is_server(&self) -> bool {
+        self.principal == Principal::Server
     }
 
     /// True when the session may be shown.
     pub(super) fn may_read(&self, session: &Session) -> bool {
-        if session.index_of(self.xuid).is_some() || self.way == Way::Transfer {
+        if self.is_server() || session.index_of(self.xuid).is_some() || self.way == Way::Transfer {
             return true;
         }
         match visibility(session) {
@@ -83,12 +93,16 @@ impl<'a> Visitor<'a> {
 
     /// Allows a newcomer in.
     pub(super) fn may_join(&self, session: &Session) -> Result<(), Refusal> {
+        let returns = session.properties.system.flag("locked") && session.left.iter().any(|xuid| xuid == self.xuid);
+        if returns && self.policies.leaver_passes_restrictions {
+            return Ok(());
+        }
         let is_let_in = match self.way {
             Way::Plain => visibility(session) == Visibility::Open && self.passes(session, "joinRestriction"),
             Way::Invite => visibility(session) == Visibility::Open,
             Way::Transfer => true,
         };
-        if !is_let_in || session.properties.system.flag("closed") {
+        if !is_let_in || self.is_blocked || (session.properties.system.flag("closed") && !returns) {
             return Err(self.refusal(session));
         }
         Ok(())

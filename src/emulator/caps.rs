@@ -33,8 +33,20 @@ pub(super) const ROLES: usize = 100;
 /// Session names and template names, in characters (mpsd-behaviour §1.1).
 pub(super) const NAME: usize = 100;
 
+/// Servers of a session, and characters of a server's name.
+pub(super) const SERVERS: usize = 100;
+
+/// Former members a session remembers.
+pub(super) const LEAVERS: usize = 1_000;
+
+/// Session templates of a file.
+pub(super) const TEMPLATES: usize = 10_000;
+
 /// Members of a session that is not large (mpsd-behaviour §1.15).
 pub(super) const MEMBERS: u64 = 100;
+
+/// Members of a large session that leaves the number open.
+pub(super) const LARGE_MEMBERS: u64 = 10_000;
 
 /// Session names, handles and players remembered, each; beyond that new ones get 503.
 pub(super) const STORE: usize = 100_000;
@@ -44,3 +56,18 @@ pub(super) const STORE_BYTES: usize = 1 << 30;
 
 /// `Retry-After` of those 503s, in seconds.
 pub(super) const FULL_RETRY_AFTER: &str = "60";
+
+/// Frames that may wait for one client; one that does not read them is let go.
+pub(super) const QUEUE: usize = 1_000;
+
+/// The same in bytes.
+pub(super) const QUEUE_BYTES: usize = 4 << 20;
+
+/// Real-time connections, and nonces not used yet; beyond that new ones get 503.
+pub(super) const SOCKETS: usize = 10_000;
+
+/// Bytes of a dump that may be loaded.
+pub(super) const STATE_BYTES: usize = 1 << 30;
+
+/// No counter of a dump may be beyond this: each still has to grow.
+pub(super) const COUNT: u64 = 1 << 53;

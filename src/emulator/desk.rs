@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Settings;
 use super::refusal::Refusal;
-use super::rta::Ticket;
+use super::rta::{Due, Ticket};
 use super::session::Session;
 use super::store::Store;
 use crate::dice::Dice;
@@ -23,16 +23,41 @@ pub(super) struct Desk<'a> {
 impl Desk<'_> {
     /// The session as it is now.
     pub(super) fn session(&mut self, key: &str) -> Option<Session> {
-        self.store.session(key, self.now, &self.settings.policies).cloned()
+        self.aged(key, None)
     }
 
     /// Stores a session's new state, whose `change` is already that of the new state.
     pub(super) fn keep(&mut self, key: &str, session: Session) -> Result<(), Refusal> {
-        self.store.put(key, session, &self.settings.policies)
+        let before = self.store.put(key, session.clone(), &self.settings.policies)?;
+        self.follow(key, before.as_ref(), Some(&session));
+        Ok(())
     }
 
     /// Ends a session.
     pub(super) fn end(&mut self, key: &str) {
-        self.store.end(key, &self.settings.policies);
+        if let Some(before) = self.store.end(key, &self.settings.policies) {
+            self.follow(key, Some(&before), None);
+        }
+    }
+
+    /// Does what has fallen due, in the order it did.
+    pub(super) fn tick(&mut self) {
+        self.expire_tickets();
+        while let Some(due) = self.store.rta.take_due(self.now) {
+            match due {
+                Due::Lifetime(socket) => self.end_connection(socket, self.settings.policies.lifetime_close_code),
+                Due::Grace(id) => self.disconnect(&id),
+                Due::Lapse(key, xuid) => self.lapse(&key, &xuid),
+                Due::Tap(socket, member) => self.send_waiting_tap(socket, member),
+            }
+        }
+    }
+
+    fn follow(&mut self, key: &str, before: Option<&Session>, after: Option<&Session>) {
+        self.store.bindings.follow(key, before, after);
+        if let Some(session) = after {
+            self.watch_unbound(key, before, session);
+        }
+        self.tap_members(key, before, after);
     }
 }

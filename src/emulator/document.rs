@@ -1,9 +1,14 @@
 //! The session document as a caller sees it: its contract's names, its view of a large session (mpsd-wire §4).
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
+use super::intent::Element;
 use super::object::Object;
-use super::session::{Member, Presence, Session};
+use super::policy::Policies;
+use super::session::{Member, Presence, Server, Session};
+use super::stage::Qos;
+use super::timer;
 use crate::clock::mpsd_timestamp;
 use crate::json::Doc;
 use crate::mpsd::bag::{Bag, Fields, quoted};
@@ -11,9 +16,9 @@ use crate::mpsd::system::constants_in;
 use crate::mpsd::version::{Contract, Names};
 
 /// Writes the document for one reader.
-pub(super) fn document(session: &Session, reader: &str, contract: Contract) -> Vec<u8> {
+pub(super) fn document(session: &Session, reader: &str, contract: Contract, policies: &Policies) -> Vec<u8> {
     let mut out = Object::new();
-    out.object("membersInfo", members_info(session, reader));
+    out.object("membersInfo", members_info(session, reader, policies));
     let system = constants_in(&session.constants.system, contract.names());
     out.bag("constants", &Bag { system, custom: session.constants.custom.clone() });
     out.bag("properties", &shown_properties(session, contract.names()));
@@ -30,13 +35,47 @@ pub(super) fn document(session: &Session, reader: &str, contract: Contract) -> V
     out.text("branch", &session.branch);
     out.number("changeNumber", session.change);
     out.text("startTime", &mpsd_timestamp(session.started));
+    if let Some(at) = timer::next(session) {
+        out.text("nextTimer", &mpsd_timestamp(at));
+    }
+    if let Some(episode) = &session.episode {
+        let mut initializing = Object::new();
+        initializing.text("stage", episode.phase.name());
+        initializing.text("stageStartTime", &mpsd_timestamp(episode.since));
+        initializing.number("episode", episode.number);
+        out.object("initializing", initializing);
+    }
+    if !session.host_candidates.is_empty() {
+        let tokens: Vec<String> = session.host_candidates.iter().map(|token| quoted(token)).collect();
+        out.raw("hostCandidates", format!("[{}]", tokens.join(",")));
+    }
     out.end()
 }
 
-fn members_info(session: &Session, reader: &str) -> Object {
+/// Writes one element by itself; `None` when the session has none such.
+pub(super) fn element(session: &Session, element: Element<'_>, reader: &str, contract: Contract) -> Option<Vec<u8>> {
+    let member = |index: u32| Some(member_at(session, index)?.end());
+    match element {
+        Element::Session => Some(Vec::new()),
+        Element::Properties => Some(bag(&shown_properties(session, contract.names())).end()),
+        Element::Me => member(session.index_of(reader)?),
+        Element::Member(index) => member(index),
+        Element::Server(name) => Some(server(session.servers.get(name)?).end()),
+    }
+}
+
+fn bag(bag: &Bag) -> Object {
+    let mut out = Object::new();
+    out.fields("system", &bag.system);
+    out.custom("custom", &bag.custom);
+    out
+}
+
+fn members_info(session: &Session, reader: &str, policies: &Policies) -> Object {
     let members = || session.members.values();
     // A reader outside a large session gets an empty list, which must also read as one.
-    let first = match session.can("large") && session.index_of(reader).is_none() {
+    let is_outside = session.can("large") && session.index_of(reader).is_none();
+    let first = match is_outside && policies.large_outsider_sees_none {
         true => session.next,
         false => session.members.keys().next().copied().unwrap_or(session.next),
     };
@@ -60,55 +99,87 @@ fn shown_properties(session: &Session, names: Names) -> Bag {
 fn servers(session: &Session) -> Object {
     let mut out = Object::new();
     for (name, server) in &session.servers {
-        let mut inner = Object::new();
-        inner.bag("constants", &server.constants);
-        inner.bag("properties", &server.properties);
-        out.object(name, inner);
+        out.object(name, self::server(server));
     }
+    out
+}
+
+fn server(server: &Server) -> Object {
+    let mut out = Object::new();
+    out.bag("constants", &server.constants);
+    out.bag("properties", &server.properties);
     out
 }
 
 fn members(session: &Session, reader: &str) -> Object {
     let mut out = Object::new();
-    let is_large = session.can("large");
-    let initializes = session.constants.system.raw("memberInitialization").is_some();
-    let turn = session.properties.system.numbers("turn");
+    if session.can("large") {
+        if let Some(me) = session.index_of(reader).and_then(|index| member_at(session, index)) {
+            out.object("me", me);
+        }
+        return out;
+    }
+    let view = MemberView::of(session);
     let nexts = session.members.keys().skip(1).copied().chain([session.next]);
     for ((index, member), next) in session.members.iter().zip(nexts) {
-        if is_large && member.xuid != reader {
-            continue;
-        }
-        let name = if is_large { "me".to_owned() } else { index.to_string() };
-        out.object(&name, member_object(*index, next, member, &turn, initializes));
+        out.object(&index.to_string(), view.object(*index, next, member));
     }
     out
 }
 
-fn member_object(index: u32, next: u32, member: &Member, turn: &[u32], initializes: bool) -> Object {
-    let mut out = Object::new();
-    out.number("next", next);
-    out.text("joinTime", &mpsd_timestamp(member.joined));
-    let mut constants = member.constants.clone();
-    constants.system = member_constants(index, member, initializes);
-    out.bag("constants", &constants);
-    out.bag("properties", &member.properties);
-    if !member.roles.is_empty() {
-        out.fields("roles", &member.roles);
+/// One member of the list.
+fn member_at(session: &Session, index: u32) -> Option<Object> {
+    let member = session.members.get(&index)?;
+    let after = (Bound::Excluded(index), Bound::Unbounded);
+    let next = session.members.range(after).next().map_or(session.next, |(next, _)| *next);
+    Some(MemberView::of(session).object(index, next, member))
+}
+
+/// What showing a member takes from the session.
+struct MemberView {
+    turn: Vec<u32>,
+    initializes: bool,
+}
+
+impl MemberView {
+    fn of(session: &Session) -> Self {
+        Self {
+            turn: session.properties.system.numbers("turn"),
+            initializes: session.constants.system.raw("memberInitialization").is_some(),
+        }
     }
-    match &member.state {
-        Presence::Reserved => out.raw("reserved", "true"),
-        Presence::Accepted(gamertag) => out.text("gamertag", gamertag),
+
+    fn object(&self, index: u32, next: u32, member: &Member) -> Object {
+        let mut out = Object::new();
+        out.number("next", next);
+        out.text("joinTime", &mpsd_timestamp(member.joined));
+        let mut constants = member.constants.clone();
+        constants.system = member_constants(index, member, self.initializes);
+        out.bag("constants", &constants);
+        out.bag("properties", &member.properties);
+        if !member.roles.is_empty() {
+            out.fields("roles", &member.roles);
+        }
+        match &member.state {
+            Presence::Reserved => out.raw("reserved", "true"),
+            Presence::Accepted(gamertag) => out.text("gamertag", gamertag),
+        }
+        if let Some(token) = member.device_token() {
+            out.text("deviceToken", &token);
+        }
+        if self.turn.contains(&index) {
+            out.raw("turn", "true");
+        }
+        if member.is_active() {
+            out.text("activeTitleId", &member.title.to_string());
+        }
+        match member.qos {
+            Qos::In(episode) => out.number("initializationEpisode", episode),
+            Qos::Failed(cause) => out.text("initializationFailure", cause.name()),
+            Qos::Apart | Qos::Passed => {}
+        }
+        out
     }
-    if let Some(token) = member.device_token() {
-        out.text("deviceToken", &token);
-    }
-    if turn.contains(&index) {
-        out.raw("turn", "true");
-    }
-    if member.is_active() {
-        out.text("activeTitleId", &member.title.to_string());
-    }
-    out
 }
 
 fn member_constants(index: u32, member: &Member, initializes: bool) -> Fields {

@@ -209,6 +209,13 @@ impl Handles {
         }
     }
 
+    /// Refuses what a dump cannot have said.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let is_named = self.by_id.iter().all(|(id, handle)| *id == handle.id);
+        let is_counted = self.made.values().all(|made| *made < caps::COUNT);
+        if is_named && is_counted { Ok(()) } else { Err("the handles do not fit together") }
+    }
+
     /// Drops what a change of the session leaves without ground: activities of players no longer active in it, and
     /// handles into a session that has ended.
     pub(super) fn sweep(&mut self, key: &str, session: Option<&Session>, policies: &Policies) {

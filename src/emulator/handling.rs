@@ -42,6 +42,7 @@ impl Desk<'_> {
         let mut response = reply::uncached(reply::json(self.settings.policies.handle_created_status, shown));
         response.headers.push("location", handle.path());
         response.headers.push("content-location", handle.path());
+        self.invited(&handle, &caller.gamertag);
         self.store.handles.add(handle);
         Ok(response)
     }

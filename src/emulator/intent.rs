@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::caps;
+use super::policy::Policies;
 use super::refusal::Refusal;
 use crate::json::{Doc, Kind, Node};
 use crate::mpsd::bag::{Custom, Delta, Fields};
@@ -24,8 +25,21 @@ pub(super) struct Intent {
     pub(super) reserve: Vec<Newcomer>,
     /// Members to remove by index.
     pub(super) remove: Vec<u32>,
-    /// What only a server or service may ask for, if the body does.
-    pub(super) foreign: Option<&'static str>,
+    /// The body has `servers`, which only a server principal may write.
+    pub(super) names_servers: bool,
+    /// What to keep for servers by name; `None` removes.
+    pub(super) servers: Vec<(String, Option<ServerDelta>)>,
+    /// The body names users that a service acts for.
+    pub(super) names_users: bool,
+}
+
+/// What a request says about one server.
+#[derive(Debug, Default)]
+pub(super) struct ServerDelta {
+    /// Its constants.
+    pub(super) constants: Delta,
+    /// Its properties.
+    pub(super) properties: Delta,
 }
 
 /// What a write says about `members.me`.
@@ -53,35 +67,51 @@ pub(super) struct Newcomer {
     pub(super) roles: Fields,
 }
 
-/// The part of the session a write addresses.
+/// The part of the session a call addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
+pub(super) enum Element<'a> {
     /// All of it.
     Session,
     /// `…/properties`.
     Properties,
     /// `…/members/me`.
     Me,
+    /// `…/members/{index}`.
+    Member(u32),
+    /// `…/servers/{name}`.
+    Server(&'a str),
 }
 
 impl Intent {
     /// Reads a body. An empty one is no JSON and refused as such.
-    pub(super) fn read(body: &[u8], element: Element, names: Names) -> Result<Self, Refusal> {
+    pub(super) fn read(body: &[u8], element: Element<'_>, names: Names, policies: &Policies) -> Result<Self, Refusal> {
         let doc = Doc::parse(body).map_err(|error| Refusal::Invalid(format!("The request body is {error}.")))?;
         let root = doc.root();
         match element {
-            Element::Session => session(root, names),
+            Element::Session => session(root, names, policies),
             Element::Properties => {
                 let properties = delta(root, Place::Properties, "properties")?;
                 Ok(Self { properties, ..Self::default() })
             }
             Element::Me => Ok(Self { me: me(root)?, ..Self::default() }),
+            Element::Member(_) => Ok(Self::default()),
+            Element::Server(name) => {
+                let servers = vec![(name.to_owned(), server(root, name)?)];
+                Ok(Self { servers, names_servers: true, ..Self::default() })
+            }
         }
     }
 
-    /// A body that only leaves.
-    pub(super) fn leaving() -> Self {
-        Self { me: Me::Leave, ..Self::default() }
+    /// What a `DELETE` of an element asks for.
+    pub(super) fn removing(element: Element<'_>) -> Self {
+        match element {
+            Element::Me => Self { me: Me::Leave, ..Self::default() },
+            Element::Member(index) => Self { remove: vec![index], ..Self::default() },
+            Element::Server(name) => {
+                Self { servers: vec![(name.to_owned(), None)], names_servers: true, ..Self::default() }
+            }
+            Element::Session | Element::Properties => Self::default(),
+        }
     }
 
     /// The xuid the caller states about itself.
@@ -91,34 +121,47 @@ impl Intent {
             _ => None,
         }
     }
+
+    /// True when the caller says that it is there.
+    pub(super) fn shows_up(&self) -> bool {
+        let here = |newcomer: &Newcomer| ["active", "ready"].iter().any(|flag| newcomer.properties.system.flag(flag));
+        matches!(&self.me, Me::Here(newcomer) if here(newcomer))
+    }
 }
 
-fn session(root: Node<'_>, names: Names) -> Result<Intent, Refusal> {
+fn session(root: Node<'_>, names: Names, policies: &Policies) -> Result<Intent, Refusal> {
     let mut intent = Intent::default();
     for (key, value) in entries(root, "")? {
         match key.as_str() {
             "constants" => intent.constants = delta(value, Place::Constants(names), "constants")?,
             "properties" => intent.properties = delta(value, Place::Properties, "properties")?,
-            "members" => members(value, &mut intent)?,
-            "roleTypes" => intent.role_types = role_types(value)?,
-            "servers" => intent.foreign = Some("Only a server principal may write servers."),
+            "members" => members(value, &mut intent, policies)?,
+            "roleTypes" => intent.role_types = role_types(value, "roleTypes")?,
+            "servers" => {
+                intent.names_servers = true;
+                for (name, value) in entries(value, "servers")? {
+                    let asked = server(value, &name)?;
+                    intent.servers.push((name, asked));
+                }
+            }
             _ => return Err(Misfit::new("", &key, "is not known").into()),
         }
     }
     Ok(intent)
 }
 
-fn members(node: Node<'_>, intent: &mut Intent) -> Result<(), Refusal> {
+fn members(node: Node<'_>, intent: &mut Intent, policies: &Policies) -> Result<(), Refusal> {
     for (key, value) in entries(node, "members")? {
         if key == "me" {
             intent.me = me(value)?;
         } else if let Some(number) = key.strip_prefix("reserve_") {
-            if number != intent.reserve.len().to_string() {
+            let is_next = number == intent.reserve.len().to_string();
+            if !is_next && (policies.reserve_in_sequence || number.parse::<u32>().is_err()) {
                 return Err(Misfit::new("members", &key, "is out of sequence: reservations count from 0").into());
             }
             intent.reserve.push(reservation(value, &key)?);
         } else if key.starts_with("me_") {
-            intent.foreign = Some("Only a service acting for users may name them.");
+            intent.names_users = true;
         } else {
             intent.remove.push(removal(&key, value)?);
         }
@@ -169,13 +212,36 @@ fn newcomer(node: Node<'_>, place: &str) -> Result<Newcomer, Refusal> {
     Ok(newcomer)
 }
 
-fn delta(node: Node<'_>, place: Place, path: &str) -> Result<Delta, Refusal> {
+fn server(node: Node<'_>, name: &str) -> Result<Option<ServerDelta>, Refusal> {
+    let length = name.chars().count();
+    if !(1..=caps::NAME).contains(&length) {
+        return Err(Misfit::new("servers", name, "is no server name").into());
+    }
+    if node.kind() == Kind::Null {
+        return Ok(None);
+    }
+    let shown: String = name.chars().filter(|char| !char.is_control()).take(NAME_SHOWN).collect();
+    let place = format!("servers.{shown}");
+    let mut server = ServerDelta::default();
+    for (key, value) in entries(node, &place)? {
+        let inner = format!("{place}.{key}");
+        match key.as_str() {
+            "constants" => server.constants = delta(value, Place::ServerConstants, &inner)?,
+            "properties" => server.properties = delta(value, Place::ServerProperties, &inner)?,
+            _ => return Err(Misfit::new(&place, &key, "is not known").into()),
+        }
+    }
+    Ok(Some(server))
+}
+
+/// A property bag of a request, known fields only.
+pub(super) fn delta(node: Node<'_>, place: Place, path: &str) -> Result<Delta, Misfit> {
     let mut delta = Delta::default();
     for (key, value) in entries(node, path)? {
         match key.as_str() {
             "system" => delta.system = place.read(value, &format!("{path}.system"))?,
             "custom" => delta.custom = Some(Custom::of(value)),
-            _ => return Err(Misfit::new(path, &key, "is not known").into()),
+            _ => return Err(Misfit::new(path, &key, "is not known")),
         }
     }
     Ok(delta)
@@ -193,27 +259,30 @@ fn roles(node: Node<'_>, path: &str) -> Result<Fields, Refusal> {
     Ok(Fields::of(node))
 }
 
-fn role_types(node: Node<'_>) -> Result<Fields, Refusal> {
-    for (name, role_type) in few(entries(node, "roleTypes")?, "roleTypes")? {
+/// Role types, each checked.
+pub(super) fn role_types(node: Node<'_>, path: &str) -> Result<Fields, Misfit> {
+    for (name, role_type) in few(entries(node, path)?, path)? {
         if !is_role_name(&name) {
-            return Err(Misfit::new("roleTypes", &name, "is no role type name").into());
+            return Err(Misfit::new(path, &name, "is no role type name"));
         }
-        role_type_fits(&name, role_type)?;
+        role_type_fits(&format!("{path}.{name}"), role_type)?;
     }
     Ok(Fields::of(node))
 }
 
-fn role_type_fits(name: &str, node: Node<'_>) -> Result<(), Refusal> {
-    let place = format!("roleTypes.{name}");
-    for (key, value) in entries(node, &place)? {
+fn role_type_fits(place: &str, node: Node<'_>) -> Result<(), Misfit> {
+    for (key, value) in entries(node, place)? {
         let fits = match key.as_str() {
             "ownerManaged" => value.kind() == Kind::Bool,
-            "mutableRoleSettings" => value.items().all(|item| item.kind() == Kind::String),
-            "roles" => few(entries(value, &place)?, &place)?.iter().all(|(role, settings)| role_fits(role, *settings)),
-            _ => return Err(Misfit::new(&place, &key, "is not known").into()),
+            "mutableRoleSettings" => {
+                value.kind() == Kind::Array
+                    && value.items().all(|item| item.str().is_some_and(|name| is_setting(&name)))
+            }
+            "roles" => few(entries(value, place)?, place)?.iter().all(|(role, settings)| role_fits(role, *settings)),
+            _ => return Err(Misfit::new(place, &key, "is not known")),
         };
         if !fits {
-            return Err(Misfit::new(&place, &key, "is not of its documented form").into());
+            return Err(Misfit::new(place, &key, "is not of its documented form"));
         }
     }
     Ok(())
@@ -223,14 +292,20 @@ fn role_type_fits(name: &str, node: Node<'_>) -> Result<(), Refusal> {
 fn role_fits(role: &str, settings: Node<'_>) -> bool {
     let is_count =
         |value: Node<'_>| value.number().is_some_and(|text| text.parse::<u32>().is_ok_and(|count| count > 0));
-    let is_setting = |key: Node<'_>| key.str().is_some_and(|name| name == "max" || name == "target");
-    settings.kind() == Kind::Object
+    let setting = |name: &str| settings.get(name).and_then(|value| value.number()?.parse::<u32>().ok());
+    let is_reachable = !matches!((setting("max"), setting("target")), (Some(max), Some(target)) if target > max);
+    is_reachable
+        && settings.kind() == Kind::Object
         && is_role_name(role)
-        && settings.members().all(|(key, value)| is_setting(key) && is_count(value))
+        && settings.members().all(|(key, value)| key.str().is_some_and(|name| is_setting(&name)) && is_count(value))
+}
+
+fn is_setting(name: &str) -> bool {
+    name == "max" || name == "target"
 }
 
 /// The members of an object that names none twice.
-fn entries<'d>(node: Node<'d>, place: &str) -> Result<Vec<(String, Node<'d>)>, Misfit> {
+pub(super) fn entries<'d>(node: Node<'d>, place: &str) -> Result<Vec<(String, Node<'d>)>, Misfit> {
     if node.kind() != Kind::Object {
         let place = if place.is_empty() { "at the root" } else { place };
         return Err(Misfit { place: place.to_owned(), fault: "is not an object" });
@@ -256,12 +331,15 @@ fn is_role_name(name: &str) -> bool {
     (1..=100).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
+/// How much of a name somebody made up a refusal repeats.
+const NAME_SHOWN: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refused(body: &str) -> String {
-        Intent::read(body.as_bytes(), Element::Session, Names::New).unwrap_err().to_string()
+        Intent::read(body.as_bytes(), Element::Session, Names::New, &Policies::default()).unwrap_err().to_string()
     }
 
     #[test]
@@ -290,7 +368,7 @@ mod tests {
         let body = r#"{"constants":{"system":{"version":1},"custom":"text"},"properties":{"custom":{"a":1}},
             "members":{"me":{"constants":{"system":{"xuid":9000000000000001}}},
             "reserve_0":{"constants":{"system":{"xuid":"9000000000000002"}}},"4":null}}"#;
-        let intent = Intent::read(body.as_bytes(), Element::Session, Names::New).unwrap();
+        let intent = Intent::read(body.as_bytes(), Element::Session, Names::New, &Policies::default()).unwrap();
         assert_eq!(intent.stated_xuid().as_deref(), Some("9000000000000001"));
         assert_eq!(intent.reserve[0].xuid.as_deref(), Some("9000000000000002"));
         assert_eq!((intent.remove, intent.constants.custom), (vec![4], Some(Custom::Other("\"text\"".into()))));

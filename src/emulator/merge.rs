@@ -2,20 +2,22 @@
 //!
 //! Nothing here is stored; the first refusal leaves the stored session as it was (mpsd-behaviour §1.5-1.7).
 
+mod measured;
 mod member;
-mod settle;
+mod roles;
+pub(super) mod settle;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::access::Visitor;
-use super::document::holders;
-use super::intent::{Intent, Me};
-use super::policy::Policies;
+use super::caps;
+use super::intent::{Intent, Me, Newcomer};
+use super::policy::{MergeDepth, Policies};
 use super::refusal::Refusal;
-use super::session::{Member, Presence, Session};
-use crate::json::Doc;
+use super::session::{Member, Server, Session};
+use super::stage::{self, Phase};
 use crate::mpsd::bag::{Bag, Custom, Delta, Fields, same_value};
 
 /// One write on its way into a session.
@@ -49,12 +51,11 @@ pub(super) enum Stage {
 impl Merge<'_> {
     /// Changes the draft as asked, or says why not.
     pub(super) fn apply(&self, draft: &mut Session) -> Result<(), Refusal> {
-        if let Some(reason) = self.intent.foreign {
-            return Err(Refusal::Forbidden(reason));
-        }
+        self.foreign()?;
         if self.stage == Stage::Stored {
             same_constants(&draft.constants, &self.intent.constants)?;
         }
+        self.servers(draft)?;
         self.role_types(draft)?;
         let was_member = draft.index_of(self.visitor.xuid).is_some();
         self.remove(draft)?;
@@ -64,20 +65,81 @@ impl Merge<'_> {
             self.outside(draft)?;
         }
         self.reserve(draft)?;
+        let verdict = self.verdict(draft)?;
         self.properties(draft)?;
         settle::settle(draft, self.stage);
-        check_roles(draft)
+        stage::enroll(draft, self.stage)?;
+        stage::progress(draft, self.now, verdict);
+        self.check_roles(draft)
+    }
+
+    /// What only a server or service may ask for.
+    fn foreign(&self) -> Result<(), Refusal> {
+        let is_server = self.visitor.is_server();
+        if self.intent.names_users {
+            return Err(Refusal::Forbidden("Only a service acting for users may name them."));
+        }
+        if is_server && !matches!(self.intent.me, Me::Unnamed) {
+            return Err(Refusal::Forbidden("A server is no member."));
+        }
+        match is_server || !self.intent.names_servers {
+            true => Ok(()),
+            false => Err(Refusal::Forbidden("Only a server principal may write servers.")),
+        }
     }
 
     /// What somebody who is no member may do.
-    fn outside(&self, draft: &Session) -> Result<(), Refusal> {
-        if !self.intent.reserve.is_empty() {
-            return Err(self.visitor.refusal(draft));
+    fn outside(&self, draft: &mut Session) -> Result<(), Refusal> {
+        let changes = self.intent.properties != Delta::default() || !self.intent.role_types.is_empty();
+        let reserves = !self.intent.reserve.is_empty();
+        if self.visitor.is_server() || !(changes || reserves) {
+            return Ok(());
         }
-        if self.intent.properties != Delta::default() || !self.intent.role_types.is_empty() {
-            return self.visitor.may_write(draft);
+        if self.policies.implicit_join && matches!(self.intent.me, Me::Unnamed) {
+            return self.come(draft, &Newcomer::default());
         }
-        Ok(())
+        match reserves {
+            true => Err(self.visitor.refusal(draft)),
+            false => self.visitor.may_write(draft),
+        }
+    }
+
+    fn servers(&self, draft: &mut Session) -> Result<(), Refusal> {
+        for (name, asked) in &self.intent.servers {
+            let Some(asked) = asked else {
+                draft.servers.remove(name);
+                continue;
+            };
+            match draft.servers.get_mut(name) {
+                Some(server) => {
+                    same_constants(&server.constants, &asked.constants)?;
+                    self.merge(&mut server.properties, &asked.properties);
+                }
+                None => {
+                    let mut server = Server::default();
+                    self.merge(&mut server.constants, &asked.constants);
+                    self.merge(&mut server.properties, &asked.properties);
+                    draft.servers.insert(name.clone(), server);
+                }
+            }
+        }
+        match draft.servers.len() <= caps::SERVERS {
+            true => Ok(()),
+            false => Err(Refusal::invalid("The session has too many servers.")),
+        }
+    }
+
+    /// What the write says of an initialization that waits to be judged; the field is consumed by it.
+    fn verdict(&self, draft: &Session) -> Result<Option<bool>, Refusal> {
+        let verdict = match self.intent.properties.system.raw("initializationSucceeded") {
+            Some("true") => true,
+            Some("false") => false,
+            _ => return Ok(None),
+        };
+        match draft.episode.as_ref().is_some_and(|episode| episode.phase == Phase::Evaluating) {
+            true => Ok(Some(verdict)),
+            false => Err(Refusal::conflict("The session is not evaluating its initialization.")),
+        }
     }
 
     fn remove(&self, draft: &mut Session) -> Result<(), Refusal> {
@@ -87,7 +149,8 @@ impl Merge<'_> {
         if draft.can("large") {
             return Err(Refusal::conflict("Members of a large session cannot be removed by others."));
         }
-        if !(self.policies.owner_kick && draft.can("hasOwners") && draft.is_owner(self.visitor.xuid)) {
+        let is_owner = self.policies.owner_kick && draft.can("hasOwners") && draft.is_owner(self.visitor.xuid);
+        if !(is_owner || self.visitor.is_server()) {
             return Err(Refusal::Forbidden("Existing members may be named by a server principal only."));
         }
         for index in &self.intent.remove {
@@ -100,24 +163,18 @@ impl Merge<'_> {
         match (&self.intent.me, draft.index_of(self.visitor.xuid)) {
             (Me::Unnamed, _) | (Me::Leave, None) => Ok(()),
             (Me::Leave, Some(index)) => {
-                draft.members.remove(&index);
+                draft.part(index);
                 Ok(())
             }
             (Me::Here(newcomer), Some(index)) => self.update(draft, index, newcomer),
-            (Me::Here(newcomer), None) => {
-                self.join(draft)?;
-                let index = draft.add(Member {
-                    xuid: self.visitor.xuid.to_owned(),
-                    title: self.title,
-                    state: Presence::Reserved,
-                    joined: self.now,
-                    constants: Bag::default(),
-                    properties: Bag::default(),
-                    roles: Fields::default(),
-                });
-                self.update(draft, index, newcomer)
-            }
+            (Me::Here(newcomer), None) => self.come(draft, newcomer),
         }
+    }
+
+    fn come(&self, draft: &mut Session, newcomer: &Newcomer) -> Result<(), Refusal> {
+        self.join(draft)?;
+        let index = draft.add(Member::reserved(self.visitor.xuid.to_owned(), self.title, self.now));
+        self.update(draft, index, newcomer)
     }
 
     fn join(&self, draft: &Session) -> Result<(), Refusal> {
@@ -130,7 +187,14 @@ impl Merge<'_> {
                 }
             }
         }
-        room_for_one(draft)
+        self.room_for_one(draft)
+    }
+
+    fn room_for_one(&self, draft: &Session) -> Result<(), Refusal> {
+        match draft.members.len() < draft.capacity() {
+            true => Ok(()),
+            false => Err(Refusal::Chosen(self.policies.full_status, "The session is full.")),
+        }
     }
 
     fn reserve(&self, draft: &mut Session) -> Result<(), Refusal> {
@@ -140,21 +204,16 @@ impl Merge<'_> {
         for newcomer in &self.intent.reserve {
             let xuid = newcomer.xuid.clone().unwrap_or_default();
             if draft.index_of(&xuid).is_some() {
-                continue;
+                match self.policies.reserve_again_status {
+                    200 => continue,
+                    status => return Err(Refusal::Chosen(status, "A player to reserve a place for has one.")),
+                }
             }
-            room_for_one(draft)?;
-            let mut constants = Bag::default();
-            constants.merge(&newcomer.constants);
-            let index = draft.add(Member {
-                xuid,
-                title: self.title,
-                state: Presence::Reserved,
-                joined: self.now,
-                constants,
-                properties: Bag::default(),
-                roles: Fields::default(),
-            });
-            member::take_roles(draft, index, &newcomer.roles)?;
+            self.room_for_one(draft)?;
+            let mut member = Member::reserved(xuid, self.title, self.now);
+            self.merge(&mut member.constants, &newcomer.constants);
+            let index = draft.add(member);
+            self.take_roles(draft, index, &newcomer.roles)?;
         }
         Ok(())
     }
@@ -163,13 +222,23 @@ impl Merge<'_> {
         let delta = &self.intent.properties;
         self.owned(draft, &delta.system)?;
         settle::allowed(draft, &delta.system)?;
-        draft.properties.merge(delta);
+        let mut delta = delta.clone();
+        delta.system.remove("initializationSucceeded");
+        self.merge(&mut draft.properties, &delta);
         settle::restrictions(draft, &delta.system)
+    }
+
+    /// Merges a part of the request into what is stored.
+    fn merge(&self, bag: &mut Bag, delta: &Delta) {
+        match self.policies.custom_merge {
+            MergeDepth::Shallow => bag.merge(delta),
+            MergeDepth::Deep => bag.merge_deep(delta),
+        }
     }
 
     /// With `hasOwners`, others change only the system properties its policies list.
     fn owned(&self, draft: &Session, changes: &Fields) -> Result<(), Refusal> {
-        if self.stage == Stage::New || !draft.can("hasOwners") || draft.is_owner(self.visitor.xuid) {
+        if self.stage == Stage::New || self.rules(draft) {
             return Ok(());
         }
         let free = draft.constants.system.inner("ownershipPolicies").texts("nonOwnerModifiableSystemProperties");
@@ -183,60 +252,9 @@ impl Merge<'_> {
         }
     }
 
-    fn role_types(&self, draft: &mut Session) -> Result<(), Refusal> {
-        for (name, asked) in self.intent.role_types.iter() {
-            match draft.role_types.raw(name) {
-                Some(stored) if same_value(stored, asked) => {}
-                Some(stored) => {
-                    let changed = changed_roles(stored, asked)?;
-                    draft.role_types.set(name, changed);
-                }
-                None if self.stage == Stage::New => draft.role_types.set(name, asked),
-                None => return Err(Refusal::conflict("Role types are fixed when the session is created.")),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The stored role type with what `asked` may change in it.
-fn changed_roles(stored: &str, asked: &str) -> Result<String, Refusal> {
-    let fields = |text: &str| Doc::parse(text.as_bytes()).map(|doc| Fields::of(doc.root())).unwrap_or_default();
-    let (mut role_type, asked) = (fields(stored), fields(asked));
-    let mutable = role_type.texts("mutableRoleSettings");
-    let mut roles = role_type.inner("roles");
-    for (role, settings) in asked.inner("roles").iter() {
-        let Some(mut known) = roles.raw(role).map(fields) else {
-            return Err(Refusal::conflict("A role cannot be added to a role type."));
-        };
-        for (setting, value) in fields(settings).iter() {
-            let stands = known.raw(setting).is_some_and(|stored| same_value(stored, value));
-            if !stands && !mutable.iter().any(|name| name == setting) {
-                return Err(Refusal::Conflict(format!("The role setting {setting} cannot be changed.")));
-            }
-            known.set(setting, value);
-        }
-        roles.set(role, known.to_json());
-    }
-    role_type.set("roles", roles.to_json());
-    Ok(role_type.to_json())
-}
-
-/// No role has more holders than its `max`.
-fn check_roles(draft: &Session) -> Result<(), Refusal> {
-    for ((type_name, role), xuids) in holders(draft) {
-        let settings = draft.role_types.inner(&type_name).inner("roles").inner(&role);
-        if settings.number("max").is_some_and(|max| xuids.len() as u64 > max) {
-            return Err(Refusal::Conflict(format!("The role {role} of {type_name} is full.")));
-        }
-    }
-    Ok(())
-}
-
-fn room_for_one(draft: &Session) -> Result<(), Refusal> {
-    match draft.members.len() < draft.capacity() {
-        true => Ok(()),
-        false => Err(Refusal::conflict("The session is full.")),
+    /// True when the caller may do what owners may, or the session has none.
+    fn rules(&self, draft: &Session) -> bool {
+        !draft.can("hasOwners") || draft.is_owner(self.visitor.xuid) || self.visitor.is_server()
     }
 }
 

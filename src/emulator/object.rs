@@ -1,7 +1,7 @@
 //! A JSON object under construction: the one writer of the emulator's answers, compact and in call order.
 
 use crate::json::{Doc, escape_into};
-use crate::mpsd::bag::{Bag, Fields};
+use crate::mpsd::bag::{Bag, Custom, Fields};
 
 /// An object being written.
 #[derive(Debug)]
@@ -44,9 +44,14 @@ impl Object {
     pub(super) fn bag(&mut self, name: &str, bag: &Bag) {
         let mut inner = Self::new();
         inner.fields("system", &bag.system);
-        inner.key("custom");
-        bag.custom.write(&mut inner.out);
+        inner.custom("custom", &bag.custom);
         self.object(name, inner);
+    }
+
+    /// Adds a title's own JSON.
+    pub(super) fn custom(&mut self, name: &str, custom: &Custom) {
+        self.key(name);
+        custom.write(&mut self.out);
     }
 
     /// Adds an object written before.

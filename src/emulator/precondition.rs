@@ -1,5 +1,7 @@
 //! `If-Match` and `If-None-Match`: the four ways a client says which state it is writing to.
 
+use super::policy::Policies;
+use super::read::NO_SESSION;
 use super::refusal::Refusal;
 use crate::message::Headers;
 
@@ -20,10 +22,11 @@ pub(super) enum Precondition {
 
 impl Precondition {
     /// Reads a write's headers. An empty value is as good as none.
-    pub(super) fn of(headers: &Headers) -> Result<Self, Refusal> {
+    pub(super) fn of(headers: &Headers, policies: &Policies) -> Result<Self, Refusal> {
         let wanted = headers.text("if-match").unwrap_or_default().trim();
         let unwanted = headers.text("if-none-match").unwrap_or_default().trim();
-        match (wanted, unwanted) {
+        let decides = !wanted.is_empty() && !policies.both_conditions_refused;
+        match (wanted, if decides { "" } else { unwanted }) {
             ("", "") => Ok(Self::None),
             ("*", "") => Ok(Self::Exists),
             ("", "*") => Ok(Self::Absent),
@@ -34,7 +37,7 @@ impl Precondition {
     }
 
     /// Compares with the current entity tag, `None` when there is no session.
-    pub(super) fn check(&self, current: Option<&str>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, current: Option<&str>, policies: &Policies) -> Result<(), Refusal> {
         let is_named = |tags: &[String]| current.is_some_and(|tag| tags.iter().any(|named| named == tag));
         match self {
             Self::None => Ok(()),
@@ -43,6 +46,10 @@ impl Precondition {
             Self::Matches(tags) if is_named(tags) => Ok(()),
             Self::Matches(_) if current.is_some() => Err(Refusal::Stale),
             Self::Differs(tags) if !is_named(tags) => Ok(()),
+            Self::Exists | Self::Matches(_) if policies.absent_match_status != 412 => {
+                Err(Refusal::Chosen(policies.absent_match_status, NO_SESSION))
+            }
+            Self::Absent | Self::Differs(_) if policies.unmet_shows_session => Err(Refusal::Stale),
             _ => Err(Refusal::Unmet),
         }
     }
@@ -69,7 +76,8 @@ mod tests {
 
     fn check(name: &str, value: &str, current: Option<&str>) -> &'static str {
         let headers = [(name, value)].into_iter().collect();
-        match Precondition::of(&headers).and_then(|precondition| precondition.check(current)) {
+        let policies = Policies::default();
+        match Precondition::of(&headers, &policies).and_then(|precondition| precondition.check(current, &policies)) {
             Ok(()) => "met",
             Err(Refusal::Stale) => "stale",
             Err(Refusal::Unmet) => "unmet",
@@ -99,6 +107,9 @@ mod tests {
     #[test]
     fn both_at_once_is_an_error() {
         let headers = [("if-match", "*"), ("if-none-match", "*")].into_iter().collect();
-        assert!(matches!(Precondition::of(&headers), Err(Refusal::Invalid(_))));
+        let mut policies = Policies::default();
+        assert!(matches!(Precondition::of(&headers, &policies), Err(Refusal::Invalid(_))));
+        policies.both_conditions_refused = false;
+        assert_eq!(Precondition::of(&headers, &policies).unwrap(), Precondition::Exists);
     }
 }

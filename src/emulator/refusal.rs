@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::caps;
 use super::reply;
+use super::throttle::Overrun;
 use crate::message::Response;
 use crate::mpsd::system::Misfit;
 
@@ -16,6 +17,9 @@ pub(super) enum Refusal {
     /// 401: no `XBL3.0` token.
     #[error("no token")]
     Unauthenticated,
+    /// 401 with the reason in a header: a token of the documented form that says something else.
+    #[error("{0}")]
+    BadToken(String),
     /// 403, with the reason as text: the caller may not even read.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -34,6 +38,9 @@ pub(super) enum Refusal {
     /// The status a policy chooses, with a reason.
     #[error("{1}")]
     Chosen(u16, &'static str),
+    /// 429: more calls than the title's players may make.
+    #[error("too many requests")]
+    Throttled(Overrun),
     /// 412, with the session as it is: the entity tag is not the current one.
     #[error("the entity tag is not the current one")]
     Stale,
@@ -61,6 +68,11 @@ impl Refusal {
         match self {
             Self::Invalid(reason) => reply::text(400, reason),
             Self::Unauthenticated => reply::empty(401),
+            Self::BadToken(reason) => {
+                let mut response = reply::empty(401);
+                response.headers.push("www-authenticate", format!("XBL3.0 error=\"{reason}\""));
+                response
+            }
             Self::Forbidden(reason) => reply::text(403, reason),
             Self::ReadOnly => reply::text(403, &self.to_string()),
             Self::NotFound(reason) => reply::text(404, reason),
@@ -71,6 +83,7 @@ impl Refusal {
             }
             Self::Conflict(reason) => reply::text(409, reason),
             Self::Chosen(status, reason) => reply::text(*status, reason),
+            Self::Throttled(overrun) => overrun.response(),
             Self::Stale | Self::Unmet => reply::uncached(reply::empty(412)),
             Self::Full => {
                 let mut response = reply::empty(503);

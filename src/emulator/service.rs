@@ -1,4 +1,4 @@
-//! Sessions that services of the emulator's own start and change.
+//! Sessions that services of the emulator's own start.
 
 use super::Desk;
 use super::access::Visitor;
@@ -7,7 +7,6 @@ use super::intent::Intent;
 use super::merge::{Merge, Stage};
 use super::read::NO_TEMPLATE;
 use super::refusal::Refusal;
-use super::session::Session;
 use crate::mpsd::name::SessionRef;
 use crate::mpsd::version::Names;
 
@@ -37,21 +36,6 @@ impl Desk<'_> {
             stage: Stage::New,
         };
         merge.apply(&mut draft)?;
-        draft.change = 1;
-        self.keep(&key, draft)
-    }
-
-    /// Changes a session for a service of the emulator's own. False when there is no such session.
-    pub(super) fn change(&mut self, key: &str, edit: impl FnOnce(&mut Session)) -> Result<bool, Refusal> {
-        let Some(before) = self.session(key) else {
-            return Ok(false);
-        };
-        let mut draft = before.clone();
-        edit(&mut draft);
-        if draft != before {
-            draft.change += 1;
-            self.keep(key, draft)?;
-        }
-        Ok(true)
+        self.store_outcome(&key, None, draft).map(drop)
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::caps;
+use super::stage::{Episode, Qos};
 use crate::mpsd::bag::{Bag, Fields};
 use crate::mpsd::name::SessionRef;
 
@@ -37,14 +39,24 @@ pub(super) struct Session {
     pub(super) next: u32,
     /// The search handle that leads here.
     pub(super) search_handle: Option<String>,
+    /// Players who were members and went of themselves, the last ones last: a locked session lets them back in.
+    pub(super) left: Vec<String>,
+    /// Unset timeouts of member initialization mean what they mean under contract 104 and 105.
+    pub(super) old_defaults: bool,
+    /// The member initialization that is under way, or that failed for good.
+    pub(super) episode: Option<Episode>,
+    /// How many episodes have begun.
+    pub(super) episodes: u32,
+    /// Device tokens of possible hosts, the best first.
+    pub(super) host_candidates: Vec<String>,
 }
 
-/// What one server keeps in a session.
+/// What one server or service keeps in a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Server {
-    /// Fixed facts.
+    /// Fixed when added.
     pub(super) constants: Bag,
-    /// The rest.
+    /// The server's own properties.
     pub(super) properties: Bag,
 }
 
@@ -59,6 +71,10 @@ pub(super) struct Member {
     pub(super) state: Presence,
     /// When it was reserved, then when it joined.
     pub(super) joined: Timestamp,
+    /// Since when it has stood as it stands.
+    pub(super) since: Timestamp,
+    /// What member initialization has made of it.
+    pub(super) qos: Qos,
     /// Fixed when added.
     pub(super) constants: Bag,
     /// The member's own properties.
@@ -76,6 +92,19 @@ pub(super) enum Presence {
     Accepted(String),
 }
 
+/// What a member counts as (mpsd-behaviour §1.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Playing.
+    Active,
+    /// On the way to playing.
+    Ready,
+    /// Not come yet.
+    Reserved,
+    /// Neither.
+    Inactive,
+}
+
 impl Member {
     /// A place kept for a player.
     pub(super) fn reserved(xuid: String, title: u64, now: Timestamp) -> Self {
@@ -84,10 +113,31 @@ impl Member {
             title,
             state: Presence::Reserved,
             joined: now,
+            since: now,
+            qos: Qos::Apart,
             constants: Bag::default(),
             properties: Bag::default(),
             roles: Fields::default(),
         }
+    }
+
+    /// What it counts as.
+    pub(super) fn standing(&self) -> Standing {
+        if self.is_active() {
+            Standing::Active
+        } else if self.properties.system.flag("ready") {
+            Standing::Ready
+        } else if self.state == Presence::Reserved {
+            Standing::Reserved
+        } else {
+            Standing::Inactive
+        }
+    }
+
+    /// Takes back what it said of being there.
+    pub(super) fn deactivate(&mut self) {
+        self.properties.system.remove("active");
+        self.properties.system.remove("ready");
     }
 
     /// True when the player says so.
@@ -120,10 +170,9 @@ impl Session {
 
     /// How many members it takes.
     pub(super) fn capacity(&self) -> usize {
-        self.constants
-            .system
-            .number("maxMembersCount")
-            .map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX))
+        let unset = if self.can("large") { caps::LARGE_MEMBERS } else { caps::MEMBERS };
+        let count = self.constants.system.number("maxMembersCount").unwrap_or(unset);
+        usize::try_from(count).unwrap_or(usize::MAX)
     }
 
     /// True when the player may do what owners may.
@@ -155,20 +204,39 @@ impl Session {
         index
     }
 
+    /// Lets a member go that may come back.
+    pub(super) fn part(&mut self, index: u32) {
+        let Some(member) = self.members.remove(&index).filter(|member| member.state != Presence::Reserved) else {
+            return;
+        };
+        self.left.retain(|xuid| *xuid != member.xuid);
+        self.left.push(member.xuid);
+        if self.left.len() > caps::LEAVERS {
+            self.left.remove(0);
+        }
+    }
+
     /// How many bytes its document takes, roughly.
     pub(super) fn weight(&self) -> usize {
         let member = |member: &Member| {
             member.constants.weight() + member.properties.weight() + member.roles.weight() + MEMBER_WEIGHT
         };
         let members: usize = self.members.values().map(member).sum();
-        let server = |server: &Server| server.constants.weight() + server.properties.weight();
-        let servers: usize = self.servers.iter().map(|(name, kept)| name.len() + server(kept)).sum();
+        let servers: usize = self.servers.iter().map(|(name, server)| name.len() + server.weight()).sum();
+        let lists: usize = self.left.iter().chain(&self.host_candidates).map(String::len).sum();
         let own = self.constants.weight() + self.properties.weight() + self.role_types.weight();
-        own + members + servers + SESSION_WEIGHT
+        own + members + servers + lists + SESSION_WEIGHT
     }
 }
 
-fn device_token(address: &str) -> String {
+impl Server {
+    fn weight(&self) -> usize {
+        self.constants.weight() + self.properties.weight()
+    }
+}
+
+/// The token that stands for a device's address.
+pub(super) fn device_token(address: &str) -> String {
     use sha2::{Digest, Sha256};
     crate::dice::hex(&Sha256::digest(address.as_bytes())[..16])
 }

@@ -1,20 +1,37 @@
 //! Session templates: what a new session starts from. The built-in ones are those of the scenarios (mpsd-behaviour §8).
 
+mod read;
+
 use std::collections::BTreeMap;
 
+use super::object::Object;
 use super::policy::Policies;
+use super::read::NO_TEMPLATE;
+use super::refusal::Refusal;
+use super::{Desk, reply};
 use crate::json::Doc;
-use crate::mpsd::bag::Fields;
-use crate::mpsd::system::Place;
-use crate::mpsd::version::Names;
+use crate::message::Response;
+use crate::mpsd::bag::{Bag, Custom, Fields, quoted};
+use crate::mpsd::name::is_guid;
+use crate::mpsd::system::{Place, constants_in};
+use crate::mpsd::version::{Contract, Names};
+use crate::mpsd::{Operation, ParamName};
+
+pub use read::TemplateError;
 
 /// What a new session starts from.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
-    /// `constants.system` in 107 names.
+    /// Its name as first spelt.
+    name: String,
+    /// `constants.system` in 107 names; `null` keeps a value unset.
     pub(super) constants: Fields,
+    /// `constants.custom`.
+    pub(super) custom: Custom,
     /// `roleTypes`, empty when it defines none.
     pub(super) role_types: Fields,
+    /// The names it is written in.
+    pub(super) names: Names,
 }
 
 /// How firmly a template's constants stand.
@@ -44,6 +61,42 @@ impl Templates {
     }
 }
 
+impl Desk<'_> {
+    /// The names of all templates.
+    pub(super) fn list_templates(&self, operation: &Operation) -> Result<Response, Refusal> {
+        known_scid(operation)?;
+        let names = self.settings.templates.0.values().map(|template| quoted(&template.name));
+        let mut out = Object::new();
+        out.raw("results", format!("[{}]", names.collect::<Vec<_>>().join(",")));
+        Ok(reply::uncached(reply::json(200, out.end())))
+    }
+
+    /// One template, in the caller's names.
+    pub(super) fn show_template(&self, operation: &Operation, contract: Contract) -> Result<Response, Refusal> {
+        known_scid(operation)?;
+        let name = operation.param(ParamName::Template).to_lowercase();
+        let template = self.settings.templates.0.get(&name).ok_or(Refusal::NotFound(NO_TEMPLATE))?;
+        let mut out = Object::new();
+        if self.settings.policies.template_names_itself {
+            out.text("name", &template.name);
+            out.number("contractVersion", contract.number());
+        }
+        let system = constants_in(&template.constants, contract.names());
+        out.bag("constants", &Bag { system, custom: template.custom.clone() });
+        if !template.role_types.is_empty() {
+            out.fields("roleTypes", &template.role_types);
+        }
+        Ok(reply::uncached(reply::json(200, out.end())))
+    }
+}
+
+fn known_scid(operation: &Operation) -> Result<(), Refusal> {
+    match is_guid(operation.param(ParamName::Scid)) {
+        true => Ok(()),
+        false => Err(Refusal::NotFound("There is no such service configuration.")),
+    }
+}
+
 impl Default for Templates {
     /// The built-in ones.
     fn default() -> Self {
@@ -51,7 +104,13 @@ impl Default for Templates {
             let constants = Doc::parse(built_in.constants.as_bytes()).ok()?;
             let constants = Place::Constants(Names::New).read(constants.root(), built_in.name).ok()?;
             let role_types = Doc::parse(built_in.role_types.as_bytes()).ok()?;
-            let template = Template { constants, role_types: Fields::of(role_types.root()) };
+            let template = Template {
+                name: built_in.name.to_owned(),
+                constants,
+                custom: Custom::default(),
+                role_types: Fields::of(role_types.root()),
+                names: Names::New,
+            };
             Some((built_in.name.to_owned(), template))
         };
         Self(BUILT_IN.iter().filter_map(read).collect())

@@ -1,23 +1,38 @@
 //! Scenarios from the outside: calls in, answers out, step by step (mpsd-behaviour §8).
 
 mod handles;
+mod initialization;
 mod matchmaking;
+mod model;
+mod owners;
+mod people;
+mod policies;
 mod queries;
 mod refusals;
+mod rta;
 mod search;
+mod servers;
 mod sessions;
+mod sockets;
 mod stability;
+mod state;
+mod taps;
+mod templates;
+mod throttle;
+mod timers;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Emulator, Policies, Settings};
+use super::people::Principal;
+use super::{Emulator, Policies, Reply, Settings, Templates, reply};
 use crate::clock::{Clock, virtual_start};
 use crate::exchange::{Call, Protocol};
 use crate::message::{Body, Headers, Request, Response};
 use crate::mpsd::Service;
+use crate::mpsd::version::Contract;
 
 /// An emulator and its clock.
 struct World {
@@ -46,18 +61,62 @@ impl World {
     }
 
     fn seeded(seed: u64) -> Self {
-        Self::with(seed, |_| {})
+        Self::set(seed, |_| ())
     }
 
     /// A world with choices of its own.
     fn with(seed: u64, choose: impl FnOnce(&mut Policies)) -> Self {
+        Self::set(seed, |settings| choose(&mut settings.policies))
+    }
+
+    /// A world with templates of its own.
+    fn of(seed: u64, templates: Templates, choose: impl FnOnce(&mut Policies)) -> Self {
+        Self::set(seed, |settings| {
+            settings.templates = templates;
+            choose(&mut settings.policies);
+        })
+    }
+
+    /// A world with some settings of its own.
+    fn set(seed: u64, change: impl FnOnce(&mut Settings)) -> Self {
         let clock = Clock::manual(virtual_start());
         let mut settings = Settings::new(seed, clock.clone());
-        choose(&mut settings.policies);
+        change(&mut settings);
         Self { emulator: Emulator::new(settings), clock }
     }
 
     fn call(&self, ask: &Ask) -> Got {
+        let reply = self.reply(ask, ask.service);
+        self.emulator.release(reply.ticket);
+        Got { response: reply.response }
+    }
+
+    /// An answer that is not on record yet.
+    fn reply(&self, ask: &Ask, service: Service) -> Reply {
+        self.emulator.answer(&Self::request(ask, service))
+    }
+
+    /// The same by a server of the title instead of a player.
+    fn serve(&self, ask: &Ask) -> Got {
+        let call = Self::request(ask, ask.service);
+        let mut store = self.emulator.store();
+        let mut desk = self.emulator.desk(&mut store, super::Ticket::AT_ONCE);
+        let mut caller = desk.store.people.caller(&call, desk.dice, &desk.settings.policies).unwrap();
+        caller.principal = Principal::Server;
+        let operation = call.resolution.operation().unwrap();
+        let response = desk.serve_session(&call, operation, caller, Contract::V107);
+        Got { response: reply::stamped(response.unwrap_or_else(|refusal| refusal.response()), desk.now) }
+    }
+
+    /// Has a service change a session.
+    fn change(&self, target: &str, edit: impl FnOnce(&mut super::session::Session)) {
+        let parts: Vec<&str> = target.split('/').collect();
+        let key = format!("{}~{}~{}", parts[2], parts[4], parts[6]).to_lowercase();
+        let mut store = self.emulator.store();
+        assert!(self.emulator.desk(&mut store, super::Ticket::AT_ONCE).change(&key, edit).unwrap());
+    }
+
+    fn request(ask: &Ask, service: Service) -> Call {
         let device = IpAddr::from([192, 0, 2, u8::try_from(u32::from(ask.user)).unwrap()]);
         let request = Request {
             method: ask.method.into(),
@@ -66,12 +125,11 @@ impl World {
             body: Body::plain(ask.body.clone()),
             ..Request::default()
         };
-        let call = Call::new(device, Protocol::H1, ask.service, request);
-        Got { response: self.emulator.answer(&call).response }
+        Call::new(device, Protocol::H1, service, request)
     }
 
     fn advance(&self, millis: u64) {
-        self.clock.advance(Duration::from_millis(millis));
+        self.emulator.advance(Duration::from_millis(millis));
     }
 }
 
@@ -149,6 +207,10 @@ fn get(target: &str, user: char) -> Ask {
 
 fn put(target: &str, user: char, body: &str) -> Ask {
     Ask::new("PUT", target, user).body(body)
+}
+
+fn delete(target: &str, user: char) -> Ask {
+    Ask::new("DELETE", target, user)
 }
 
 fn post(user: char, body: &str) -> Ask {

@@ -2,16 +2,17 @@
 
 use super::access::{NO_ACCESS, Visitor};
 use super::birth::Birth;
-use super::document::document;
+use super::document::{self, document};
 use super::intent::{Element, Intent, Me};
 use super::merge::{Merge, Stage};
 use super::people::Caller;
-use super::policy::Policies;
+use super::policy::{ElementAnswer, Policies};
 use super::precondition::Precondition;
-use super::read::{NO_TEMPLATE, etag};
+use super::read::{NO_SESSION, NO_TEMPLATE, etag};
 use super::refusal::Refusal;
 use super::session::Session;
 use super::template::{Hold, Template};
+use super::timer::outcome;
 use super::{Desk, Target, caps, reply};
 use crate::exchange::Call;
 use crate::message::Response;
@@ -27,7 +28,7 @@ struct Write<'a> {
     hold: Hold,
     key: String,
     contract: Contract,
-    element: Element,
+    element: Element<'a>,
     precondition: Precondition,
     intent: Intent,
     commit: Commit,
@@ -50,15 +51,15 @@ impl Desk<'_> {
         mut caller: Caller,
         target: &Target,
         contract: Contract,
-        element: Element,
+        element: Element<'_>,
     ) -> Result<Response, Refusal> {
         let (template, hold) =
             self.settings.template(&target.reference.template).ok_or(Refusal::NotFound(NO_TEMPLATE))?;
         let intent = match call.request.method.as_str() {
-            "DELETE" => Intent::leaving(),
-            _ => Intent::read(body(call, target)?, element, contract.names())?,
+            "DELETE" => Intent::removing(element),
+            _ => Intent::read(body(call, target)?, element, contract.names(), &self.settings.policies)?,
         };
-        let precondition = Precondition::of(&call.request.headers)?;
+        let precondition = Precondition::of(&call.request.headers, &self.settings.policies)?;
         self.store.people.learn(&mut caller, intent.stated_xuid(), self.dice)?;
         if matches!(intent.me, Me::Here(_)) {
             self.store.people.settle(&caller)?;
@@ -66,7 +67,8 @@ impl Desk<'_> {
         let key = target.reference.key();
         let commit = commit(call);
         let write = Write { caller, target, template, hold, key, contract, element, precondition, intent, commit };
-        let before = self.session(&write.key);
+        let is_spared = self.settings.policies.writer_is_spared && write.intent.shows_up();
+        let before = self.aged(&write.key, is_spared.then_some(write.caller.xuid.as_str()));
         match (self.draft(&write, before.as_ref()), before) {
             (Ok(draft), before) => self.conclude(&write, before, draft),
             (Err(refusal @ Refusal::ReadOnly), Some(session)) => Ok(self.shown(403, &write, &session, &refusal)),
@@ -86,9 +88,9 @@ impl Desk<'_> {
             }
         }
         if before.is_none() && write.element != Element::Session {
-            return Err(Refusal::NotFound("The requested session was not found."));
+            return Err(Refusal::NotFound(NO_SESSION));
         }
-        write.precondition.check(current.as_deref())?;
+        write.precondition.check(current.as_deref(), &self.settings.policies)?;
         let (mut draft, stage) = match before {
             Some(session) => (session.clone(), Stage::Stored),
             None => (self.birth(write)?, Stage::New),
@@ -103,6 +105,7 @@ impl Desk<'_> {
             stage,
         };
         merge.apply(&mut draft)?;
+        self.check_connection(before, &draft, &write.caller.xuid)?;
         check_weight(&draft, &self.settings.policies)?;
         Ok(draft)
     }
@@ -121,32 +124,27 @@ impl Desk<'_> {
     }
 
     /// Stores the draft, ends the session, or leaves things as they were, and answers.
-    fn conclude(
-        &mut self,
-        write: &Write<'_>,
-        before: Option<Session>,
-        mut draft: Session,
-    ) -> Result<Response, Refusal> {
-        let is_empty = draft.members.is_empty();
-        if is_empty && draft.constants.system.number("sessionEmptyTimeout") == Some(0) {
-            if write.commit == Commit::Store {
-                self.end(&write.key);
-            }
-            return Ok(reply::uncached(reply::empty(204)));
-        }
-        draft.empty_since = is_empty.then(|| draft.empty_since.unwrap_or(self.now));
+    fn conclude(&mut self, write: &Write<'_>, before: Option<Session>, draft: Session) -> Result<Response, Refusal> {
         let status = if before.is_some() { 200 } else { 201 };
-        if before.as_ref() != Some(&draft) {
-            draft.change += 1;
-            if write.commit == Commit::Store {
-                self.keep(&write.key, draft.clone())?;
-            }
+        let outcome = match write.commit {
+            Commit::Store => self.store_outcome(&write.key, before.as_ref(), draft)?,
+            Commit::Show => outcome(before.as_ref(), draft, self.now, &self.settings.policies),
+        };
+        let Some(mut session) = outcome else {
+            return Ok(reply::uncached(reply::empty(204)));
+        };
+        if write.commit == Commit::Show && !self.settings.policies.nocommit_counts {
+            session.change = before.map_or(0, |session| session.change);
         }
-        if write.element == Element::Me && draft.index_of(&write.caller.xuid).is_none() {
+        let reader = &write.caller.xuid;
+        let Some(element) = document::element(&session, write.element, reader, write.contract) else {
             return Ok(reply::uncached(reply::empty(self.settings.policies.element_gone_status)));
-        }
-        let body = document(&draft, &write.caller.xuid, write.contract);
-        Ok(reply::tagged(reply::json(status, body), &etag(&draft, self.dice)))
+        };
+        let body = match self.settings.policies.element_answer {
+            ElementAnswer::Element if write.element != Element::Session => element,
+            _ => document(&session, reader, write.contract, &self.settings.policies),
+        };
+        Ok(self.stamped(reply::json(status, body), &session))
     }
 
     /// A refusal that shows the session as it is.
@@ -157,8 +155,8 @@ impl Desk<'_> {
         if !may_read {
             return refusal.response();
         }
-        let body = document(session, &write.caller.xuid, write.contract);
-        reply::uncached(reply::tagged(reply::json(status, body), &etag(session, self.dice)))
+        let body = document(session, &write.caller.xuid, write.contract, &self.settings.policies);
+        reply::uncached(self.stamped(reply::json(status, body), session))
     }
 }
 

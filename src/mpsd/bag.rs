@@ -29,6 +29,21 @@ impl Bag {
         }
     }
 
+    /// The same, where objects inside `custom` merge into objects too.
+    pub fn merge_deep(&mut self, delta: &Delta) {
+        self.system.merge(&delta.system);
+        match (&self.custom, &delta.custom) {
+            (_, None) => {}
+            (Custom::Object(fields), Some(Custom::Object(changes))) => {
+                self.custom = Custom::Object(fields.merged_deep(changes, 0));
+            }
+            (_, Some(Custom::Object(changes))) => {
+                self.custom = Custom::Object(Fields::default().merged_deep(changes, 0));
+            }
+            (_, Some(other)) => self.custom.merge(other),
+        }
+    }
+
     /// How many bytes its text takes, roughly.
     pub fn weight(&self) -> usize {
         self.system.weight() + self.custom.weight()
@@ -142,6 +157,21 @@ impl Fields {
             }
         }
         self.0 = merged;
+    }
+
+    /// These fields with `changes` merged in, objects into objects down to a depth nobody needs.
+    fn merged_deep(&self, changes: &Self, depth: usize) -> Self {
+        let mut changes = changes.clone();
+        for field in &mut changes.0 {
+            let Ok(doc) = Doc::parse(field.value.as_bytes()) else { continue };
+            if doc.root().kind() == Kind::Object && depth < MERGE_DEPTH {
+                let merged = self.inner(&field.name).merged_deep(&Self::of(doc.root()), depth + 1);
+                field.value = merged.to_json();
+            }
+        }
+        let mut merged = self.clone();
+        merged.merge(&changes);
+        merged
     }
 
     /// Sets one field to a JSON text.
@@ -280,6 +310,9 @@ impl<'a> FromIterator<(&'a str, String)> for Fields {
     }
 }
 
+/// Objects inside objects that merge one by one; deeper ones are replaced as a whole.
+const MERGE_DEPTH: usize = 64;
+
 /// What a group of mentions of one name leaves behind.
 fn kept(group: &[&Field]) -> Vec<Field> {
     if group.last().is_some_and(|field| field.value == "null") {
@@ -368,6 +401,20 @@ mod tests {
         let before = stored.clone();
         stored.merge(&fields("{}"));
         assert_eq!(stored, before);
+    }
+
+    #[test]
+    fn a_deep_merge_changes_only_what_is_named_at_any_depth() {
+        let delta = |text: &str| Delta { custom: Some(Custom::Object(fields(text))), ..Delta::default() };
+        let mut bag = Bag::default();
+        bag.merge_deep(&delta(r#"{"o":{"x":1,"y":{"deep":1.50}},"l":[1,2]}"#));
+        bag.merge_deep(&delta(r#"{"o":{"z":9,"x":null,"y":{"more":2}},"l":[7],"new":{"gone":null}}"#));
+        let merged = r#"{"o":{"y":{"deep":1.50,"more":2},"z":9},"l":[7],"new":{}}"#;
+        assert_eq!(bag.custom, Custom::Object(fields(merged)));
+        let nested = |core: &str| format!(r#"{}{core}{}"#, r#"{"k":"#.repeat(10_000), "}".repeat(10_000));
+        bag.merge_deep(&delta(&nested("1")));
+        bag.merge_deep(&delta(&nested("2")));
+        assert!(matches!(&bag.custom, Custom::Object(fields) if fields.raw("k").unwrap().contains(":2}")));
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub enum Place {
     MemberConstants,
     /// `members.X.properties.system`.
     MemberProperties,
+    /// `servers.X.constants.system`.
+    ServerConstants,
+    /// `servers.X.properties.system`.
+    ServerProperties,
 }
 
 impl Place {
@@ -62,6 +66,8 @@ impl Place {
             Self::Properties => vec![PROPERTIES],
             Self::MemberConstants => vec![MEMBER_CONSTANTS],
             Self::MemberProperties => vec![MEMBER_PROPERTIES],
+            Self::ServerConstants => vec![SERVER_CONSTANTS],
+            Self::ServerProperties => vec![SERVER_PROPERTIES],
         }
     }
 }
@@ -84,6 +90,8 @@ struct Row {
 enum Shape {
     /// A Boolean; `false` is the same as absent.
     Flag,
+    /// A Boolean whose `false` says something.
+    Verdict,
     /// A whole number from 0 up.
     Count,
     Text,
@@ -126,6 +134,7 @@ fn read_value(node: Node<'_>, row: &Row, place: &str) -> Result<String, Misfit> 
     let inner = || format!("{place}.{}", row.name);
     let read = match row.shape {
         Shape::Flag => node.bool().map(|flag| if flag { "true" } else { "null" }.to_owned()),
+        Shape::Verdict => node.bool().map(|verdict| verdict.to_string()),
         Shape::Count => node.number().filter(|text| text.parse::<u64>().is_ok()).map(str::to_owned),
         Shape::Text => (node.kind() == Kind::String).then(|| text_of(node)),
         Shape::Texts => array_of(node, |item| item.kind() == Kind::String),
@@ -143,7 +152,7 @@ fn read_value(node: Node<'_>, row: &Row, place: &str) -> Result<String, Misfit> 
 impl Shape {
     fn fault(self) -> &'static str {
         match self {
-            Self::Flag => "is not a Boolean",
+            Self::Flag | Self::Verdict => "is not a Boolean",
             Self::Count => "is not a whole number",
             Self::Text => "is not a string",
             Self::Texts => "is not an array of strings",
@@ -334,7 +343,7 @@ const PROPERTIES: &[Row] = &[
     row("closed", Shape::Flag),
     row("locked", Shape::Flag),
     row("host", Shape::Text),
-    row("initializationSucceeded", Shape::Flag),
+    row("initializationSucceeded", Shape::Verdict),
     row("serverConnectionStringCandidates", Shape::Texts),
     row("matchmaking", Shape::Object),
     row("matchmakingResubmit", Shape::Flag),
@@ -362,6 +371,16 @@ const MEMBER_PROPERTIES: &[Row] = &[
     row("measurements", Shape::Object),
     row("serverMeasurements", Shape::Object),
     row("arbitration", Shape::Object),
+];
+
+const SERVER_CONSTANTS: &[Row] = &[row("startTime", Shape::Text)];
+
+const SERVER_PROPERTIES: &[Row] = &[
+    row("lockId", Shape::Text),
+    row("status", Shape::Word(&["searching", "expired", "found", "failed", "canceled"])),
+    row("statusDetails", Shape::Text),
+    row("typicalWait", Shape::Count),
+    row("targetSessionRef", Shape::Object),
 ];
 
 const SUBSCRIPTION: &[Row] = &[row("id", Shape::Text), row("changeTypes", Shape::Texts)];

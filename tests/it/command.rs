@@ -17,7 +17,7 @@ use crate::support::{HOST, Reaction, Service, json, text};
 
 const SESSION: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions/\
                        60f9d3f3-9d7a-4b76-8b43-2f6cf8c6a001";
-const LOBBY: &[u8] = br#"{"members":{"me":{"constants":{"system":{"xuid":"2814639011617876","initialize":true}}}}}"#;
+const LOBBY: &[u8] = br#"{"members":{"me":{"constants":{"system":{"xuid":"2814639011617876","initialize":true}},"properties":{"system":{"active":true}}}}}"#;
 const AUTHORIZATION: (&str, &str) = ("authorization", "XBL3.0 x=8157204361927364;eyJhbGciOiJub25lIn0.eyJ4IjoxfQ.c2ln");
 const VERSION: (&str, &str) = ("x-xbl-contract-version", "107");
 

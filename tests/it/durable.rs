@@ -63,7 +63,7 @@ impl Player {
 
 fn written(mark: &str) -> String {
     format!(
-        r#"{{"properties":{{"custom":{{"mark":"{mark}"}}}},"members":{{"me":{{"constants":{{"system":{{"xuid":"2814000000000001","initialize":true}}}}}}}}}}"#
+        r#"{{"properties":{{"custom":{{"mark":"{mark}"}}}},"members":{{"me":{{"constants":{{"system":{{"xuid":"2814000000000001","initialize":true}}}},"properties":{{"system":{{"active":true}}}}}}}}}}"#
     )
 }
 

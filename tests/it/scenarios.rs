@@ -5,33 +5,54 @@
 //!
 //! | step | what happens |
 //! | --- | --- |
-//! | `{"as": "A", "do": "PUT /path", "headers": {…}, "body": …, "status": 200, "see": …}` | player A calls; the answer must have that status and show at least `see` |
-//! | `{"as": "A", "open": "socket", "protocol": …, "status": 101}` | A opens a WebSocket |
-//! | `{"on": "socket", "say": …, "hear": …}` | a message is sent; the next to arrive must show at least `hear` |
-//! | `{"on": "socket", "hear": …}` | the next message must show at least that |
-//! | `{"on": "socket", "quiet": true}` | nothing has been sent that was not heard |
-//! | `{"on": "socket", "hang-up": "closed"}` | the client goes, with a close message or (`broken`) without |
+//! | `{"as": "A", "do": "PUT /path", "headers": {…}, "body": …, "status": 200, "see": …, "head": {…}}` | player A calls; the answer must have that status and show at least `see`, and these headers |
+//! | the same with `"times": 30, "pause": 100` | that often, with the clock moved by so many ms in between; `${n}` counts |
+//! | `{"as": "A", "open": "a", "protocol": …, "status": 101}` | A opens a WebSocket |
+//! | `{"as": "A", "listen": "a"}` | the same as XSAPI does it, and A subscribes to its connection: from now on there is `${A.connection}` |
+//! | `{"on": "a", "say": …, "hear": …}` | a message is sent; the next to arrive must show at least `hear` |
+//! | `{"on": "a", "hear": …}` | the next message must show at least that |
+//! | `{"on": "a", "tap": "lobby/L1", "change": 2}` | the next message must be an event with this one tap, of just `now` (`at`), for `${A.sub}` (`for`): a socket is named after its player |
+//! | `{"quiet": ["a", "b"]}` | nothing has been sent that was not heard; in the end this holds for every socket |
+//! | `{"on": "a", "hang-up": "closed"}` | the client goes, with a close message or (`broken`) without |
+//! | `{"resync": true}` | the service asks everybody to look again |
 //! | `{"advance": 30001}` | the emulator's clock moves, in ms |
 //!
 //! In a body that is seen, `"$name"` stands for a value: the first time it takes any, from then on it must be that one;
-//! `"$any"` is any value and `"$absent"` none. In texts, `${name}` is a value known by then; `${name|lower}` and
-//! `${now+30000}` (a timestamp of the clock) are made from one. Objects may hold more than is named, arrays not.
-//! Players A to D have `${A.xuid}`; what clients make up is declared in `sessions`, `guids` and `addresses`.
+//! `"$!name"` is any other, `"$any"` any at all, `"$absent"` none and `"$empty"` an empty list or object. In texts,
+//! `${name}` is a value known by then; `${name|lower}` and `${now+30000}` (a timestamp of the clock) are made from one.
+//! Objects may hold more than is named, arrays not. `let` names JSON to be put in place of `"$name"`.
+//!
+//! Players A to D have `${A.xuid}`, `${A.sub}` (a subscription's id) and `"$A.in"`: what an active member writes who
+//! listens and wants to know everything. Z is a server. What else clients make up is declared in `sessions`, `guids` and
+//! `addresses`; what the emulator is set up with, in `policies`, `templates` and `graph`.
 
+mod cast;
 mod clients;
+mod order;
 mod script;
+mod values;
 mod world;
 
 use std::path::{Path, PathBuf};
 
+use cast::FIRST;
 use script::Script;
 use world::World;
 
 #[tokio::test]
 async fn every_scenario_holds_on_the_emulator() {
+    played_by_all(|script| async move { script.play(&mut World::emulator(script.settings(FIRST))).await }).await;
+}
+
+/// Plays every scenario, and fails with all that failed.
+async fn played_by_all<F: Future<Output = ()> + Send + 'static>(play: impl Fn(Script) -> F) {
+    let mut failed = Vec::new();
     for path in files() {
-        Script::read(&path).play(&mut World::emulator(), "first").await;
+        if tokio::spawn(play(Script::read(&path))).await.is_err() {
+            failed.push(path.file_name().unwrap().to_owned());
+        }
     }
+    assert!(failed.is_empty(), "{failed:?}");
 }
 
 /// The scenario files, in order.

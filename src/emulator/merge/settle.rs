@@ -19,9 +19,6 @@ pub(super) fn allowed(draft: &Session, changes: &Fields) -> Result<(), Refusal> 
     if is_set("owners") && !draft.can("hasOwners") {
         return Err(Refusal::conflict("Owners need the capability hasOwners."));
     }
-    if is_set("initializationSucceeded") {
-        return Err(Refusal::conflict("The session is not evaluating its initialization."));
-    }
     if is_set("keywords") && draft.constants.system.text("visibility").as_deref() == Some("private") {
         return Err(Refusal::conflict("A private session has no keywords."));
     }
@@ -34,6 +31,10 @@ pub(super) fn allowed(draft: &Session, changes: &Fields) -> Result<(), Refusal> 
 
 /// Checks the restrictions after a merge and fills the one that follows from the other.
 pub(super) fn restrictions(draft: &mut Session, changes: &Fields) -> Result<(), Refusal> {
+    let is_set = |name: &str| draft.properties.system.flag(name);
+    if is_set("locked") && !is_set("closed") {
+        return Err(Refusal::invalid("A locked session must be closed."));
+    }
     let is_personal = draft.can("userAuthorizationStyle");
     let asks_none = |name: &str| changes.text(name).as_deref() == Some("none");
     if is_personal && (asks_none("joinRestriction") || asks_none("readRestriction")) {
@@ -57,7 +58,7 @@ pub(super) fn restrictions(draft: &mut Session, changes: &Fields) -> Result<(), 
 }
 
 /// Brings everything that depends on the member list in line with it.
-pub(super) fn settle(draft: &mut Session, stage: Stage) {
+pub(in crate::emulator) fn settle(draft: &mut Session, stage: Stage) {
     keep_host(draft);
     if !draft.can("large") {
         let turn = present(draft, "turn");
@@ -76,7 +77,9 @@ fn keep_host(draft: &mut Session) {
     let is_host = |token: String| token.eq_ignore_ascii_case(&host);
     if !draft.members.values().any(|member| member.device_token().is_some_and(is_host)) {
         draft.properties.system.remove("host");
+        return;
     }
+    draft.host_candidates.clear();
 }
 
 /// The creator owns a new session; when the last owner has gone, the oldest member does, or everybody goes.

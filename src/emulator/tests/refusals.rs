@@ -71,20 +71,6 @@ fn every_call_needs_a_token_and_a_known_contract() {
 }
 
 #[test]
-fn operations_of_later_parts_are_tapdecks_own_refusal() {
-    let world = World::new();
-    for (method, target) in [
-        ("GET", format!("/serviceconfigs/{SCID}/sessiontemplates")),
-        ("PUT", format!("{}/servers/x", session("lobby", "L1"))),
-        ("DELETE", format!("{}/members/1", session("lobby", "L1"))),
-    ] {
-        let got = world.call(&Ask::new(method, &target, 'a').body("{}")).is(501);
-        assert_eq!(got.header("content-type"), "application/problem+json", "{target}");
-        assert!(got.text().contains("urn:tapdeck:problem:emulator-operation"));
-    }
-}
-
-#[test]
 fn preconditions_exclude_each_other() {
     let world = World::new();
     let both = put(&session("lobby", "L1"), 'a', "{}").header("if-match", "*").header("if-none-match", "*");

@@ -1,17 +1,20 @@
-//! A scenario file: its steps, the values its texts stand for, and what counts as seeing what was expected.
+//! A scenario file: its steps, and how each is played.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::{Map, Value};
-use tapdeck::clock::{http_date, mpsd_timestamp, virtual_start};
+use serde_json::{Map, Value, json};
+use tapdeck::clock::{Clock, virtual_start};
 use tapdeck::dice::Dice;
+use tapdeck::emulator::{Settings, Templates};
 use tapdeck::message::{Headers, Response};
 
+use super::cast::{FIRST, PLAYERS, Player, Ties, cast};
 use super::clients;
-use super::world::{Ask, Player, World};
+use super::values::Values;
+use super::world::{Ask, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,9 +26,17 @@ pub(super) struct Script {
     guids: Vec<String>,
     #[serde(default)]
     addresses: Vec<String>,
+    /// JSON that stands in many places, by name.
+    #[serde(default, rename = "let")]
+    fragments: BTreeMap<String, Value>,
     /// Policies that are not at their defaults.
     #[serde(default)]
-    pub(super) policies: Map<String, Value>,
+    policies: Map<String, Value>,
+    /// Templates beside the built-in ones.
+    #[serde(default)]
+    templates: Map<String, Value>,
+    /// Who follows whom; without it everybody follows everybody.
+    graph: Option<BTreeMap<String, Ties>>,
     steps: Vec<Step>,
 }
 
@@ -41,7 +52,11 @@ struct Step {
     body: Option<Value>,
     /// A body that is no JSON, or must stand as it is.
     raw: Option<String>,
+    times: Option<u64>,
+    #[serde(default)]
+    pause: u64,
     open: Option<String>,
+    listen: Option<String>,
     protocol: Option<String>,
     status: Option<u16>,
     see: Option<Value>,
@@ -51,19 +66,18 @@ struct Step {
     on: Option<String>,
     say: Option<Value>,
     hear: Option<Value>,
+    tap: Option<String>,
+    change: Option<u64>,
+    r#for: Option<String>,
+    at: Option<String>,
     #[serde(default)]
-    quiet: bool,
+    quiet: Vec<String>,
     hang_up: Option<String>,
+    #[serde(default)]
+    resync: bool,
     advance: Option<u64>,
     #[expect(dead_code, reason = "for whoever reads the file")]
     note: Option<String>,
-}
-
-/// The values known so far.
-struct Values {
-    known: BTreeMap<String, Value>,
-    now: Timestamp,
-    place: String,
 }
 
 impl Script {
@@ -72,12 +86,25 @@ impl Script {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Plays every step; `run` decides everything the clients make up.
-    pub(super) async fn play(&self, world: &mut World, run: &str) {
-        let mut values = self.values(run);
+    /// The emulator it is played against.
+    pub(super) fn settings(&self, run: &str) -> Settings {
+        let mut settings = Settings::new(7, Clock::manual(virtual_start()));
+        settings.policies = serde_json::from_value(Value::Object(self.policies.clone())).unwrap();
+        settings.templates = Templates::read(&Value::Object(self.templates.clone()).to_string()).unwrap();
+        settings.cast = cast(run, self.graph.as_ref());
+        settings
+    }
+
+    /// Plays every step; the world's run decides everything the clients make up. In the end nothing was left unheard.
+    pub(super) async fn play(&self, world: &mut World) {
+        let run = world.run().to_owned();
+        let mut values = self.values(&run);
         for (at, step) in self.steps.iter().enumerate() {
             values.place = format!("{} ({run}), step {}", self.title, at + 1);
             step.play(world, &mut values).await;
+        }
+        for socket in world.sockets() {
+            assert_eq!(world.unheard(&socket).await, None, "{}: {socket} at the end", self.title);
         }
     }
 
@@ -89,14 +116,16 @@ impl Script {
         };
         know("scid".into(), SCID.into());
         know("S".into(), format!("/serviceconfigs/{SCID}/sessionTemplates"));
-        for player in ["A", "B", "C", "D"] {
-            let made = Player::of(player, run);
-            know(format!("{player}.xuid"), made.xuid);
+        let mut fragments = self.fragments.clone();
+        for player in PLAYERS {
+            know(format!("{player}.xuid"), Player::of(player, run).xuid);
+            know(format!("{player}.sub"), dice.guid(&format!("{run}:{player}.sub"), 0));
+            fragments.insert(format!("{player}.in"), member(player));
         }
         for name in &self.sessions {
             // A first run spells names as the documents do, others as clients do.
             let fresh = dice.guid(&format!("{run}:{name}"), 0).to_uppercase();
-            know(name.clone(), if run == "first" { name.clone() } else { fresh });
+            know(name.clone(), if run == FIRST { name.clone() } else { fresh });
         }
         for name in &self.guids {
             know(name.clone(), dice.guid(&format!("{run}:{name}"), 0));
@@ -104,23 +133,46 @@ impl Script {
         for name in &self.addresses {
             know(name.clone(), format!("AAAAAAAA{}", dice.hex32(&format!("{run}:{name}"), 0)));
         }
-        Values { known, now: virtual_start(), place: String::new() }
+        Values { known, fragments, now: virtual_start(), place: String::new() }
     }
+}
+
+/// What a player writes who is there, listens, and wants to know everything.
+fn member(player: &str) -> Value {
+    json!({
+        "constants": { "system": { "xuid": format!("${{{player}.xuid}}") } },
+        "properties": { "system": {
+            "active": true,
+            "connection": format!("${{{player}.connection}}"),
+            "subscription": { "id": format!("${{{player}.sub}}"), "changeTypes": ["everything"] },
+        } },
+    })
 }
 
 impl Step {
     async fn play(&self, world: &mut World, values: &mut Values) {
         if let Some(milliseconds) = self.advance {
-            world.advance(milliseconds);
-            values.now += SignedDuration::from_millis(i64::try_from(milliseconds).unwrap());
+            move_on(milliseconds, world, values);
         } else if let Some(call) = &self.r#do {
-            self.call(call, world, values).await;
+            let place = values.place.clone();
+            for n in 1..=self.times.unwrap_or(1) {
+                if n > 1 {
+                    move_on(self.pause, world, values);
+                    values.place = format!("{place}, time {n}");
+                }
+                values.known.insert("n".to_owned(), n.into());
+                self.call(call, world, values).await;
+            }
         } else if let Some(socket) = &self.open {
-            let player = Player::of(self.r#as.as_ref().unwrap(), world.run());
-            let host = self.host.as_deref().unwrap_or("rta");
-            let headers = self.headers(values);
-            let status = world.open(socket, &player, host, self.protocol.as_deref(), headers).await;
-            assert_eq!(status, self.status.unwrap_or(101), "{}", values.place);
+            self.open(socket, self.protocol.as_deref(), world, values).await;
+        } else if let Some(socket) = &self.listen {
+            self.listen(socket, world, values).await;
+        } else if self.resync {
+            world.resync();
+        } else if !self.quiet.is_empty() {
+            for socket in &self.quiet {
+                assert_eq!(world.untimely(socket).await, None, "{}: {socket} is not quiet", values.place);
+            }
         } else {
             self.talk(world, values).await;
         }
@@ -150,14 +202,31 @@ impl Step {
     }
 
     fn seen(&self, response: &Response, text: &str, values: &mut Values, place: &str) {
-        for (name, expected) in &self.head {
-            let found = response.headers.text(name).map(|value| Value::String(value.to_owned()));
-            values.check(&Value::String(expected.clone()), found.as_ref(), &format!("{place}: header {name}"));
-        }
         if let Some(expected) = &self.see {
             let found: Value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
             values.check(expected, Some(&found), &format!("{place}: {text}\n at "));
         }
+        for (name, expected) in &self.head {
+            let found = response.headers.text(name).map(|value| Value::String(value.to_owned()));
+            values.check(&Value::String(expected.clone()), found.as_ref(), &format!("{place}: header {name}"));
+        }
+    }
+
+    async fn open(&self, socket: &str, protocol: Option<&str>, world: &mut World, values: &mut Values) {
+        let player = Player::of(self.r#as.as_ref().unwrap(), world.run());
+        let host = self.host.as_deref().unwrap_or("rta");
+        let headers = self.headers(values);
+        let status = world.open(socket, &player, host, protocol, headers).await;
+        assert_eq!(status, self.status.unwrap_or(101), "{}", values.place);
+    }
+
+    /// Opens a socket as XSAPI does, and asks for its connection id.
+    async fn listen(&self, socket: &str, world: &mut World, values: &mut Values) {
+        self.open(socket, Some("rta.xboxlive.com.V2"), world, values).await;
+        world.say(socket, r#"[1,1,"https://sessiondirectory.xboxlive.com/connections/"]"#).await;
+        let name = format!("{}.connection", self.r#as.as_ref().unwrap());
+        values.known.remove(&name);
+        hear(socket, &json!([1, 1, 0, 0, { "ConnectionId": format!("${name}") }]), world, values).await;
     }
 
     async fn talk(&self, world: &mut World, values: &mut Values) {
@@ -170,18 +239,28 @@ impl Step {
             world.say(socket, &text).await;
         }
         if let Some(expected) = &self.hear {
-            let heard = world.hear(socket).await;
-            let text = heard.unwrap_or_else(|| panic!("{}: {socket} hears nothing", values.place));
-            let found = serde_json::from_str(&text).unwrap_or(Value::String(text));
-            clients::check_message(&found, &values.place);
-            values.check(expected, Some(&found), &format!("{}: heard {found}\n at ", values.place));
+            hear(socket, expected, world, values).await;
         }
-        if self.quiet {
-            assert_eq!(world.unheard(socket).await, None, "{}", values.place);
+        if let Some(session) = &self.tap {
+            hear(socket, &self.event(session, socket), world, values).await;
         }
         if let Some(how) = &self.hang_up {
             world.hang_up(socket, how == "closed").await;
         }
+    }
+
+    /// The event that holds one tap of a session.
+    fn event(&self, session: &str, socket: &str) -> Value {
+        let player = socket[..1].to_uppercase();
+        let (template, name) = session.split_once('/').unwrap();
+        json!([3, 0, { "ncid": "$any", "shoulderTaps": [{
+            "timestamp": self.at.as_deref().unwrap_or("${now}"),
+            "subscription": self.r#for.clone().unwrap_or_else(|| format!("${{{player}.sub}}")),
+            "resourceType": "mpsd/session",
+            "resource": format!("${{scid|lower}}~{}~${{{name}|lower}}", template.to_lowercase()),
+            "branch": "$any",
+            "changeNumber": self.change.map_or_else(|| json!("$absent"), Value::from),
+        }] }])
     }
 
     fn headers(&self, values: &Values) -> Headers {
@@ -204,81 +283,17 @@ impl Step {
     }
 }
 
-impl Values {
-    /// A text with its values in place.
-    fn text(&self, text: &str) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, behind) = after.split_once('}').unwrap_or_else(|| panic!("{}: {text}", self.place));
-            out.push_str(before);
-            out.push_str(&self.value(name));
-            rest = behind;
-        }
-        out + rest
-    }
+async fn hear(socket: &str, expected: &Value, world: &mut World, values: &mut Values) {
+    let heard = world.hear(socket).await;
+    let text = heard.unwrap_or_else(|| panic!("{}: {socket} hears nothing", values.place));
+    let found = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    clients::check_message(&found, &values.place);
+    values.check(expected, Some(&found), &format!("{}: {socket} heard {found}\n at ", values.place));
+}
 
-    fn value(&self, name: &str) -> String {
-        if let Some(name) = name.strip_suffix("|lower") {
-            return self.value(name).to_lowercase();
-        }
-        if let Some(offset) = name.strip_prefix("now") {
-            return mpsd_timestamp(self.later(offset));
-        }
-        if let Some(offset) = name.strip_prefix("http-now") {
-            return http_date(self.later(offset));
-        }
-        let value = self.known.get(name).unwrap_or_else(|| panic!("{}: `{name}` is not known yet", self.place));
-        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-    }
-
-    fn later(&self, offset: &str) -> Timestamp {
-        let milliseconds: i64 = offset.strip_prefix('+').map_or(0, |offset| offset.parse().unwrap());
-        self.now + SignedDuration::from_millis(milliseconds)
-    }
-
-    /// JSON with values in its texts, keys included. `"$name"` alone is the value as it was seen.
-    fn filled(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => match text.strip_prefix('$').filter(|name| !name.starts_with('{')) {
-                Some(name) => self.known.get(name).unwrap_or_else(|| panic!("{}: {name}", self.place)).clone(),
-                None => Value::String(self.text(text)),
-            },
-            Value::Array(items) => items.iter().map(|item| self.filled(item)).collect(),
-            Value::Object(fields) => {
-                Value::Object(fields.iter().map(|(key, value)| (self.text(key), self.filled(value))).collect())
-            }
-            other => other.clone(),
-        }
-    }
-
-    /// Demands that `found` shows at least what is expected.
-    fn check(&mut self, expected: &Value, found: Option<&Value>, place: &str) {
-        match (expected, found) {
-            (Value::String(word), found) if word == "$absent" => {
-                assert_eq!(found.filter(|found| !found.is_null()), None, "{place}");
-            }
-            (Value::String(word), found) if word == "$any" => assert!(found.is_some(), "{place} is missing"),
-            (Value::String(word), Some(found)) if word.starts_with('$') && !word.starts_with("${") => {
-                let known = self.known.entry(word[1..].to_owned()).or_insert_with(|| found.clone());
-                assert_eq!(known, found, "{place}: {word}");
-            }
-            (Value::String(text), Some(Value::String(found))) => assert_eq!(&self.text(text), found, "{place}"),
-            (Value::Object(fields), Some(Value::Object(shown))) => {
-                for (key, expected) in fields {
-                    let key = self.text(key);
-                    self.check(expected, shown.get(&key), &format!("{place}/{key}"));
-                }
-            }
-            (Value::Array(items), Some(Value::Array(shown))) => {
-                assert_eq!(items.len(), shown.len(), "{place}: {shown:?}");
-                for (at, (expected, found)) in items.iter().zip(shown).enumerate() {
-                    self.check(expected, Some(found), &format!("{place}/{at}"));
-                }
-            }
-            (expected, found) => assert_eq!(Some(expected), found, "{place}"),
-        }
-    }
+fn move_on(milliseconds: u64, world: &mut World, values: &mut Values) {
+    world.advance(milliseconds);
+    values.now += SignedDuration::from_millis(i64::try_from(milliseconds).unwrap());
 }
 
 const SCID: &str = "00000000-0000-0000-0000-0000000c0de1";

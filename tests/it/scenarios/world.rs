@@ -1,39 +1,14 @@
 //! Where a scenario is played: the emulator itself, or the deck in front of it or of a recording.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::time::Duration;
+mod direct;
 
-use tapdeck::clock::{Clock, virtual_start};
-use tapdeck::dice::Dice;
-use tapdeck::emulator::{Emulator, Settings};
-use tapdeck::exchange::{Call, Protocol};
-use tapdeck::message::{Body, Headers, Request, Response};
-use tapdeck::mpsd::Service;
-use tapdeck::socket::{Lost, Message, SocketId};
+use tapdeck::emulator::Settings;
+use tapdeck::message::{Headers, Response};
+use tapdeck::socket::{Message, Opcode};
 
-/// One player's client.
-#[derive(Clone, Debug)]
-pub(super) struct Player {
-    pub(super) xuid: String,
-    pub(super) token: String,
-    pub(super) device: IpAddr,
-}
-
-impl Player {
-    /// Player A, B, C or D of a run. Each is on a device of its own.
-    pub(super) fn of(name: &str, run: &str) -> Self {
-        let number = 1 + u64::from(name.as_bytes()[0] - b'A');
-        let fresh = 2_814_000_000_000_000 + Dice::new(9).number(&format!("{run}:{name}"), 0) % 1_000_000_000_000;
-        let xuid = if run == "first" { 9_000_000_000_000_000 + number } else { fresh };
-        let hash = if run == "first" { name.to_lowercase() } else { (fresh % 1_000_000).to_string() };
-        Self {
-            xuid: xuid.to_string(),
-            token: format!("XBL3.0 x={hash};{run}-token-of-{name}"),
-            device: IpAddr::from([192, 0, 2, u8::try_from(number).unwrap()]),
-        }
-    }
-}
+use super::cast::{FIRST, Player};
+use direct::Direct;
+pub(super) use direct::call;
 
 /// A call to make.
 pub(super) struct Ask {
@@ -51,21 +26,14 @@ pub(super) enum World {
     Emulator(Direct),
 }
 
-/// The emulator, called without a deck.
-pub(super) struct Direct {
-    emulator: Emulator,
-    sockets: BTreeMap<String, SocketId>,
-}
-
 impl World {
-    pub(super) fn emulator() -> Self {
-        let emulator = Emulator::new(Settings::new(7, Clock::manual(virtual_start())));
-        Self::Emulator(Direct { emulator, sockets: BTreeMap::new() })
+    pub(super) fn emulator(settings: Settings) -> Self {
+        Self::Emulator(Direct::new(settings))
     }
 
     pub(super) fn run(&self) -> &str {
         match self {
-            Self::Emulator(_) => "first",
+            Self::Emulator(_) => FIRST,
         }
     }
 
@@ -90,14 +58,19 @@ impl World {
 
     pub(super) async fn say(&mut self, socket: &str, text: &str) {
         match self {
-            Self::Emulator(direct) => {
-                direct.emulator.hear(direct.sockets[socket], &Message::text(text));
-            }
+            Self::Emulator(direct) => direct.say(socket, text),
         }
     }
 
     /// The next message, waited for.
     pub(super) async fn hear(&mut self, socket: &str) -> Option<String> {
+        match self {
+            Self::Emulator(direct) => direct.next(socket),
+        }
+    }
+
+    /// A message that should not have come yet.
+    pub(super) async fn untimely(&mut self, socket: &str) -> Option<String> {
         match self {
             Self::Emulator(direct) => direct.next(socket),
         }
@@ -110,66 +83,38 @@ impl World {
         }
     }
 
+    /// The sockets that are open.
+    pub(super) fn sockets(&self) -> Vec<String> {
+        match self {
+            Self::Emulator(direct) => direct.sockets.keys().cloned().collect(),
+        }
+    }
+
     pub(super) async fn hang_up(&mut self, socket: &str, properly: bool) {
         match self {
-            Self::Emulator(direct) => {
-                let how = if properly { Lost::Closed } else { Lost::Broken };
-                direct.emulator.lose(direct.sockets.remove(socket).unwrap(), how);
-            }
+            Self::Emulator(direct) => direct.hang_up(socket, properly),
         }
     }
 
     pub(super) fn advance(&mut self, milliseconds: u64) {
         match self {
-            Self::Emulator(direct) => {
-                direct.emulator.advance(Duration::from_millis(milliseconds));
-            }
+            Self::Emulator(direct) => direct.advance(milliseconds),
+        }
+    }
+
+    /// The service asks everybody to look again.
+    pub(super) fn resync(&mut self) {
+        match self {
+            Self::Emulator(direct) => drop(direct.emulator.resync()),
         }
     }
 }
 
-impl Direct {
-    fn call(&self, ask: &Ask) -> Response {
-        let reply =
-            self.emulator.answer(&call(&ask.player, &ask.host, &ask.method, &ask.target, &ask.headers, &ask.body));
-        self.emulator.release(reply.ticket);
-        reply.response
+/// What a message says; the end says `{"close": code}`.
+fn text_of(message: &Message) -> String {
+    match (message.opcode, &message.payload[..]) {
+        (Opcode::Close, [high, low, ..]) => format!(r#"{{"close":{}}}"#, u16::from_be_bytes([*high, *low])),
+        (Opcode::Close, _) => r#"{"close":null}"#.to_owned(),
+        (_, payload) => String::from_utf8_lossy(payload).into_owned(),
     }
-
-    fn open(&mut self, socket: &str, player: &Player, host: &str, protocol: Option<&str>, headers: Headers) -> u16 {
-        let mut headers = headers;
-        headers.push("upgrade", "websocket");
-        if let Some(protocol) = protocol {
-            headers.push("sec-websocket-protocol", protocol.to_owned());
-        }
-        match self.emulator.open(&call(player, host, "GET", "/connect", &headers, b"")) {
-            Ok(id) => {
-                self.sockets.insert(socket.to_owned(), id);
-                101
-            }
-            Err(response) => response.status,
-        }
-    }
-
-    fn next(&self, socket: &str) -> Option<String> {
-        let message = self.emulator.next(self.sockets[socket])?;
-        Some(message.as_text().map_or_else(|| format!("{:?}", message.opcode), str::to_owned))
-    }
-}
-
-fn call(player: &Player, host: &str, method: &str, target: &str, headers: &Headers, body: &[u8]) -> Call {
-    let host = format!("{host}.xboxlive.com");
-    let mut headers = headers.clone();
-    if headers.text("authorization").is_none() {
-        headers.push("authorization", player.token.clone());
-    }
-    let request = Request {
-        method: method.to_owned(),
-        authority: host.clone(),
-        target: target.to_owned(),
-        headers,
-        body: Body::plain(body.to_vec()),
-        ..Request::default()
-    };
-    Call::new(player.device, Protocol::H1, Service::of_host(&host).unwrap(), request)
 }
