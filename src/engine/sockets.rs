@@ -111,35 +111,57 @@ impl Engine {
                 }
                 Err(refusal) => (emulated(refusal), None),
             },
-            Source::Replay(player) => (replayed(player.answer(call, kept)), None),
+            Source::Replay(player) => {
+                let (response, played, socket) = player.open(call, kept);
+                let mut answer = replayed((response, played));
+                answer_key(&mut answer.response.headers, accepted, socket);
+                (answer, socket)
+            }
             Source::Upstream(_) => (emulated(Response::problem(501, "socket-elsewhere", "the service opens it")), None),
         }
     }
 
     /// Lets out what an answer on record has caused.
     pub(super) fn let_out(&self, caused: Caused) {
-        if let (Source::Emulator(emulator), Caused::Messages(ticket)) = (&self.source, caused) {
-            self.stir(emulator.release(ticket));
+        match (&self.source, caused) {
+            (Source::Emulator(emulator), Caused::Messages(ticket)) => self.stir(emulator.release(ticket)),
+            (Source::Replay(player), _) => self.stir(player.released()),
+            _ => {}
         }
     }
 
     /// What a client said; `shown` is that as it may be kept.
-    fn hear(&self, socket: SocketId, message: &Message, _shown: &Message) {
-        if let Source::Emulator(emulator) = &self.source {
-            self.stir(emulator.hear(socket, message));
+    fn hear(&self, socket: SocketId, message: &Message, shown: &Message) {
+        match &self.source {
+            Source::Emulator(emulator) => self.stir(emulator.hear(socket, message)),
+            Source::Replay(player) => {
+                self.stir(player.hear(socket, message, shown));
+                for miss in player.missed() {
+                    tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
+                }
+            }
+            Source::Upstream(_) => {}
         }
     }
 
     fn next(&self, socket: SocketId) -> Option<Message> {
         match &self.source {
             Source::Emulator(emulator) => emulator.next(socket),
-            Source::Replay(_) | Source::Upstream(_) => None,
+            Source::Replay(player) => player.next(socket),
+            Source::Upstream(_) => None,
         }
     }
 
+    /// True when nothing is left to send and the socket is to end as a connection that broke.
+    fn is_broken(&self, socket: SocketId) -> bool {
+        matches!(&self.source, Source::Replay(player) if player.is_broken(socket))
+    }
+
     fn lose(&self, socket: SocketId, how: Lost) {
-        if let Source::Emulator(emulator) = &self.source {
-            self.stir(emulator.lose(socket, how));
+        match &self.source {
+            Source::Emulator(emulator) => self.stir(emulator.lose(socket, how)),
+            Source::Replay(player) => self.stir(player.lose(socket, how)),
+            Source::Upstream(_) => {}
         }
     }
 
@@ -189,6 +211,14 @@ impl Sockets {
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<SocketId, Arc<Notify>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a recorded 101 the answer to a live key and to what is offered now.
+fn answer_key(headers: &mut Headers, accepted: &Headers, socket: Option<SocketId>) {
+    if socket.is_some() {
+        headers.retain(|header| !header.name.starts_with("sec-websocket-"));
+        accepted.iter().for_each(|header| headers.push(&header.name, header.value.clone()));
     }
 }
 
