@@ -97,7 +97,7 @@ impl Engine {
         }
         let (answer, socket) = match accept(&call.request) {
             Ok(accepted) => self.opened_here(call, kept, &accepted),
-            Err(problem) => (emulated(problem), None),
+            Err(problem) => (emulated(*problem), None),
         };
         (answer, Extensions::new(), socket.map(|socket| Behind::Deck(Local::new(self, socket))))
     }

@@ -63,7 +63,7 @@ async fn collect(body: &mut Incoming, early: &mut BytesMut) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn too_early() -> Response {
