@@ -94,7 +94,7 @@ impl Desk<'_> {
     pub(super) fn lapse(&mut self, key: &str, xuid: &str) {
         let Some(session) = self.session(key) else { return };
         if session.member(xuid).is_some_and(|member| self.lapses(member)) {
-            self.deactivate(key, session, |member| member.xuid == xuid);
+            self.deactivate(key, &session, |member| member.is_active() && member.xuid == xuid);
         }
     }
 
@@ -103,7 +103,8 @@ impl Desk<'_> {
         let keys: Vec<String> = self.store.bindings.sessions(id).cloned().collect();
         for key in keys {
             if let Some(session) = self.session(&key) {
-                self.deactivate(&key, session, |member| connection_of(member).as_deref() == Some(id));
+                let is_bound = |member: &Member| connection_of(member).as_deref() == Some(id);
+                self.deactivate(&key, &session, |member| member.is_active() && is_bound(member));
             }
         }
     }
@@ -113,19 +114,15 @@ impl Desk<'_> {
         !self.settings.policies.connection_capability || session.can("connectionRequiredForActiveMembers")
     }
 
-    fn deactivate(&mut self, key: &str, session: Session, is_lost: impl Fn(&Member) -> bool) {
-        if !self.needs_connection(&session) {
+    fn deactivate(&mut self, key: &str, session: &Session, is_lost: impl Fn(&Member) -> bool) {
+        if !self.needs_connection(session) {
             return;
         }
-        let mut draft = session.clone();
-        for member in draft.members.values_mut().filter(|member| member.is_active() && is_lost(member)) {
-            member.properties.system.remove("active");
-        }
-        if draft != session {
-            draft.change += 1;
-            // It only gets smaller: there is always room for it.
-            self.keep(key, draft).ok();
-        }
+        let edit = |session: &mut Session| {
+            session.members.values_mut().filter(|member| is_lost(member)).for_each(Member::deactivate);
+        };
+        // It only gets smaller: there is always room for it.
+        self.change(key, edit).ok();
     }
 
     fn lapses(&self, member: &Member) -> bool {
