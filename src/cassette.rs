@@ -31,7 +31,7 @@ mod show;
 #[cfg(test)]
 pub(crate) mod sample;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 pub use body::{StoredBody, WireBytes, Withheld};
@@ -115,6 +115,8 @@ pub enum Notice {
     UnknownKind(String),
     /// The `timing` array does not fit the records; it was left out.
     Timing,
+    /// Messages on a socket whose opening is not there: they cannot be replayed.
+    NoOpening(u64),
 }
 
 impl Cassette {
@@ -142,6 +144,28 @@ impl Cassette {
 
     fn exchanges_indexed(&self) -> impl Iterator<Item = (usize, &HttpRecord)> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.http()?)))
+    }
+
+    /// How many messages there are, and on how many sockets.
+    pub fn messages(&self) -> (usize, usize) {
+        let frames = || self.entries.iter().filter_map(|entry| entry.record.frame());
+        let sockets: BTreeSet<u64> = frames().map(|frame| frame.socket).collect();
+        (frames().count(), sockets.len())
+    }
+
+    /// What there is of everything, in words.
+    pub fn contents(&self) -> String {
+        let (messages, sockets) = self.messages();
+        let mut text = format!("{}, {}", many(self.exchanges().count(), "exchange"), many(self.lanes.len(), "lane"));
+        if messages > 0 {
+            text += &format!(", {} on {}", many(messages, "message"), many(sockets, "socket"));
+        }
+        text
+    }
+
+    /// What releases each of the service's messages on replay, by the entry that holds it.
+    pub(crate) fn cues(&self) -> BTreeMap<usize, Cue> {
+        cue::find(self)
     }
 
     /// How many lines or records could not be read.
@@ -201,9 +225,19 @@ impl fmt::Display for Note {
             Notice::Torn { bytes } => write!(f, "line {line}: torn after {bytes} bytes, left out"),
             Notice::Lost(fault) => write!(f, "line {line}: left out: {fault}"),
             Notice::UnknownKind(kind) => write!(f, "line {line}: a record of kind {kind:?}, unknown here, left out"),
+            Notice::NoOpening(socket) => {
+                write!(
+                    f,
+                    "line {line}: a message on socket {socket}, whose opening is not recorded: it does not replay"
+                )
+            }
             Notice::Timing => write!(f, "line {line}: `timing` does not fit the records, ignored"),
         }
     }
+}
+
+fn many(count: usize, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `major.minor` of the format this build writes.

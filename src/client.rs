@@ -1,4 +1,4 @@
-//! A small HTTP client that comes in by every way a game does: one connection, kept alive.
+//! A small HTTP client that comes in by every way a game does: one connection, kept alive. Sockets come in likewise.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,6 +62,28 @@ pub enum ClientError {
     /// The proxy did not open a tunnel.
     #[error("the proxy answered CONNECT with {0}")]
     Tunnel(u16),
+}
+
+/// A byte stream to the service.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// Connects to `address` by a way, for whatever is spoken over HTTP/1.1.
+///
+/// # Errors
+/// The connection could not be made, or TLS on it.
+pub async fn reach(address: SocketAddr, authority: &str, way: &Way) -> Result<Box<dyn Io>, ClientError> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(match way {
+        Way::Absolute(_) | Way::Reverse => Box::new(stream),
+        Way::Direct(root) => Box::new(secured(stream, authority, root, Protocol::H1).await?),
+        Way::Connect(root) => {
+            let tunnel = tunnelled(stream, authority).await?;
+            Box::new(secured(tunnel, authority, root, Protocol::H1).await?)
+        }
+    })
 }
 
 /// One connection to the service.

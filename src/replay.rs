@@ -11,21 +11,25 @@ mod compare;
 mod cursor;
 mod lane;
 mod miss;
+mod socket;
+mod stage;
 mod tape;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use miss::{Difference, Miss, Near, Reason};
+pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
 
 use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
+use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
-use lane::LiveLane;
+use stage::State;
 
 /// Plays one cassette to any number of clients.
 #[derive(Debug)]
@@ -36,17 +40,19 @@ pub struct Player {
 }
 
 /// How strictly a cassette is played.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How often a read past its last recorded answer may repeat it before that is a miss.
     pub repeat: usize,
     /// The status of a miss. 501 is one no known client retries.
     pub miss_status: u16,
+    /// Which lanes live clients play.
+    pub live: Live,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { repeat: 100, miss_status: 501 }
+        Self { repeat: 100, miss_status: 501, live: Live::One }
     }
 }
 
@@ -88,13 +94,8 @@ pub struct Tally {
     pub misses: usize,
     /// Recorded exchanges no client asked for.
     pub unplayed: usize,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    bindings: bind::Bindings,
-    lanes: Vec<LiveLane>,
-    tally: Tally,
+    /// Messages sent on sockets.
+    pub messages: usize,
 }
 
 impl Player {
@@ -104,61 +105,77 @@ impl Player {
     }
 
     /// Answers a call, and says how. `shown` is the same call redacted: all that a miss may tell of it.
+    ///
+    /// It may release messages on sockets: see [`Self::released`].
     pub fn answer(&self, call: &Call, shown: &Call) -> (Response, Played) {
-        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &mut *guard;
-        let (response, played) = state.answer(&self.tape, self.options, Asked { call, shown });
-        match &played {
-            Played::Hit(_) => state.tally.hits += 1,
-            Played::Bound(_) => state.tally.bound += 1,
-            Played::Repeat(_) => state.tally.repeats += 1,
-            Played::Miss(_) => state.tally.misses += 1,
-        }
+        self.answer_as(LaneKey::of(call), call, shown)
+    }
+
+    /// Answers a call of a client that is known otherwise than by the call.
+    pub fn answer_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played) {
+        let (response, played, _) = self.state().answer(&self.tape, &self.options, key, Asked { call, shown });
         (response, played)
+    }
+
+    /// Answers a call that asks to open a socket, which 101 does. What answers its key is the caller's to add.
+    pub fn open(&self, call: &Call, shown: &Call) -> (Response, Played, Option<SocketId>) {
+        self.open_as(LaneKey::of(call), call, shown)
+    }
+
+    /// Answers a call that asks to open a socket for a client that is known otherwise than by the call: by its nonce.
+    pub fn open_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played, Option<SocketId>) {
+        self.state().open(&self.tape, &self.options, key, Asked { call, shown })
+    }
+
+    /// Takes a whole message of a client; gives the sockets that have something to send. `shown` is the same message
+    /// redacted.
+    pub fn hear(&self, socket: SocketId, message: &Message, shown: &Message) -> Vec<SocketId> {
+        self.state().hear(&self.tape, &self.options, socket, message, shown)
+    }
+
+    /// The next message for a client.
+    pub fn next(&self, socket: SocketId) -> Option<Message> {
+        self.state().sockets.next(socket)
+    }
+
+    /// True when nothing is left to send on a socket and its recorded connection broke here.
+    pub fn is_broken(&self, socket: SocketId) -> bool {
+        self.state().sockets.is_broken(socket)
+    }
+
+    /// A socket has ended; gives the sockets that have something to send.
+    pub fn lose(&self, socket: SocketId, _how: Lost) -> Vec<SocketId> {
+        self.state().lose(&self.tape, &self.options, socket)
+    }
+
+    /// The sockets that have something to send since this or the like was last asked.
+    pub fn released(&self) -> Vec<SocketId> {
+        self.state().sockets.news()
+    }
+
+    /// Messages of clients that nothing recorded fits, since this was last asked.
+    pub fn missed(&self) -> Vec<Miss> {
+        std::mem::take(&mut self.state().sockets.misses)
     }
 
     /// Says which recorded lane a live client is, so that it need not be found out.
     pub fn assign(&self, key: LaneKey, lane: usize) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.lanes.iter().all(|live| live.key != key) {
-            state.lanes.push(LiveLane::assigned(key, lane));
-        }
+        self.state().assign(key, lane);
     }
 
     /// What was played so far.
     pub fn tally(&self) -> Tally {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let played: usize = state.lanes.iter().map(LiveLane::played).sum();
-        Tally { unplayed: self.tape.takes().len().saturating_sub(played), ..state.tally }
+        let state = self.state();
+        let unplayed = self.tape.takes().len().saturating_sub(state.played());
+        Tally { unplayed, messages: state.sockets.sent(), ..state.tally }
     }
 
     /// The tape it plays.
     pub fn tape(&self) -> &Tape {
         &self.tape
     }
-}
 
-impl State {
-    fn answer(&mut self, tape: &Tape, options: Options, asked: Asked<'_>) -> (Response, Played) {
-        let key = LaneKey::of(asked.call);
-        let at = match self.lanes.iter().position(|lane| lane.key == key) {
-            Some(at) => at,
-            None => {
-                self.lanes.push(LiveLane::new(key, tape.lanes()));
-                self.lanes.len() - 1
-            }
-        };
-        let taken: Vec<usize> = self.lanes.iter().filter_map(LiveLane::settled).collect();
-        let is_only = self.lanes.len() == 1;
-        let lane = &mut self.lanes[at];
-        match lane.play(tape, options, asked, &self.bindings, &taken, is_only) {
-            Ok(turn) => {
-                if let Some(bindings) = turn.bindings {
-                    self.bindings = bindings;
-                }
-                (turn.response, turn.played)
-            }
-            Err(miss) => (miss.response(options.miss_status), Played::Miss(miss)),
-        }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

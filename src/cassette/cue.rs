@@ -36,7 +36,7 @@ pub(super) fn find(cassette: &Cassette) -> BTreeMap<usize, Cue> {
                 continue;
             }
             let caused = || cause(frame, &histories).map(Cue::CausedBy);
-            let found = frame.cue.or(answers.map(Cue::Answers)).or_else(caused);
+            let found = frame.cue.or_else(|| answers.map(Cue::Answers)).or_else(caused);
             if let Some(cue) = found.or_else(|| deeds.before(frame).map(Cue::Follows)) {
                 cues.insert(*index, cue);
             }

@@ -10,46 +10,77 @@ use crate::socket::{Message, Opcode, Sender};
 
 /// One message of a socket, or the socket's end without one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename = "frame")]
+#[serde(from = "Fields", into = "Fields")]
 pub struct FrameRecord {
     /// The lane whose socket it is.
     pub lane: String,
     /// The socket: the position at which its opening was asked.
     pub socket: u64,
     /// Who sent it.
-    #[serde(with = "words::sender")]
     pub from: Sender,
     /// Position at which it had been read.
     pub at: u64,
     /// What releases it on replay; found out when the recording is sealed. A client's message has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cue: Option<Cue>,
     /// What it is.
-    #[serde(flatten)]
     pub what: What,
     /// Wall-clock facts: in the line of a journal, in an array of their own in a sealed file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
 }
 
 /// What a frame record holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct What {
     /// Its opcode, or that the connection broke.
-    #[serde(with = "words::opcode")]
     pub opcode: Option<Opcode>,
     /// The reserved bits of its first frame.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub reserved: u8,
     /// The payload lengths of its frames, when they are several.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fragments: Vec<usize>,
     /// A close message's code; its reason is the body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<u16>,
     /// The payload, if there is any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<StoredBody>,
+}
+
+/// The keys of a frame record as they stand in the file. (Flattened, a body could not be kept as raw JSON.)
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename = "frame")]
+struct Fields {
+    lane: String,
+    socket: u64,
+    #[serde(with = "words::sender")]
+    from: Sender,
+    at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cue: Option<Cue>,
+    #[serde(with = "words::opcode")]
+    opcode: Option<Opcode>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    reserved: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fragments: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<StoredBody>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timing: Option<Timing>,
+}
+
+impl From<Fields> for FrameRecord {
+    fn from(fields: Fields) -> Self {
+        let Fields { lane, socket, from, at, cue, opcode, reserved, fragments, code, body, timing } = fields;
+        Self { lane, socket, from, at, cue, what: What { opcode, reserved, fragments, code, body }, timing }
+    }
+}
+
+impl From<FrameRecord> for Fields {
+    fn from(record: FrameRecord) -> Self {
+        let FrameRecord { lane, socket, from, at, cue, what, timing } = record;
+        let What { opcode, reserved, fragments, code, body } = what;
+        Self { lane, socket, from, at, cue, opcode, reserved, fragments, code, body, timing }
+    }
 }
 
 /// The event that releases a service's message: its position is that event's.
@@ -103,6 +134,27 @@ impl What {
     /// A connection that broke.
     pub fn broken() -> Self {
         Self { opcode: None, reserved: 0, fragments: Vec::new(), code: None, body: None }
+    }
+
+    /// What is wrong with one that no recording holds.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        if self.reserved > 7 {
+            return Err("`reserved` is three bits");
+        }
+        if self.code.is_some() && self.opcode != Some(Opcode::Close) {
+            return Err("only a close message has a `code`");
+        }
+        let payload = match self.body.as_ref().map(StoredBody::content) {
+            Some(Content::Withheld(_)) => return Ok(()),
+            Some(content) => content.bytes().len(),
+            None => 0,
+        };
+        let sum = self.fragments.iter().try_fold(0_usize, |sum, fragment| sum.checked_add(*fragment));
+        let expected = payload + if self.code.is_some() { 2 } else { 0 };
+        if !self.fragments.is_empty() && sum != Some(expected) {
+            return Err("`fragments` must add up to the payload");
+        }
+        Ok(())
     }
 
     /// Puts another payload in place of the recorded one.
@@ -182,6 +234,7 @@ mod tests {
         for message in [
             Message::text(r#"[1,1,0,0,{ "ConnectionId":"a" }]"#),
             Message::text("[1, 0]\0\0\0"),
+            Message::text(r#"[1,0,0,1,{"a":1.50}]"#),
             Message::text(""),
             fragmented,
             close(b""),

@@ -76,7 +76,18 @@ impl Cassette {
         if bytes.trim_ascii().is_empty() {
             return Err(CassetteError::Empty { path: path.to_owned() });
         }
-        if is_journal(bytes) { journal(path, bytes) } else { sealed(path, bytes) }
+        let mut cassette = if is_journal(bytes) { journal(path, bytes) } else { sealed(path, bytes) }?;
+        cassette.note_sockets();
+        Ok(cassette)
+    }
+
+    /// Notes each socket that has messages and no opening.
+    fn note_sockets(&mut self) {
+        let mut known: HashSet<u64> = self.exchanges().map(|http| http.asked).collect();
+        let frames = self.entries.iter().filter_map(|entry| Some((entry.line, entry.record.frame()?.socket)));
+        let lost = frames.filter(|(_, socket)| known.insert(*socket));
+        let notes: Vec<Note> = lost.map(|(line, socket)| Note { line, what: Notice::NoOpening(socket) }).collect();
+        self.notes.extend(notes);
     }
 }
 
@@ -181,6 +192,7 @@ fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
             if frame.socket == 0 || frame.at <= frame.socket {
                 return Err(LineFault::Shape("`at` must be greater than `socket`, and `socket` than 0".into()));
             }
+            frame.what.check().map_err(|fault| LineFault::Shape(fault.into()))?;
             Ok(Some(Record::Frame(Box::new(frame))))
         }
         "mark" => Ok(Some(Record::Mark(line::parse(text)?))),

@@ -38,6 +38,8 @@ pub enum Verdict {
     Journal {
         /// Whole exchanges.
         exchanges: usize,
+        /// What of it is whole, in words.
+        contents: String,
         /// Bytes of a last line that was not written to its end.
         torn: usize,
         /// Lines that were damaged, or that this build does not know.
@@ -45,8 +47,8 @@ pub enum Verdict {
     },
     /// A sealed file.
     Sealed {
-        /// Exchanges.
-        exchanges: usize,
+        /// What there is of everything, in words.
+        contents: String,
         /// Whether the seal matches.
         seal: Seal,
         /// Records that this build does not know.
@@ -82,7 +84,7 @@ pub fn fsck(path: &Path) -> Result<Verdict, CassetteError> {
         Ok(cassette) => cassette,
         Err(error) => return Ok(Verdict::Broken(error)),
     };
-    let exchanges = cassette.exchanges().count();
+    let (exchanges, contents) = (cassette.exchanges().count(), cassette.contents());
     let torn = cassette.notes.iter().find_map(|note| match note.what {
         Notice::Torn { bytes } => Some(bytes),
         _ => None,
@@ -90,9 +92,9 @@ pub fn fsck(path: &Path) -> Result<Verdict, CassetteError> {
     let is_left_out = |note: &Note| matches!(note.what, Notice::Lost(_) | Notice::UnknownKind(_));
     let left_out = cassette.notes.into_iter().filter(is_left_out).collect();
     if is_journal(without_bom(&bytes)) {
-        return Ok(Verdict::Journal { exchanges, torn: torn.unwrap_or(0), left_out });
+        return Ok(Verdict::Journal { exchanges, contents, torn: torn.unwrap_or(0), left_out });
     }
-    Ok(Verdict::Sealed { exchanges, seal: cassette.seal, left_out })
+    Ok(Verdict::Sealed { contents, seal: cassette.seal, left_out })
 }
 
 impl Verdict {
@@ -109,15 +111,15 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let left_out = match self {
-            Self::Journal { exchanges, torn, left_out } => {
-                write!(f, "journal: {exchanges} exchanges whole")?;
+            Self::Journal { contents, torn, left_out, .. } => {
+                write!(f, "journal: {contents}, whole")?;
                 if *torn > 0 {
                     write!(f, ", last line torn after {torn} bytes")?;
                 }
                 left_out
             }
-            Self::Sealed { exchanges, seal, left_out } => {
-                write!(f, "sealed file: {exchanges} exchanges, {seal}")?;
+            Self::Sealed { contents, seal, left_out } => {
+                write!(f, "sealed file: {contents}, {seal}")?;
                 if *seal == Seal::Edited {
                     f.write_str(" (`tapdeck cassette fmt` seals it again)")?;
                 }

@@ -42,12 +42,14 @@ pub(super) struct Placed {
     nth: usize,
 }
 
-/// A position and what happened there. At equal positions a call comes first, then an answer, then what a client
-/// said, then what the service said, then a mark.
+/// A position and what happened there. At equal positions a lost opening comes first, then a call, then an answer, then
+/// what a client said, then what the service said, then a mark.
 type Moment = (u64, What);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
+    LostAsked,
+    LostAnswered,
     Asked,
     Answered,
     Heard,
@@ -121,15 +123,19 @@ impl Ranks {
         // A socket whose opening is lost keeps a place for it.
         let places = orphans
             .iter()
-            .flat_map(|(socket, index)| [What::Asked, What::Answered].map(|what| ((*socket, what), *index)));
+            .flat_map(|(socket, index)| [What::LostAsked, What::LostAnswered].map(|what| ((*socket, what), *index)));
         events.extend(places);
         events.sort_unstable();
         let mut ranks = Self { events, sockets: BTreeMap::new() };
         for (socket, opened) in &mut sockets {
-            let opening = openings.get(socket).copied().or_else(|| Some((*socket, *orphans.get(socket)?)));
-            if let Some((answered, index)) = opening {
-                *opened = ranks.of_call(*socket, answered, index);
-            }
+            *opened = match (openings.get(socket), orphans.get(socket)) {
+                (Some((answered, index)), _) => ranks.of_call(*socket, *answered, *index),
+                (None, index) => {
+                    let index = index.copied().unwrap_or_default();
+                    let rank = |what| ranks.of_event((*socket, what), index);
+                    (rank(What::LostAsked), rank(What::LostAnswered))
+                }
+            };
         }
         ranks.sockets = sockets;
         ranks

@@ -1,5 +1,7 @@
 //! Sealing: one canonical text for everything a recording means.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -36,6 +38,7 @@ pub fn seal(cassette: &Cassette) -> Result<Vec<u8>, SealError> {
     if skipped || version(&cassette.head.format) > version(FORMAT) {
         return Err(SealError::Newer(cassette.head.format.clone()));
     }
+    let cassette = &owned(cassette);
     let order = Order::of(cassette);
     let mut records: Vec<Record> = order.sequence.iter().map(|index| renamed(cassette, &order, *index)).collect();
     let aliases = renumber(&mut records, &cassette.aliases)?;
@@ -50,6 +53,35 @@ pub fn seal(cassette: &Cassette) -> Result<Vec<u8>, SealError> {
         timing: json(&times),
     };
     Ok(parts.document())
+}
+
+/// The cassette with each message in its socket's lane: that of the opening, or else of the first message.
+fn owned(cassette: &Cassette) -> Cow<'_, Cassette> {
+    let mut lanes: HashMap<u64, &str> = HashMap::new();
+    let frames = || cassette.entries.iter().filter_map(|entry| entry.record.frame());
+    let mut by_time: Vec<_> = frames().collect();
+    by_time.sort_by_key(|frame| frame.at);
+    for frame in by_time {
+        lanes.entry(frame.socket).or_insert(&frame.lane);
+    }
+    if lanes.is_empty() {
+        return Cow::Borrowed(cassette);
+    }
+    for http in cassette.exchanges() {
+        lanes.entry(http.asked).and_modify(|lane| *lane = &http.lane);
+    }
+    if frames().all(|frame| lanes.get(&frame.socket).is_none_or(|lane| *lane == frame.lane)) {
+        return Cow::Borrowed(cassette);
+    }
+    let mut owned = cassette.clone();
+    for entry in &mut owned.entries {
+        if let Record::Frame(frame) = &mut entry.record
+            && let Some(lane) = lanes.get(&frame.socket)
+        {
+            frame.lane = (*lane).to_owned();
+        }
+    }
+    Cow::Owned(owned)
 }
 
 /// Replaces a file by a sealed one, whole or not at all.

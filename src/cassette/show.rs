@@ -59,12 +59,11 @@ fn table(cassette: &Cassette) -> String {
 fn summary(cassette: &Cassette) -> String {
     let aliases: usize = cassette.aliases.values().map(Vec::len).sum();
     format!(
-        "{}, format {}, {}: {} exchanges, {} lanes, {aliases} aliases\n\n",
+        "{}, format {}, {}: {}, {aliases} aliases\n\n",
         visible(&cassette.head.tool),
         visible(&cassette.head.format),
         cassette.seal,
-        cassette.exchanges().count(),
-        cassette.lanes.len(),
+        cassette.contents(),
     )
 }
 

@@ -101,7 +101,7 @@ pub(super) async fn replay(options: ReplayOptions, redactor: Arc<Redactor>) -> R
     let cassette = Cassette::read(&options.cassette).map_err(|error| unreadable(&error))?;
     trust(&cassette, &options)?;
     let deck = Deck::open(&options.ways).await?;
-    let play = replay::Options { repeat: options.repeat, miss_status: options.miss_status };
+    let play = replay::Options { repeat: options.repeat, miss_status: options.miss_status, ..Default::default() };
     let player = Player::new(Tape::of(&cassette), play);
     let lanes = player.tape().lanes().len();
     say(&format!(

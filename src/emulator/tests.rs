@@ -3,6 +3,7 @@
 mod handles;
 mod initialization;
 mod matchmaking;
+mod model;
 mod owners;
 mod people;
 mod policies;

@@ -72,6 +72,11 @@ impl Bindings {
         true
     }
 
+    /// True when nothing is bound.
+    pub(super) fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
     /// True when a recorded value has a live one already.
     pub(super) fn stands_for_another(&self, recorded: &str) -> bool {
         let folded = recorded.to_lowercase();

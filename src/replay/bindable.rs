@@ -5,14 +5,17 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use super::socket::RecordedFrame;
 use super::tape::Recorded;
 use crate::json::Doc;
 use crate::message::{Request, Response};
 use crate::mpsd::name::is_guid;
+use crate::mpsd::rta::{Frame, trimmed};
 use crate::mpsd::{ParamName, Service, resolve};
 use crate::redact::REDACTED;
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, settle};
+use crate::socket::Sender;
 
 /// The recorded values a live client may have its own of.
 #[derive(Debug)]
@@ -23,16 +26,25 @@ pub(super) struct Bindable {
 }
 
 impl Bindable {
-    /// Of these aliases (by class name) and these exchanges, in cassette order.
-    pub(super) fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: &[Recorded]) -> Self {
+    /// Of these aliases (by class name), these exchanges and these messages, in cassette order.
+    pub(super) fn new(
+        aliases: &BTreeMap<String, Vec<String>>,
+        recorded: &[Recorded],
+        frames: &[RecordedFrame],
+    ) -> Self {
         let mut census = Census::default();
-        for exchange in recorded {
+        let mut frames = frames.iter().peekable();
+        for (before, exchange) in recorded.iter().enumerate() {
+            while let Some(frame) = frames.next_if(|frame| frame.after <= before) {
+                census.frame(frame);
+            }
             census.request(&exchange.request);
             census.response(&exchange.response);
         }
+        frames.for_each(|frame| census.frame(frame));
         let classes = aliases.iter().filter_map(|(name, texts)| Some((AliasClass::named(name)?.class(), texts)));
         let aliases = classes.flat_map(|(class, texts)| texts.iter().map(move |text| (text.clone(), class)));
-        let guids = census.client_guids.into_iter().map(|guid| (guid, Class::Guid));
+        let guids = census.client_guids.into_iter().chain(census.connections).map(|guid| (guid, Class::Guid));
         let secret = (REDACTED.to_owned(), Class::Secret);
         let (texts, classes): (Vec<_>, Vec<_>) = aliases.chain(guids).chain([secret]).unzip();
         let search =
@@ -77,6 +89,8 @@ struct Census {
     client_guids: BTreeSet<String>,
     client_sessions: BTreeSet<String>,
     service_made: BTreeSet<String>,
+    /// Connection ids: made by the service, and yet a client has its own while it is not known which lane it is.
+    connections: BTreeSet<String>,
 }
 
 impl Census {
@@ -90,6 +104,21 @@ impl Census {
         let mut found = Vec::new();
         slot::in_target(&request.target, resolution.operation(), &collector(&mut found));
         self.body(request.body.decoded().map(|body| body.as_ref()), &mut found);
+        self.client_made(found);
+    }
+
+    /// A message of either side.
+    fn frame(&mut self, frame: &RecordedFrame) {
+        let mut found = Vec::new();
+        slot::in_payload(frame.payload(), &collector(&mut found));
+        if frame.from == Sender::Client {
+            return self.client_made(found);
+        }
+        self.connections.extend(connection_id(frame.payload()));
+        self.service_showed(found);
+    }
+
+    fn client_made(&mut self, found: Vec<(String, bool)>) {
         for (text, is_session) in found {
             if self.service_made.contains(&text) {
                 continue;
@@ -110,6 +139,10 @@ impl Census {
             slot::in_header(&header.name, value, &collector(&mut found));
         }
         self.body(response.body.decoded().map(|body| body.as_ref()), &mut found);
+        self.service_showed(found);
+    }
+
+    fn service_showed(&mut self, found: Vec<(String, bool)>) {
         let known = |text: &String| self.client_guids.contains(text) || self.client_sessions.contains(text);
         let fresh: Vec<String> = found.into_iter().map(|(text, _)| text).filter(|text| !known(text)).collect();
         self.service_made.extend(fresh);
@@ -125,6 +158,13 @@ impl Census {
         }
         slot::in_json(&doc, &collector(found));
     }
+}
+
+/// The connection id that a subscription is answered with (mpsd-behaviour §4.3).
+fn connection_id(payload: &[u8]) -> Option<String> {
+    let doc = Doc::parse(trimmed(payload)).ok()?;
+    let id = Frame::of(&doc)?.item(4)?.get("ConnectionId")?.str()?.to_lowercase();
+    is_guid(&id).then_some(id)
 }
 
 /// A judge that judges nothing: it notes each GUID and each session name it is shown.

@@ -21,6 +21,8 @@ pub(super) struct Cursor {
     begun: BTreeMap<usize, usize>,
     /// When the last of the writes played on a document was asked.
     last_write: BTreeMap<usize, u64>,
+    /// When the last call of those played was asked.
+    furthest: u64,
     /// Repeats of a take since it was played.
     repeats: BTreeMap<usize, usize>,
 }
@@ -38,13 +40,23 @@ pub(super) struct Lookup<'a> {
     pub(super) tape: &'a Tape,
     /// The shelf of the lane's takes that are such a call.
     pub(super) alike: Option<usize>,
-    pub(super) options: Options,
+    pub(super) options: &'a Options,
     pub(super) asked: Asked<'a>,
 }
 
 impl Cursor {
     pub(super) fn played(&self) -> usize {
         self.played.len()
+    }
+
+    /// True when a take was played.
+    pub(super) fn has_played(&self, at: usize) -> bool {
+        self.played.contains(&at)
+    }
+
+    /// When the last call of those played was asked.
+    pub(super) fn furthest(&self) -> u64 {
+        self.furthest
     }
 
     /// Takes note of an answer given.
@@ -60,6 +72,7 @@ impl Cursor {
         let take = &tape.takes()[at];
         self.played.insert(at);
         self.order.push(at);
+        self.furthest = self.furthest.max(take.recorded.asked);
         if let Some(document) = take.document {
             self.of_document.entry(document).or_default().push(at);
             if take.changes_state() {

@@ -1,25 +1,34 @@
 //! Which recorded player is this client? Found out by what it asks.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::bind::Bindings;
 use super::compare::Asked;
 use super::cursor::{Cursor, Lookup, Step};
 use super::miss::{Miss, Near, Reason};
-use super::tape::Tape;
+use super::socket::{Client, Ear, Hearing, Word, agrees};
+use super::tape::{Tape, UPGRADED};
 use super::{Options, Played};
-use crate::exchange::{Call, LaneKey};
+use crate::exchange::Call;
 use crate::message::Response;
+use crate::socket::{Message, SocketId};
 
 /// One live client, and the recorded lanes it may still be.
 #[derive(Debug)]
 pub(super) struct LiveLane {
-    pub(super) key: LaneKey,
     candidates: Vec<Candidate>,
+    /// The candidate whose replies it was given on sockets while others still fit.
+    voice: Option<usize>,
 }
 
 #[derive(Debug, Default)]
 struct Candidate {
     lane: usize,
     cursor: Cursor,
+    ear: Ear,
+    /// The take it played last, unless that was a repeat.
+    latest: Option<usize>,
     /// What this candidate alone has bound while others still fit.
     pending: Bindings,
 }
@@ -33,14 +42,14 @@ pub(super) struct Turn {
 }
 
 impl LiveLane {
-    pub(super) fn new(key: LaneKey, lanes: &[String]) -> Self {
+    pub(super) fn new(lanes: &[String]) -> Self {
         let candidates = (0..lanes.len()).map(|lane| Candidate { lane, ..Candidate::default() }).collect();
-        Self { key, candidates }
+        Self { candidates, voice: None }
     }
 
     /// A client known to be that lane.
-    pub(super) fn assigned(key: LaneKey, lane: usize) -> Self {
-        Self { key, candidates: vec![Candidate { lane, ..Candidate::default() }] }
+    pub(super) fn assigned(lane: usize) -> Self {
+        Self { candidates: vec![Candidate { lane, ..Candidate::default() }], voice: None }
     }
 
     /// The recorded lane it is, once that is certain.
@@ -63,15 +72,13 @@ impl LiveLane {
     pub(super) fn play(
         &mut self,
         tape: &Tape,
-        options: Options,
+        options: &Options,
         asked: Asked<'_>,
         bindings: &Bindings,
-        taken: &[usize],
+        taken: &BTreeMap<usize, usize>,
         is_only: bool,
     ) -> Result<Turn, Miss> {
-        if self.settled().is_none() {
-            self.candidates.retain(|candidate| !taken.contains(&candidate.lane));
-        }
+        self.leave_out(taken);
         let mut steps = Vec::new();
         let mut misses = Vec::new();
         for candidate in &self.candidates {
@@ -86,7 +93,9 @@ impl LiveLane {
         let Some((_, first)) = steps.first() else {
             return Err(nearest_miss(misses, asked.shown));
         };
-        let agree = steps.iter().all(|(_, step)| step.response == first.response);
+        let is_same =
+            |one: &Response, other: &Response| one == other || (one.status == UPGRADED && other.status == UPGRADED);
+        let agree = steps.iter().all(|(_, step)| is_same(&step.response, &first.response));
         if !agree && !is_only {
             return Err(Miss { reason: Reason::LaneAmbiguous, ..plain_miss(asked.shown) });
         }
@@ -103,9 +112,110 @@ impl LiveLane {
         self.candidates.retain(|candidate| steps.iter().any(|(lane, _)| *lane == candidate.lane));
         for (candidate, (_, step)) in self.candidates.iter_mut().zip(steps) {
             candidate.cursor.advance(tape, &step.played);
+            candidate.latest = match step.played {
+                Played::Hit(exchange) | Played::Bound(exchange) => Some(exchange - 1),
+                Played::Repeat(_) | Played::Miss(_) => None,
+            };
             candidate.pending = if is_certain { Bindings::default() } else { step.bindings.beyond(known) };
         }
         Turn { response, played, bindings }
+    }
+}
+
+/// What a client said, recognised or not, and what it means for everybody.
+pub(super) struct Heard {
+    pub(super) reply: Option<Message>,
+    pub(super) bindings: Option<Bindings>,
+}
+
+/// Sockets.
+impl LiveLane {
+    /// The lane it is given the replies of, while it is not settled.
+    pub(super) fn voice(&self) -> Option<usize> {
+        self.voice.filter(|_| self.settled().is_none())
+    }
+
+    /// Lanes that others are certain to be are no candidates.
+    pub(super) fn leave_out(&mut self, taken: &BTreeMap<usize, usize>) {
+        if self.settled().is_none() {
+            self.candidates.retain(|candidate| !taken.contains_key(&candidate.lane));
+        }
+    }
+
+    /// What is known of it, once it is settled. `bindings` are everybody's, and what it alone has bound.
+    pub(super) fn bindings<'a>(&self, bindings: &'a Bindings) -> Option<Cow<'a, Bindings>> {
+        self.settled()?;
+        let own = &self.candidates.first()?.pending;
+        if own.is_empty() { Some(Cow::Borrowed(bindings)) } else { bindings.with(own).map(Cow::Owned) }
+    }
+
+    /// It as a lane's client, once it is settled.
+    pub(super) fn client(&self) -> Option<Client<'_>> {
+        let lane = self.settled()?;
+        let candidate = self.candidates.first()?;
+        Some(Client { lane, cursor: &candidate.cursor, ear: &candidate.ear })
+    }
+
+    /// A socket opens, as the call just answered.
+    pub(super) fn opened(&mut self, tape: &Tape, socket: SocketId) {
+        for candidate in &mut self.candidates {
+            let recorded = candidate.latest.and_then(|at| tape.takes().get(at)).map(|take| take.recorded.asked);
+            candidate.ear.opened(socket, recorded);
+        }
+    }
+
+    /// A socket ends.
+    pub(super) fn lost(&mut self, socket: SocketId) {
+        self.candidates.iter_mut().for_each(|candidate| candidate.ear.lost(socket));
+    }
+
+    /// Finds what a client says among what its lane said; `None` when it never did.
+    ///
+    /// While several lanes fit, one of them speaks, another for each client (`spoken` are taken); what the others
+    /// would have said is bound to it. The only client there is (`is_only`) is the first lane that fits.
+    pub(super) fn hear(
+        &mut self,
+        tape: &Tape,
+        (socket, message, word): (SocketId, &Message, &Word),
+        bindings: &Bindings,
+        spoken: &[usize],
+        is_only: bool,
+    ) -> Option<Heard> {
+        let mut found: Vec<(usize, Hearing)> = Vec::new();
+        for candidate in &self.candidates {
+            let Some(known) = bindings.with(&candidate.pending) else { continue };
+            let place = (tape.reel(), candidate.lane, tape.values());
+            found.extend(
+                candidate.ear.hear(place, socket, (message, word), &known).map(|heard| (candidate.lane, heard)),
+            );
+        }
+        let is_free = |lane: &usize| !spoken.contains(lane);
+        let lanes = || found.iter().map(|(lane, _)| *lane);
+        let voice = lanes()
+            .find(|lane| self.voice == Some(*lane))
+            .or_else(|| lanes().find(is_free))
+            .or_else(|| lanes().next())?;
+        let reply = found.iter().find(|(lane, _)| *lane == voice).and_then(|(_, heard)| heard.reply.clone());
+        found.retain_mut(|(lane, heard)| *lane == voice || (!is_only && agrees(heard, reply.as_ref(), tape.values())));
+        self.voice = Some(voice);
+        Some(Heard { reply, bindings: self.note(tape, socket, &found, bindings) })
+    }
+
+    /// Takes note of what was heard; gives everybody's bindings once it is certain who spoke.
+    fn note(
+        &mut self,
+        tape: &Tape,
+        socket: SocketId,
+        found: &[(usize, Hearing)],
+        known: &Bindings,
+    ) -> Option<Bindings> {
+        let is_certain = found.len() == 1;
+        self.candidates.retain(|candidate| found.iter().any(|(lane, _)| *lane == candidate.lane));
+        for (candidate, (_, heard)) in self.candidates.iter_mut().zip(found) {
+            candidate.ear.note(tape.reel(), socket, heard);
+            candidate.pending = if is_certain { Bindings::default() } else { heard.bindings.beyond(known) };
+        }
+        found.first().filter(|_| is_certain).map(|(_, heard)| heard.bindings.clone())
     }
 }
 

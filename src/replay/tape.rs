@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
+use super::socket::{RecordedFrame, Reel};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{Cassette, StoredBody, Withheld};
 use crate::exchange::{Call, Outcome};
@@ -63,12 +64,14 @@ pub struct Tape {
     shelves: Shelves,
     values: Bindable,
     versions: BTreeMap<String, Version>,
+    reel: Reel,
 }
 
 /// One recorded exchange, ready to play.
 #[derive(Debug)]
 pub(super) struct Take {
     pub(super) recorded: Recorded,
+    pub(super) lane: usize,
     pub(super) service: Service,
     pub(super) resolution: Resolution,
     /// The shelf of its lane's takes that are such a call.
@@ -127,21 +130,22 @@ impl Take {
 }
 
 impl Tape {
-    /// Prepares recorded exchanges, in cassette order. `aliases` are the cassette's, by class name.
-    pub fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: Vec<Recorded>) -> Self {
-        let values = Bindable::new(aliases, &recorded);
+    /// Prepares recorded exchanges and messages, in cassette order. `aliases` are the cassette's, by class name.
+    pub fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: Vec<Recorded>, frames: Vec<RecordedFrame>) -> Self {
+        let values = Bindable::new(aliases, &recorded, &frames);
         let mut lanes: Vec<String> = Vec::new();
         let mut shelves = Shelves::default();
         let takes: Vec<Take> =
             recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values)).collect();
         let versions = takes.iter().filter_map(version).collect();
         shelves.fill(&takes);
-        Self { takes, lanes, shelves, values, versions }
+        let reel = Reel::new(frames, &takes, &lanes, &values);
+        Self { takes, lanes, shelves, values, versions, reel }
     }
 
     /// Prepares a cassette.
     pub fn of(cassette: &Cassette) -> Self {
-        Self::new(&cassette.aliases, Recorded::all(cassette))
+        Self::new(&cassette.aliases, Recorded::all(cassette), RecordedFrame::all(cassette))
     }
 
     /// The lanes' names, in order.
@@ -165,6 +169,11 @@ impl Tape {
 
     pub(super) fn values(&self) -> &Bindable {
         &self.values
+    }
+
+    /// What the cassette's sockets say.
+    pub(super) fn reel(&self) -> &Reel {
+        &self.reel
     }
 
     /// The version an entity tag stands for, if the cassette ever showed it.
@@ -216,19 +225,23 @@ impl Shelves {
     }
 }
 
-fn take(recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, values: &Bindable) -> Take {
+fn take(mut recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, values: &Bindable) -> Take {
     let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or_else(|| {
         lanes.push(recorded.lane.clone());
         lanes.len() - 1
     });
     let service = Service::of_host(recorded.request.host()).unwrap_or(Service::Mpsd);
     let resolution = resolve(service, &recorded.request.method, &recorded.request.target);
+    if recorded.response.status == UPGRADED {
+        // They answer the key and the offer of one client, and whoever opens the socket for another says them anew.
+        recorded.response.headers.retain(|header| !header.name.starts_with("sec-websocket-"));
+    }
     let slots = answer_slots(&recorded.response, values);
     let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
     let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let session = session_of(&resolution, posted, &recorded.response.headers);
     let document = session.map(|name| shelves.labelled(Label::Document(lane, name)));
-    Take { service, resolution, alike, document, slots, recorded }
+    Take { lane, service, resolution, alike, document, slots, recorded }
 }
 
 fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {
@@ -249,6 +262,9 @@ fn version(take: &Take) -> Option<(String, Version)> {
     let version = version_of(take.recorded.response.body.decoded()?)?;
     Some((plain_tag(tag).to_owned(), version))
 }
+
+/// The status of an answer that opens a socket.
+pub(super) const UPGRADED: u16 = 101;
 
 /// An entity tag without its quotes and weakness.
 pub(super) fn plain_tag(tag: &str) -> &str {

@@ -59,7 +59,7 @@ impl Script {
     }
 
     fn player(self) -> Player {
-        Player::new(Tape::new(&self.aliases, self.recorded), Options { repeat: 2, ..Options::default() })
+        Player::new(Tape::new(&self.aliases, self.recorded, Vec::new()), Options { repeat: 2, ..Options::default() })
     }
 }
 

@@ -1,17 +1,20 @@
-//! Does a recording replay? Every exchange is played to itself, each lane as its own client.
+//! Does a recording replay? Everything in it is played to itself, each lane as its own client.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Options, Played, Player, Recorded, Tape};
+use super::tape::UPGRADED;
+use super::{Live, Options, Played, Player, Recorded, RecordedFrame, Tape};
 use crate::cassette::Cassette;
 use crate::exchange::{Call, LaneKey, Protocol};
 use crate::message::{Body, Response, strip_hop_by_hop};
 use crate::mpsd::Service;
+use crate::socket::{Lost, Message, Opcode, Sender, SocketId};
 
-/// An exchange that does not replay.
+/// An exchange, or a message on the socket it opened, that does not replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfaithful {
-    /// Its number in the cassette, from 1.
+    /// The exchange's number in the cassette, from 1; 0 for a message of a socket whose opening is lost.
     pub exchange: usize,
     /// The line of the cassette file it starts at.
     pub line: usize,
@@ -21,23 +24,103 @@ pub struct Unfaithful {
 
 /// Plays a cassette to itself and returns what did not come back equal.
 pub fn verify(cassette: &Cassette) -> Vec<Unfaithful> {
-    let player = Player::new(Tape::of(cassette), Options::default());
-    let lanes = player.tape().lanes().to_vec();
-    let mut unfaithful = Vec::new();
+    let options = Options { live: Live::All, ..Options::default() };
+    let player = Player::new(Tape::of(cassette), options);
+    let mut rehearsal = Rehearsal { player, sockets: BTreeMap::new(), unfaithful: Vec::new() };
+    let mut frames = RecordedFrame::all(cassette).into_iter().peekable();
     for (at, recorded) in Recorded::all(cassette).into_iter().enumerate() {
+        while let Some(frame) = frames.next_if(|frame| frame.at < recorded.asked) {
+            rehearsal.message(&frame);
+        }
+        rehearsal.exchange(at + 1, &recorded);
+    }
+    frames.for_each(|frame| rehearsal.message(&frame));
+    rehearsal.unfaithful
+}
+
+struct Rehearsal {
+    player: Player,
+    /// By the position of their opening.
+    sockets: BTreeMap<u64, Rehearsed>,
+    unfaithful: Vec<Unfaithful>,
+}
+
+/// A socket, the number of its opening, and what came and was not asked for yet.
+struct Rehearsed {
+    socket: SocketId,
+    exchange: usize,
+    came: Vec<Message>,
+    /// The client has gone: nothing can reach it any more.
+    is_over: bool,
+}
+
+impl Rehearsal {
+    fn exchange(&mut self, exchange: usize, recorded: &Recorded) {
+        let lanes = self.player.tape().lanes();
         let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or(0);
-        let call = call(&recorded, lane);
-        player.assign(LaneKey::of(&call), lane);
-        let (response, played) = player.answer(&call, &call);
+        let call = call(recorded, lane);
+        // A socket opened with a nonce tells of nobody: the recording says whose it is.
+        let key = LaneKey::Address(call.client);
+        self.player.assign(key.clone(), lane);
+        let (response, played) = if recorded.response.status == UPGRADED {
+            let (response, played, socket) = self.player.open_as(key, &call, &call);
+            let opened = socket.map(|socket| Rehearsed { socket, exchange, came: Vec::new(), is_over: false });
+            self.sockets.extend(opened.map(|opened| (recorded.asked, opened)));
+            (response, played)
+        } else {
+            self.player.answer_as(key, &call, &call)
+        };
         let what = match played {
             Played::Miss(miss) => Some(miss.to_string()),
             _ => difference(&recorded.response, &response).map(|part| format!("its {part} comes back different")),
         };
-        if let Some(what) = what {
-            unfaithful.push(Unfaithful { exchange: at + 1, line: recorded.line, what });
+        let line = recorded.line;
+        self.unfaithful.extend(what.map(|what| Unfaithful { exchange, line, what }));
+    }
+
+    fn message(&mut self, frame: &RecordedFrame) {
+        let what = match (self.sockets.get(&frame.socket), frame.from) {
+            (None, _) => Some("a message on a socket whose opening was not recorded".to_owned()),
+            _ if !frame.replayable => Some("a message that could not be kept".to_owned()),
+            (Some(opened), Sender::Client) => self.said(opened.socket, frame),
+            (Some(_), Sender::Service) => self.expect(frame),
+        };
+        let exchange = self.sockets.get(&frame.socket).map_or(0, |opened| opened.exchange);
+        self.unfaithful.extend(what.map(|what| Unfaithful { exchange, line: frame.line, what }));
+    }
+
+    fn said(&mut self, socket: SocketId, frame: &RecordedFrame) -> Option<String> {
+        let how = match &frame.message {
+            Some(message) if message.opcode != Opcode::Close => {
+                self.player.hear(socket, message, message);
+                None
+            }
+            Some(_) => Some(Lost::Closed),
+            None => Some(Lost::Broken),
+        };
+        if let (Some(how), Some(opened)) = (how, self.sockets.get_mut(&frame.socket)) {
+            self.player.lose(socket, how);
+            opened.is_over = true;
+        }
+        let miss = self.player.missed().pop()?;
+        Some(format!("a message on its socket: {miss}"))
+    }
+
+    /// Demands a message of the service. What keeps a connection alive or ends it need not come.
+    fn expect(&mut self, frame: &RecordedFrame) -> Option<String> {
+        let message = frame.message.as_ref().filter(|message| !message.opcode.is_control())?;
+        let opened = self.sockets.get_mut(&frame.socket).filter(|opened| !opened.is_over)?;
+        while let Some(message) = self.player.next(opened.socket) {
+            opened.came.push(message);
+        }
+        match opened.came.iter().position(|came| came == message) {
+            Some(at) => {
+                opened.came.remove(at);
+                None
+            }
+            None => Some("a message on its socket does not come, or comes different".to_owned()),
         }
     }
-    unfaithful
 }
 
 /// The first part in which two answers are not equal (design: headers by name and order of repeats, and bodies,
@@ -53,10 +136,13 @@ pub fn difference(left: &Response, right: &Response) -> Option<&'static str> {
     (bytes(&left.body) != bytes(&right.body) || left.body.wire() != right.body.wire()).then_some("body")
 }
 
+/// What opens a socket answers one client's key, and never comes back.
 fn header_lines(response: &Response) -> Vec<(String, Vec<u8>)> {
     let mut headers = response.headers.clone();
     strip_hop_by_hop(&mut headers);
-    headers.retain(|header| !header.name.starts_with("tapdeck-"));
+    let is_upgrade = response.status == UPGRADED;
+    let is_ours = |name: &str| name.starts_with("tapdeck-") || (is_upgrade && name.starts_with("sec-websocket-"));
+    headers.retain(|header| !is_ours(&header.name));
     let mut lines: Vec<_> = headers.iter().map(|header| (header.name.clone(), header.value.to_vec())).collect();
     lines.sort_by(|left, right| left.0.cmp(&right.0));
     lines

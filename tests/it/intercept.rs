@@ -423,17 +423,6 @@ async fn plain_http_goes_to_another_proxy_in_absolute_form() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_told_that_it_has_to_wait() {
-    let service = Service::start(|_| echo()).await;
-    let proxy = Setup::before(&service).reverse().start().await;
-    let sent = b"GET /connect HTTP/1.1\r\nhost: rta.xboxlive.com\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-                 content-length: 7\r\n\r\n";
-    let answer = proxy.raw(sent).await;
-    assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("websocket-next"), "{answer}");
-    assert!(service.seen().is_empty());
-}
-
-#[tokio::test]
 async fn a_first_stop_lets_running_calls_end() {
     let gate = Arc::new(Notify::new());
     let held = Arc::clone(&gate);

@@ -14,4 +14,5 @@ mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
 mod scenarios;
+mod sockets;
 mod support;

@@ -1,6 +1,7 @@
 //! What the tests stand on: a scripted service, a proxy in front of it or of another source, raw sockets, and the binary.
 
 pub(crate) mod binary;
+pub(crate) mod socket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -22,7 +23,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tapdeck::cassette::Cassette;
 use tapdeck::cassette::seal::{seal, write_sealed};
-use tapdeck::client::{Client, Way};
+use tapdeck::client::{Client, Io, Way, reach};
 use tapdeck::clock::{Clock, virtual_start};
 use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::engine::{Enforce, Engine, Recorder, Source};
@@ -381,6 +382,11 @@ impl Proxy {
     pub(crate) async fn ended(&mut self) {
         let serving = self.serving.take().unwrap();
         tokio::time::timeout(HANG, serving).await.expect("the listener does not end").unwrap();
+    }
+
+    /// A byte stream to a service, by a way of one's own.
+    pub(crate) async fn reach(&self, authority: &str, way: &Way) -> Box<dyn Io> {
+        reach(self.address, authority, way).await.unwrap()
     }
 
     /// Sends raw bytes to the proxy and reads until it closes.

@@ -63,7 +63,7 @@ impl Histories {
         let Some(op) = resolution.operation().map(|operation| operation.op) else {
             return;
         };
-        if is_dry_run(&http.request.target) || !(op.answers_session() || !op.is_read()) {
+        if is_dry_run(&http.request.target) || (op.is_read() && !op.answers_session()) {
             return;
         }
         let call = Call { asked: http.asked, answered: http.answered };

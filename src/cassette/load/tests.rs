@@ -188,3 +188,28 @@ proptest! {
         let _ = parse(&line(&json));
     }
 }
+
+#[test]
+fn messages_that_cannot_be_are_refused_and_sockets_nobody_opened_are_told() {
+    let frame = |fields: &str| line(&format!(r#"{{"kind":"frame","lane":"lane-7","from":"service",{fields}}}"#));
+    let mut bytes = journal_bytes();
+    for fields in [
+        r#""socket":9,"at":9,"opcode":"text""#,
+        r#""socket":0,"at":9,"opcode":"text""#,
+        r#""socket":1,"at":9,"opcode":"text","reserved":8"#,
+        r#""socket":1,"at":9,"opcode":"text","code":1000"#,
+        r#""socket":1,"at":9,"opcode":"text","fragments":[18446744073709551615,3],"body":{"text":["ab"]}"#,
+        r#""socket":1,"at":9,"opcode":"opcode-16""#,
+        r#""socket":1,"at":9,"opcode":"text","cue":{"maybe":4}"#,
+    ] {
+        bytes.extend(frame(fields));
+    }
+    let cassette = parse(&bytes).unwrap();
+    assert_eq!((cassette.entries.len(), cassette.lost()), (4, 7));
+    let mut bytes = journal_bytes();
+    bytes.extend(frame(r#""socket":7,"at":9,"opcode":"text","cue":{"caused-by":18446744073709551615}"#));
+    bytes.extend(frame(r#""socket":7,"at":10,"opcode":"broken""#));
+    let cassette = parse(&bytes).unwrap();
+    assert_eq!(cassette.notes, [Note { line: 11, what: Notice::NoOpening(7) }]);
+    assert_eq!(cassette.contents(), "3 exchanges, 2 lanes, 2 messages on 1 socket");
+}

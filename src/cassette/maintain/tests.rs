@@ -48,16 +48,16 @@ fn verdicts() {
         (verdict.to_string(), verdict.is_whole())
     };
     let mut lines = sample::journal(&NAMES);
-    assert_eq!(verdict(&lines.concat()), ("journal: 3 exchanges whole".into(), true));
+    assert_eq!(verdict(&lines.concat()), ("journal: 3 exchanges, 2 lanes, whole".into(), true));
     lines[6][30] ^= 1;
     let mut bytes = lines.concat();
     bytes.truncate(bytes.len() - 5);
     let (text, whole) = verdict(&bytes);
-    assert!(!whole && text.starts_with("journal: 1 exchanges whole, last line torn after "), "{text}");
+    assert!(!whole && text.starts_with("journal: 1 exchange, 2 lanes, whole, last line torn after "), "{text}");
     assert!(text.ends_with("line 7: left out: its CRC does not match its bytes"), "{text}");
 
     let text = sealed_text();
-    assert_eq!(verdict(text.as_bytes()), ("sealed file: 3 exchanges, sealed".into(), true));
+    assert_eq!(verdict(text.as_bytes()), ("sealed file: 3 exchanges, 2 lanes, sealed".into(), true));
     assert!(verdict(text.replace("404", "410").as_bytes()).0.contains("edited since it was sealed"));
     assert!(verdict(b"{]").0.starts_with("broken: "));
 }

@@ -1,3 +1,5 @@
+mod sockets;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,93 @@
+//! The emulator against what its clients can know: thousands of calls in any order, and what must hold after each.
+
+mod document;
+mod facts;
+mod operation;
+mod request;
+mod run;
+
+use proptest::prelude::*;
+
+use super::{Emulator, Settings};
+use crate::clock::{Clock, virtual_start};
+use crate::message::Response;
+use operation::{Operation, operation};
+use request::Group;
+use run::{Event, Run};
+
+/// Operations one to a line, as a failing run prints them.
+struct Script(Vec<Operation>);
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|operation| write!(out, "\n{operation:?}"))
+    }
+}
+
+fn script(length: usize) -> impl Strategy<Value = Script> {
+    prop::collection::vec(operation(), 1..2 * length).prop_map(Script)
+}
+
+fn emulator() -> (Emulator, Clock) {
+    let clock = Clock::manual(virtual_start());
+    (Emulator::new(Settings::new(7, clock.clone())), clock)
+}
+
+fn play(operations: &[Operation]) -> (Vec<Event>, Vec<Response>) {
+    let (emulator, clock) = emulator();
+    let mut run = Run::new(&emulator, clock, Group(0));
+    operations.iter().for_each(|operation| run.play(operation));
+    (run.tape, run.answers)
+}
+
+/// Does it all again to an emulator of its own.
+fn replay(tape: &[Event]) -> Vec<Response> {
+    let (emulator, _) = emulator();
+    let mut answers = Vec::new();
+    for event in tape {
+        match event {
+            Event::Call(call) => answers.push(emulator.answer(call).response),
+            Event::Wait(span) => drop(emulator.advance(*span)),
+        }
+    }
+    answers
+}
+
+/// What each of two groups gets to see, side by side or one after the other.
+fn side_by_side(operations: &[Operation], at_once: bool) -> [Vec<Response>; 2] {
+    let (emulator, clock) = emulator();
+    let play = |group: usize| {
+        let mut run = Run::new(&emulator, clock.clone(), Group(group));
+        operations.iter().filter(|operation| !matches!(operation, Operation::Wait(_))).for_each(|each| run.play(each));
+        run.answers
+    };
+    match at_once {
+        true => std::thread::scope(|scope| {
+            let threads = [0, 1].map(|group| scope.spawn(move || play(group)));
+            threads.map(|thread| thread.join().unwrap())
+        }),
+        false => [0, 1].map(play),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_clients_know_stays_true(script in script(LENGTH)) {
+        let (tape, answers) = play(&script.0);
+        prop_assert!(replay(&tape) == answers, "the same calls got other answers");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4, max_shrink_iters: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_others_do_elsewhere_changes_no_answer(script in script(LENGTH)) {
+        prop_assert_eq!(side_by_side(&script.0, false), side_by_side(&script.0, true));
+    }
+}
+
+/// Operations of a run, on average: together well over 10,000 in 96 runs.
+const LENGTH: usize = 135;

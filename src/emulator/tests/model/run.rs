@@ -1,0 +1,247 @@
+//! Plays operations and looks at every answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::document::Document;
+use super::facts::Facts;
+use super::operation::{Condition, HANDLES, HandleKind, Operation, Place, SESSIONS, USERS, Write};
+use super::request::{Draft, Group, MALFORMED};
+use crate::clock::{Clock, http_date};
+use crate::emulator::Emulator;
+use crate::exchange::Call;
+use crate::message::Response;
+use crate::mpsd::version::Contract;
+
+/// What reached the emulator, to be done again.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    Call(Box<Call>),
+    Wait(Duration),
+}
+
+/// A run: the emulator, what was done to it, and what is known about it.
+pub(super) struct Run<'a> {
+    emulator: &'a Emulator,
+    clock: Clock,
+    group: Group,
+    pub(super) tape: Vec<Event>,
+    pub(super) answers: Vec<Response>,
+    facts: BTreeMap<String, Facts>,
+    handles: Vec<Handle>,
+    /// How each session was found last when nothing was due, and when.
+    resting: BTreeMap<String, (Timestamp, Found)>,
+}
+
+/// A handle somebody made.
+#[derive(Clone, Debug)]
+struct Handle {
+    id: String,
+    kind: HandleKind,
+    owner: usize,
+    session: usize,
+    is_gone: bool,
+}
+
+/// A session as somebody found it who may look.
+#[derive(Clone, Debug, PartialEq)]
+enum Found {
+    Nothing,
+    /// There is one, and none of the users may read it.
+    Hidden,
+    Shown {
+        etag: String,
+        text: Vec<u8>,
+    },
+}
+
+/// A session as it stands when nothing is due, and what that means for one user.
+struct Scene {
+    found: Found,
+    document: Option<Document>,
+}
+
+impl<'a> Run<'a> {
+    /// Everybody is known by their xuid before anything else.
+    pub(super) fn new(emulator: &'a Emulator, clock: Clock, group: Group) -> Self {
+        let (facts, tape, answers, handles) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut run = Self { emulator, clock, group, tape, answers, facts, handles, resting: BTreeMap::new() };
+        for user in 0..USERS {
+            let body = json!({"members": {"me": {"constants": {"system": {"xuid": group.xuid(user)}}}}});
+            let target = format!("/serviceconfigs/{}/sessionTemplates/lobby/sessions/zqHome{user}", group.scid());
+            let home = run.call(user, Draft::new("PUT", target, Contract::V107).body(body));
+            assert_eq!(home.status, 201);
+        }
+        run
+    }
+
+    pub(super) fn play(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Write(write) => self.write(write),
+            Operation::Read { user, place, contract, condition } => self.read(*user, *place, *contract, *condition),
+            Operation::Make { user, kind, session, other } => self.make(*user, *kind, *session, *other),
+            Operation::Show { user, handle } => self.show(*user, *handle),
+            Operation::Drop { user, handle } => self.drop_handle(*user, *handle),
+            Operation::Query { user, which, whose } => self.query(*user, *which, *whose),
+            Operation::Nonsense { user, which } => self.nonsense(*user, *which),
+            Operation::Wait(which) => self.wait(Duration::from_millis(WAITS[*which])),
+        }
+    }
+
+    pub(super) fn wait(&mut self, span: Duration) {
+        self.tape.push(Event::Wait(span));
+        self.emulator.advance(span);
+    }
+
+    /// Sends a request and checks what must hold in any answer.
+    fn call(&mut self, user: usize, draft: Draft) -> Response {
+        let call = self.group.call(user, draft);
+        self.tape.push(Event::Call(Box::new(call.clone())));
+        let reply = self.emulator.answer(&call);
+        self.emulator.release(reply.ticket);
+        check_answer(&call, &reply.response);
+        let now = http_date(self.clock.now());
+        assert_eq!(reply.response.headers.text("date"), Some(now.as_str()), "{call:?}");
+        self.answers.push(reply.response.clone());
+        reply.response
+    }
+
+    fn facts(&mut self, session: usize) -> &mut Facts {
+        let key = self.group.path(session).to_lowercase();
+        self.facts.entry(key).or_default()
+    }
+
+    /// Takes in an answer that shows a session as it is stored.
+    fn learn(&mut self, session: usize, user: usize, response: &Response) -> Document {
+        let text = response.body.wire();
+        let document = Document::checked(text);
+        let etag = etag(response);
+        let timer = document.text("nextTimer");
+        let expires = response.headers.text("expires").unwrap_or_default();
+        let timer = if timer.is_empty() { String::new() } else { http_date(timer.parse().unwrap()) };
+        assert_eq!(expires, timer, "Expires is nextTimer");
+        self.facts(session).learn(&document, &etag, user, text);
+        document
+    }
+
+    /// Looks at a session as often as time still changes it.
+    fn look(&mut self, session: usize) -> Scene {
+        let key = self.group.path(session).to_lowercase();
+        let now = self.clock.now();
+        let mut before = self.resting.get(&key).filter(|(at, _)| *at == now).map(|(_, found)| found.clone());
+        for _ in 0..8 {
+            let after = self.glance(session);
+            if before.as_ref() == Some(&after) {
+                let document = match &after {
+                    Found::Shown { text, .. } => Some(Document::checked(text)),
+                    _ => None,
+                };
+                self.resting.insert(key, (now, after.clone()));
+                return Scene { found: after, document };
+            }
+            before = Some(after);
+        }
+        panic!("{key} never comes to rest");
+    }
+
+    /// Reads a session as the first user who may.
+    fn glance(&mut self, session: usize) -> Found {
+        let group = self.group;
+        let insiders = self.facts(session).members().to_vec();
+        let mut users: Vec<usize> = (0..USERS).collect();
+        users.sort_by_key(|user| !insiders.contains(&group.xuid(*user)));
+        for user in users {
+            let response = self.call(user, Draft::new("GET", group.path(session), Contract::V107));
+            match response.status {
+                200 => {
+                    self.learn(session, user, &response);
+                    return Found::Shown { etag: etag(&response), text: response.body.wire().to_vec() };
+                }
+                204 => {
+                    self.facts(session).over();
+                    return Found::Nothing;
+                }
+                status => {
+                    let is_member = insiders.contains(&group.xuid(user)) && status != 403;
+                    assert!(status == 403 && !is_member, "a look at {}: {status}", group.path(session));
+                }
+            }
+        }
+        Found::Hidden
+    }
+
+    /// The session a place leads to, and its path.
+    fn target(&self, place: Place) -> Option<(usize, String)> {
+        let path = |session: usize| self.group.path(session);
+        Some(match place {
+            Place::Session(session) => (session, path(session)),
+            Place::Properties(session) => (session, format!("{}/properties", path(session))),
+            Place::Me(session) | Place::MeGone(session) => (session, format!("{}/members/me", path(session))),
+            Place::MemberGone(session, index) => (session, format!("{}/members/{index}", path(session))),
+            Place::Handle(which) => {
+                let handle = self.recent(which)?;
+                (handle.session, format!("/handles/{}/session", handle.id))
+            }
+        })
+    }
+
+    fn recent(&self, which: usize) -> Option<&Handle> {
+        self.handles.iter().rev().take(HANDLES).nth(which)
+    }
+
+    fn conditioned(&mut self, draft: Draft, session: usize, condition: Condition, is_read: bool) -> Draft {
+        let facts = self.facts(session);
+        let quoted = |tag: &str| format!("\"{tag}\"");
+        let current = quoted(facts.tag().unwrap_or("zqtag"));
+        let stale = quoted(facts.stale_tag().unwrap_or("zqtag"));
+        let tags = if is_read { "if-none-match" } else { "if-match" };
+        match condition {
+            Condition::None => draft,
+            Condition::Exists => draft.header("if-match", "*"),
+            Condition::Absent => draft.header("if-none-match", "*"),
+            Condition::Current => draft.header(tags, &current),
+            Condition::Stale => draft.header(tags, &stale),
+            Condition::Differs => draft.header("if-none-match", &current),
+            Condition::Both => draft.header("if-match", &current).header("if-none-match", "*"),
+        }
+    }
+}
+
+mod handles;
+mod reads;
+mod writes;
+
+fn etag(response: &Response) -> String {
+    let etag = response.headers.text("etag").unwrap_or_else(|| panic!("a session without ETag: {response:?}"));
+    etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"')).unwrap().to_owned()
+}
+
+fn is_json(response: &Response) -> bool {
+    response.headers.text("content-type") == Some("application/json")
+}
+
+/// A documented status in its documented form; a refusal says why in words of its own.
+fn check_answer(call: &Call, response: &Response) {
+    let place = || format!("{call:?} was answered {response:?}");
+    let body = response.body.wire();
+    let content_type = response.headers.text("content-type").unwrap_or_default();
+    assert!(STATUSES.contains(&response.status), "{}", place());
+    match response.status {
+        200 | 201 => assert!(is_json(response), "{}", place()),
+        204 | 304 | 401 => assert!(body.is_empty() && content_type.is_empty(), "{}", place()),
+        400 | 404 | 405 | 409 => assert!(content_type == "text/plain" && !body.is_empty(), "{}", place()),
+        403 => assert!(matches!(content_type, "text/plain" | "application/json") && !body.is_empty(), "{}", place()),
+        _ => assert!(is_json(response) != body.is_empty(), "{}", place()),
+    }
+    if content_type == "text/plain" {
+        let reason = std::str::from_utf8(body).unwrap().replace("zqname", "").replace("zqserver", "");
+        assert!(!reason.contains("zq") && !reason.contains("9000000"), "a refusal repeats the caller: {}", place());
+    }
+}
+
+const STATUSES: [u16; 11] = [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412];
+
+const WAITS: [u64; 7] = [1, 999, 9_999, 30_000, 60_001, 180_000, 90_000_000];

@@ -1,0 +1,197 @@
+//! Everybody who plays: the live clients, what is bound, and their sockets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bind::Bindings;
+use super::compare::Asked;
+use super::lane::LiveLane;
+use super::miss::{Miss, Reason};
+use super::socket::{Live, Sockets, Stage, Word};
+use super::tape::{Tape, UPGRADED};
+use super::{Options, Played, Tally};
+use crate::exchange::LaneKey;
+use crate::message::Response;
+use crate::socket::{Message, SocketId};
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    bindings: Bindings,
+    lanes: Vec<LiveLane>,
+    /// The clients by their keys.
+    keys: BTreeMap<LaneKey, usize>,
+    /// The clients that are known to be a lane, by that lane; and those that are not.
+    settled: BTreeMap<usize, usize>,
+    unsettled: BTreeSet<usize>,
+    /// The first lane a client was found to be.
+    first: Option<usize>,
+    pub(super) sockets: Sockets,
+    pub(super) tally: Tally,
+}
+
+impl State {
+    /// Says which lane a client is that was not heard of yet.
+    pub(super) fn assign(&mut self, key: LaneKey, lane: usize) {
+        if !self.keys.contains_key(&key) {
+            self.add(LiveLane::assigned(lane), key);
+        }
+    }
+
+    /// How many takes were played.
+    pub(super) fn played(&self) -> usize {
+        self.lanes.iter().map(LiveLane::played).sum()
+    }
+
+    fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
+        let at = self.lanes.len();
+        self.lanes.push(lane);
+        self.keys.insert(key, at);
+        self.unsettled.insert(at);
+        at
+    }
+
+    /// Answers a call; gives also which live client asked.
+    pub(super) fn answer(
+        &mut self,
+        tape: &Tape,
+        options: &Options,
+        key: LaneKey,
+        asked: Asked<'_>,
+    ) -> (Response, Played, usize) {
+        let at = match self.keys.get(&key) {
+            Some(at) => *at,
+            None => self.add(LiveLane::new(tape.lanes()), key),
+        };
+        let is_only = self.lanes.len() == 1;
+        let (response, played) = match self.lanes[at].play(tape, options, asked, &self.bindings, &self.settled, is_only)
+        {
+            Ok(turn) => {
+                if let Some(bindings) = turn.bindings {
+                    self.bindings = bindings;
+                }
+                (turn.response, turn.played)
+            }
+            Err(miss) => (miss.response(options.miss_status), Played::Miss(miss)),
+        };
+        match &played {
+            Played::Hit(_) => self.tally.hits += 1,
+            Played::Bound(_) => self.tally.bound += 1,
+            Played::Repeat(_) => self.tally.repeats += 1,
+            Played::Miss(_) => self.tally.misses += 1,
+        }
+        self.settle(at);
+        self.pump(tape, options, at, Told::Everybody);
+        (response, played, at)
+    }
+
+    pub(super) fn open(
+        &mut self,
+        tape: &Tape,
+        options: &Options,
+        key: LaneKey,
+        asked: Asked<'_>,
+    ) -> (Response, Played, Option<SocketId>) {
+        let (response, played, at) = self.answer(tape, options, key, asked);
+        if matches!(played, Played::Miss(_)) || response.status != UPGRADED {
+            return (response, played, None);
+        }
+        let socket = self.sockets.open(at);
+        self.lanes[at].opened(tape, socket);
+        self.pump(tape, options, at, Told::Itself);
+        (response, played, Some(socket))
+    }
+
+    pub(super) fn hear(
+        &mut self,
+        tape: &Tape,
+        options: &Options,
+        socket: SocketId,
+        message: &Message,
+        shown: &Message,
+    ) -> Vec<SocketId> {
+        let (Some(at), Some(word)) = (self.sockets.client(socket), Word::of(message)) else {
+            return Vec::new();
+        };
+        let others = self.unsettled.iter().filter(|other| **other != at);
+        let spoken: Vec<usize> = others.filter_map(|other| self.lanes[*other].voice()).collect();
+        let is_only = self.lanes.len() == 1 && options.live == Live::One;
+        let lane = &mut self.lanes[at];
+        lane.leave_out(&self.settled);
+        match lane.hear(tape, (socket, message, &word), &self.bindings, &spoken, is_only) {
+            Some(heard) => {
+                if let Some(bindings) = heard.bindings {
+                    self.bindings = bindings;
+                }
+                if let Some(reply) = heard.reply {
+                    self.sockets.say(socket, reply);
+                }
+            }
+            None => self.miss(socket, &word, shown),
+        }
+        self.settle(at);
+        self.pump(tape, options, at, Told::Itself);
+        self.sockets.news()
+    }
+
+    pub(super) fn lose(&mut self, tape: &Tape, options: &Options, socket: SocketId) -> Vec<SocketId> {
+        if let Some(at) = self.sockets.client(socket) {
+            self.sockets.lose(socket, tape.reel());
+            self.lanes[at].lost(socket);
+            self.pump(tape, options, at, Told::Itself);
+        }
+        self.sockets.news()
+    }
+
+    /// What no lane ever said is refused as the service refuses it, and told.
+    fn miss(&mut self, socket: SocketId, word: &Word, shown: &Message) {
+        let (op, _, refusal) = word.refused();
+        let (_, call, _) = Word::of(shown).unwrap_or(Word::Other).refused();
+        self.sockets.misses.push(Miss { reason: Reason::NoSuchCall, call, op: op.to_owned(), nearest: Vec::new() });
+        self.tally.misses += 1;
+        if let Some(refusal) = refusal {
+            self.sockets.say(socket, refusal);
+        }
+    }
+
+    /// Notes that a client is known to be a lane, and what that leaves for the others.
+    fn settle(&mut self, at: usize) {
+        let Some(lane) = self.lanes[at].settled().filter(|_| self.unsettled.remove(&at)) else {
+            return;
+        };
+        self.first = self.first.or(Some(lane));
+        self.settled.entry(lane).or_insert(at);
+        let others: Vec<usize> = self.unsettled.iter().copied().collect();
+        for other in others {
+            self.lanes[other].leave_out(&self.settled);
+            self.settle(other);
+        }
+    }
+
+    /// Releases what may go out by now, after a client has done something.
+    fn pump(&mut self, tape: &Tape, options: &Options, at: usize, told: Told) {
+        let reel = tape.reel();
+        let Some(lane) = self.lanes[at].settled().filter(|_| !reel.is_empty()) else {
+            return;
+        };
+        let mut lanes = BTreeSet::from([lane]);
+        if told == Told::Everybody {
+            lanes.extend(reel.audience(lane));
+        }
+        let client_of = |lane: usize| self.lanes[*self.settled.get(&lane)?].client();
+        let stage = Stage { reel, live: &options.live, first: self.first, lanes: tape.lanes(), client_of: &client_of };
+        for lane in lanes {
+            let Some(at) = self.settled.get(&lane) else { continue };
+            let (Some(client), Some(bindings)) = (self.lanes[*at].client(), self.lanes[*at].bindings(&self.bindings))
+            else {
+                continue;
+            };
+            self.sockets.pump(&stage, &client, &bindings);
+        }
+    }
+}
+
+/// Whom what a client did may concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Itself,
+    Everybody,
+}
