@@ -35,13 +35,27 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
-use cast::FIRST;
+use cast::{FIRST, PLAYERS, Player};
 use script::Script;
 use world::World;
 
 #[tokio::test]
 async fn every_scenario_holds_on_the_emulator() {
     played_by_all(|script| async move { script.play(&mut World::emulator(script.settings(FIRST))).await }).await;
+}
+
+#[tokio::test]
+async fn every_scenario_is_recorded_through_the_deck_and_names_nobody() {
+    played_by_all(|script| async move {
+        let mut stage = World::recording("taped", script.settings("taped")).await;
+        script.play(&mut stage).await;
+        let (_home, cassette) = stage.sealed().await;
+        let text = std::fs::read_to_string(&cassette).unwrap();
+        for player in PLAYERS.map(|name| Player::of(name, "taped")) {
+            assert!(!text.contains(&player.xuid) && !text.contains(&player.token()), "{}: {text}", player.name);
+        }
+    })
+    .await;
 }
 
 /// Plays every scenario, and fails with all that failed.

@@ -28,6 +28,7 @@ fn s12_a_broken_connection_has_its_grace() {
         (after.at("/membersInfo/active"), after.at("/members/1/properties/system/active")),
         (json!(1), Value::Null)
     );
+    assert_eq!(after.at("/nextTimer"), "2026-01-02T03:05:35.0000000Z");
     world.call(&get(&format!("/handles/{}", activity.as_str().unwrap()), 'a')).says(404);
 }
 

@@ -1,12 +1,18 @@
 //! Where a scenario is played: the emulator itself, or the deck in front of it or of a recording.
 
+mod deck;
 mod direct;
+
+use std::path::PathBuf;
 
 use tapdeck::emulator::Settings;
 use tapdeck::message::{Headers, Response};
 use tapdeck::socket::{Message, Opcode};
 
+use tempfile::TempDir;
+
 use super::cast::{FIRST, Player};
+use deck::Deck;
 use direct::Direct;
 pub(super) use direct::call;
 
@@ -24,6 +30,7 @@ pub(super) struct Ask {
 /// What answers.
 pub(super) enum World {
     Emulator(Direct),
+    Deck(Deck),
 }
 
 impl World {
@@ -31,15 +38,30 @@ impl World {
         Self::Emulator(Direct::new(settings))
     }
 
+    /// The deck in front of an emulator, recording.
+    pub(super) async fn recording(run: &str, settings: Settings) -> Self {
+        Self::Deck(Deck::recording(run, settings).await)
+    }
+
+    /// Everything that was recorded, sealed, in a directory that lives as long as this.
+    pub(super) async fn sealed(self) -> (TempDir, PathBuf) {
+        match self {
+            Self::Emulator(_) => panic!("nothing was recorded"),
+            Self::Deck(deck) => deck.sealed().await,
+        }
+    }
+
     pub(super) fn run(&self) -> &str {
         match self {
             Self::Emulator(_) => FIRST,
+            Self::Deck(deck) => &deck.run,
         }
     }
 
     pub(super) async fn call(&mut self, ask: &Ask) -> Response {
         match self {
             Self::Emulator(direct) => direct.call(ask),
+            Self::Deck(deck) => deck.call(ask).await,
         }
     }
 
@@ -53,12 +75,14 @@ impl World {
     ) -> u16 {
         match self {
             Self::Emulator(direct) => direct.open(socket, player, host, protocol, headers),
+            Self::Deck(deck) => deck.open(socket, player, host, protocol).await,
         }
     }
 
     pub(super) async fn say(&mut self, socket: &str, text: &str) {
         match self {
             Self::Emulator(direct) => direct.say(socket, text),
+            Self::Deck(deck) => deck.say(socket, text).await,
         }
     }
 
@@ -66,6 +90,7 @@ impl World {
     pub(super) async fn hear(&mut self, socket: &str) -> Option<String> {
         match self {
             Self::Emulator(direct) => direct.next(socket),
+            Self::Deck(deck) => Some(deck.hear(socket).await),
         }
     }
 
@@ -73,6 +98,7 @@ impl World {
     pub(super) async fn untimely(&mut self, socket: &str) -> Option<String> {
         match self {
             Self::Emulator(direct) => direct.next(socket),
+            Self::Deck(deck) => deck.untimely(socket).await,
         }
     }
 
@@ -80,6 +106,7 @@ impl World {
     pub(super) async fn unheard(&mut self, socket: &str) -> Option<String> {
         match self {
             Self::Emulator(direct) => direct.next(socket),
+            Self::Deck(deck) => deck.unheard(socket).await,
         }
     }
 
@@ -87,18 +114,21 @@ impl World {
     pub(super) fn sockets(&self) -> Vec<String> {
         match self {
             Self::Emulator(direct) => direct.sockets.keys().cloned().collect(),
+            Self::Deck(deck) => deck.sockets.keys().cloned().collect(),
         }
     }
 
     pub(super) async fn hang_up(&mut self, socket: &str, properly: bool) {
         match self {
             Self::Emulator(direct) => direct.hang_up(socket, properly),
+            Self::Deck(deck) => deck.hang_up(socket, properly).await,
         }
     }
 
     pub(super) fn advance(&mut self, milliseconds: u64) {
         match self {
             Self::Emulator(direct) => direct.advance(milliseconds),
+            Self::Deck(deck) => deck.advance(milliseconds),
         }
     }
 
@@ -106,6 +136,7 @@ impl World {
     pub(super) fn resync(&mut self) {
         match self {
             Self::Emulator(direct) => drop(direct.emulator.resync()),
+            Self::Deck(deck) => deck.resync(),
         }
     }
 }
