@@ -19,6 +19,10 @@ pub(super) enum Operation {
     Drop { user: usize, handle: usize },
     /// A query: of activities, of search handles, of sessions; `whose` chooses what it looks for.
     Query { user: usize, which: usize, whose: usize },
+    /// A user opens a socket.
+    Connect(usize),
+    /// A user's socket ends, properly or not.
+    Disconnect { user: usize, is_closed: bool },
     /// A request that is none.
     Nonsense { user: usize, which: usize },
     /// Time passes.
@@ -77,6 +81,10 @@ pub(super) enum Condition {
 pub(super) enum Part {
     Join(Standing),
     Initialize,
+    /// To everything, or to the member list alone.
+    Subscribe {
+        is_all: bool,
+    },
     Leave,
     Custom {
         key: usize,
@@ -138,6 +146,8 @@ pub(super) fn operation() -> impl Strategy<Value = Operation> {
         1 => (0..USERS, 0..HANDLES).prop_map(|(user, handle)| Operation::Show { user, handle }),
         1 => (0..USERS, 0..HANDLES).prop_map(|(user, handle)| Operation::Drop { user, handle }),
         1 => (0..USERS, 0..5_usize, 0..USERS).prop_map(|(user, which, whose)| Operation::Query { user, which, whose }),
+        2 => (0..USERS).prop_map(Operation::Connect),
+        1 => (0..USERS, any::<bool>()).prop_map(|(user, is_closed)| Operation::Disconnect { user, is_closed }),
         1 => (0..USERS, 0..9_usize).prop_map(|(user, which)| Operation::Nonsense { user, which }),
         1 => (0..7_usize).prop_map(Operation::Wait),
     ]
@@ -186,6 +196,7 @@ fn part() -> impl Strategy<Value = Part> {
     prop_oneof![
         8 => standing().prop_map(Part::Join),
         1 => Just(Part::Initialize),
+        4 => prop::bool::weighted(0.7).prop_map(|is_all| Part::Subscribe { is_all }),
         2 => Just(Part::Leave),
         3 => (0..4_usize, 0..5_usize).prop_map(|(key, value)| Part::Custom { key, value }),
         2 => (0..4_usize, 0..5_usize).prop_map(|(key, value)| Part::MemberCustom { key, value }),

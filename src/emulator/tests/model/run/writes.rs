@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::emulator::tests::model::operation::Part;
+use crate::emulator::tests::model::request::Known;
 
 /// A write on its way: what it is about and what came of it.
 struct Written<'w> {
@@ -42,7 +43,8 @@ impl Run<'_> {
 
     fn written<'w>(&mut self, write: &'w Write, session: usize, path: String) -> Written<'w> {
         let tokens = self.facts(session).tokens().to_vec();
-        let body = self.group.body(write.user, &write.parts, &tokens);
+        let known = Known { tokens: &tokens, connection: self.taps.connection(write.user) };
+        let body = self.group.body(write.user, &write.parts, &known);
         let malformed = write.parts.iter().find_map(|part| match part {
             Part::Malformed(which) => Some(MALFORMED[*which]),
             _ => None,
