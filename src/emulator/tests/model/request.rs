@@ -113,6 +113,9 @@ impl Group {
                     put(&mine("active"), json!(*standing == Standing::Active));
                     put(&mine("ready"), json!(*standing == Standing::Ready));
                 }
+                if let Some(connection) = known.connection.filter(|_| *standing == Standing::Active) {
+                    put(&mine("connection"), json!(connection));
+                }
             }
             Part::Initialize => put(&["members", "me", "constants", "system", "initialize"], json!(true)),
             Part::Subscribe { is_all } => {

@@ -90,6 +90,7 @@ impl<'a> Run<'a> {
             let target = format!("/serviceconfigs/{}/sessionTemplates/lobby/sessions/zqHome{user}", group.scid());
             let home = run.call(user, Draft::new("PUT", target, Contract::V107).body(body));
             assert_eq!(home.status, 201);
+            run.connect(user);
         }
         run
     }

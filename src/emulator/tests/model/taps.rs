@@ -57,6 +57,8 @@ impl Sockets {
 pub(super) struct Taps {
     /// ConnectionIds, by user.
     connections: BTreeMap<usize, String>,
+    /// How many connections each user has lost.
+    lost: BTreeMap<usize, u32>,
     /// Taps not yet held against a document, by session key.
     heard: BTreeMap<String, Vec<Tap>>,
     seen: BTreeMap<String, Audience>,
@@ -80,6 +82,7 @@ struct Audience {
     /// To the member list alone.
     list: BTreeSet<usize>,
     members: BTreeSet<u64>,
+    lost: BTreeMap<usize, u32>,
 }
 
 impl Taps {
@@ -89,7 +92,9 @@ impl Taps {
     }
 
     pub(super) fn hang_up(&mut self, user: usize) {
-        self.connections.remove(&user);
+        if self.connections.remove(&user).is_some() {
+            *self.lost.entry(user).or_default() += 1;
+        }
     }
 
     /// Takes in a message.
@@ -144,6 +149,7 @@ impl Taps {
             everything: BTreeSet::new(),
             list: BTreeSet::new(),
             members: document.members().into_keys().collect(),
+            lost: self.lost.clone(),
         };
         if document.is_large() || !document.needs_connection() {
             return audience;
@@ -172,8 +178,9 @@ fn check_changes(now: &Audience, last: Option<&Audience>, user: usize, heard: &[
     let from = last.map_or(0, |last| last.change);
     assert!(heard.windows(2).all(|pair| pair[0] < pair[1]), "{}", place());
     assert!(heard.iter().all(|change| (from + 1..=now.change).contains(change)), "{}", place());
-    let was = last.is_some_and(|last| last.everything.contains(&user));
-    let listed = last.is_some_and(|last| last.list.contains(&user));
+    let is_same_line = last.is_some_and(|last| last.lost.get(&user) == now.lost.get(&user));
+    let was = is_same_line && last.is_some_and(|last| last.everything.contains(&user));
+    let listed = is_same_line && last.is_some_and(|last| last.list.contains(&user));
     let is_step = now.change == from + 1;
     if now.everything.contains(&user) {
         let is_all = heard.iter().copied().eq(from + 1..=now.change);
@@ -183,7 +190,7 @@ fn check_changes(now: &Audience, last: Option<&Audience>, user: usize, heard: &[
         let is_other = last.is_none_or(|last| last.members != now.members);
         assert!(!is_step || !(listed || is_other) || heard.is_empty() != is_other, "{}", place());
     } else {
-        assert!(heard.is_empty() || (was || listed) && !is_step, "{}", place());
+        assert!(heard.is_empty() || !is_same_line || (was || listed) && !is_step, "{}", place());
     }
 }
 
