@@ -47,6 +47,11 @@ impl Document {
         self.json.pointer("/constants/system/capabilities/large") == Some(&Value::Bool(true))
     }
 
+    pub(super) fn needs_connection(&self) -> bool {
+        self.json.pointer("/constants/system/capabilities/connectionRequiredForActiveMembers")
+            == Some(&Value::Bool(true))
+    }
+
     /// The members shown, by index.
     pub(super) fn members(&self) -> BTreeMap<u64, &Value> {
         let members = self.json["members"].as_object().unwrap().values();

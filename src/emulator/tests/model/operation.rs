@@ -19,6 +19,10 @@ pub(super) enum Operation {
     Drop { user: usize, handle: usize },
     /// A query: of activities, of search handles, of sessions; `whose` chooses what it looks for.
     Query { user: usize, which: usize, whose: usize },
+    /// A user opens a socket.
+    Connect(usize),
+    /// A user's socket ends, properly or not.
+    Disconnect { user: usize, is_closed: bool },
     /// A request that is none.
     Nonsense { user: usize, which: usize },
     /// Time passes.
@@ -77,6 +81,10 @@ pub(super) enum Condition {
 pub(super) enum Part {
     Join(Standing),
     Initialize,
+    /// To everything, or to the member list alone.
+    Subscribe {
+        is_all: bool,
+    },
     Leave,
     Custom {
         key: usize,
@@ -127,25 +135,27 @@ pub(super) enum HandleKind {
 
 /// Any operation, those that get somewhere most of the time.
 pub(super) fn operation() -> impl Strategy<Value = Operation> {
+    let read = (0..USERS, place(), contract(), condition());
+    let query = (0..USERS, 0..5_usize, 0..USERS);
     prop_oneof![
-        12 => write().prop_map(Operation::Write),
-        4 => (0..USERS, place(), contract(), condition()).prop_map(|(user, place, contract, condition)| {
-            Operation::Read { user, place, contract, condition }
-        }),
-        2 => (0..USERS, handle_kind(), 0..SESSIONS, 0..SESSIONS).prop_map(|(user, kind, session, other)| {
+        36 => write().prop_map(Operation::Write),
+        8 => read.prop_map(|(user, place, contract, condition)| Operation::Read { user, place, contract, condition }),
+        6 => (0..USERS, handle_kind(), session(), session()).prop_map(|(user, kind, session, other)| {
             Operation::Make { user, kind, session, other }
         }),
         1 => (0..USERS, 0..HANDLES).prop_map(|(user, handle)| Operation::Show { user, handle }),
         1 => (0..USERS, 0..HANDLES).prop_map(|(user, handle)| Operation::Drop { user, handle }),
-        1 => (0..USERS, 0..5_usize, 0..USERS).prop_map(|(user, which, whose)| Operation::Query { user, which, whose }),
+        1 => query.prop_map(|(user, which, whose)| Operation::Query { user, which, whose }),
+        2 => (0..USERS).prop_map(Operation::Connect),
+        1 => (0..USERS, any::<bool>()).prop_map(|(user, is_closed)| Operation::Disconnect { user, is_closed }),
         1 => (0..USERS, 0..9_usize).prop_map(|(user, which)| Operation::Nonsense { user, which }),
-        1 => (0..7_usize).prop_map(Operation::Wait),
+        1 => prop_oneof![16 => 0..6_usize, 1 => Just(6)].prop_map(Operation::Wait),
     ]
 }
 
 fn write() -> impl Strategy<Value = Write> {
     let flags = (prop::bool::weighted(0.9), prop::bool::weighted(0.8), prop::bool::weighted(0.3));
-    (0..USERS, place(), contract(), condition(), prop::collection::vec(part(), 0..4), flags).prop_map(
+    (0..USERS, place(), contract(), condition(), parts(), flags).prop_map(
         |(user, place, contract, condition, parts, (is_committed, is_watched, is_repeated))| Write {
             user,
             place,
@@ -159,23 +169,41 @@ fn write() -> impl Strategy<Value = Write> {
     )
 }
 
+/// Mostly a player who is there, and what else it writes.
+fn parts() -> impl Strategy<Value = Vec<Part>> {
+    let any = || prop::collection::vec(part(), 0..3);
+    let here = prop_oneof![
+        5 => Just(Part::Join(Standing::Active)),
+        4 => prop::bool::weighted(0.7).prop_map(|is_all| Part::Subscribe { is_all }),
+    ];
+    prop_oneof![
+        1 => any(),
+        3 => (here, any()).prop_map(|(here, others)| [vec![Part::Join(Standing::Unsaid), here], others].concat()),
+    ]
+}
+
+/// Any session, a few of them more often.
+fn session() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => Just(0), 3 => Just(2), 1 => Just(4), 1 => Just(7), 4 => 0..SESSIONS]
+}
+
 fn place() -> impl Strategy<Value = Place> {
     prop_oneof![
-        8 => (0..SESSIONS).prop_map(Place::Session),
-        1 => (0..SESSIONS).prop_map(Place::Properties),
-        1 => (0..SESSIONS).prop_map(Place::Me),
-        1 => (0..SESSIONS).prop_map(Place::MeGone),
-    1 => (0..SESSIONS, 0..6_u32).prop_map(|(session, index)| Place::MemberGone(session, index)),
-        2 => (0..HANDLES).prop_map(Place::Handle),
+        14 => session().prop_map(Place::Session),
+        2 => session().prop_map(Place::Properties),
+        2 => session().prop_map(Place::Me),
+        1 => session().prop_map(Place::MeGone),
+        1 => (session(), 0..9_u32).prop_map(|(session, index)| Place::MemberGone(session, index)),
+        3 => (0..HANDLES).prop_map(Place::Handle),
     ]
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
     prop_oneof![
-        8 => Just(Condition::None),
-        2 => Just(Condition::Exists),
+        16 => Just(Condition::None),
+        4 => Just(Condition::Exists),
         1 => Just(Condition::Absent),
-        3 => Just(Condition::Current),
+        5 => Just(Condition::Current),
         2 => Just(Condition::Stale),
         1 => Just(Condition::Differs),
         1 => Just(Condition::Both),
@@ -184,24 +212,25 @@ fn condition() -> impl Strategy<Value = Condition> {
 
 fn part() -> impl Strategy<Value = Part> {
     prop_oneof![
-        8 => standing().prop_map(Part::Join),
+        4 => standing().prop_map(Part::Join),
+        2 => prop::bool::weighted(0.7).prop_map(|is_all| Part::Subscribe { is_all }),
         1 => Just(Part::Initialize),
-        2 => Just(Part::Leave),
-        3 => (0..4_usize, 0..5_usize).prop_map(|(key, value)| Part::Custom { key, value }),
-        2 => (0..4_usize, 0..5_usize).prop_map(|(key, value)| Part::MemberCustom { key, value }),
-        1 => (any::<bool>(), 0..3_usize).prop_map(|(read, word)| Part::Restrict { read, word }),
-        1 => any::<bool>().prop_map(Part::Close),
-        1 => any::<bool>().prop_map(Part::Lock),
-        1 => (0..6_u32).prop_map(Part::Turn),
-        1 => (0..6_u32).prop_map(Part::Owner),
-        1 => (0..6_u32).prop_map(Part::Host),
-        1 => Just(Part::Address),
+        1 => Just(Part::Leave),
+        8 => (0..4_usize, 0..5_usize).prop_map(|(key, value)| Part::Custom { key, value }),
+        6 => (0..4_usize, 0..5_usize).prop_map(|(key, value)| Part::MemberCustom { key, value }),
+        1 => (any::<bool>(), 1..3_usize).prop_map(|(read, word)| Part::Restrict { read, word }),
+        1 => prop::bool::weighted(0.3).prop_map(Part::Close),
+        1 => prop::bool::weighted(0.3).prop_map(Part::Lock),
+        1 => (0..9_u32).prop_map(Part::Turn),
+        1 => (0..9_u32).prop_map(Part::Owner),
+        1 => (0..9_u32).prop_map(Part::Host),
+        2 => Just(Part::Address),
         1 => Just(Part::Group),
         1 => (0..3_usize).prop_map(Part::Keyword),
         1 => (0..3_usize).prop_map(Part::Role),
         1 => (1..4_u32).prop_map(Part::RoleMax),
-        2 => (0..USERS).prop_map(Part::Reserve),
-        1 => (0..6_u32).prop_map(Part::Kick),
+        3 => (0..USERS).prop_map(Part::Reserve),
+        1 => (0..9_u32).prop_map(Part::Kick),
         1 => (0..6_usize).prop_map(Part::Constant),
         1 => (0..12_usize).prop_map(Part::Malformed),
     ]
@@ -212,7 +241,7 @@ fn standing() -> impl Strategy<Value = Standing> {
         5 => Just(Standing::Active),
         1 => Just(Standing::Ready),
         1 => Just(Standing::Neither),
-        1 => Just(Standing::Unsaid),
+        2 => Just(Standing::Unsaid),
     ]
 }
 

@@ -23,6 +23,15 @@ pub(super) struct Draft {
     pub(super) body: String,
 }
 
+/// What the sender of a body has been told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'k> {
+    /// The device tokens of the members, by index.
+    pub(super) tokens: &'k [Option<String>],
+    /// The sender's own connection.
+    pub(super) connection: Option<&'k str>,
+}
+
 impl Group {
     pub(super) fn scid(self) -> String {
         format!("00000000-0000-0000-0000-0000000c0d{:02}", self.0)
@@ -43,9 +52,15 @@ impl Group {
         json!({"scid": self.scid(), "templateName": template, "name": name})
     }
 
+    /// A session's name as taps write it.
+    pub(super) fn key(self, session: usize) -> String {
+        let (template, name) = SESSIONS[session];
+        format!("{}~{template}~{name}", self.scid()).to_lowercase()
+    }
+
     /// True when two indices name one session.
     pub(super) fn is_same(self, left: usize, right: usize) -> bool {
-        self.path(left).eq_ignore_ascii_case(&self.path(right))
+        self.key(left) == self.key(right)
     }
 
     /// True when a reference names the session.
@@ -54,7 +69,7 @@ impl Group {
     }
 
     /// The call a user makes of a draft. Neighbours share a device.
-    pub(super) fn call(self, user: usize, draft: Draft) -> Call {
+    pub(super) fn call(self, user: usize, draft: Draft, service: Service) -> Call {
         let mut headers = draft.headers;
         if headers.text("authorization").is_none() {
             headers.push("authorization", format!("XBL3.0 x={}{user};zqtoken", self.0));
@@ -67,11 +82,11 @@ impl Group {
             ..Request::default()
         };
         let device = u8::try_from(self.0 * 100 + user / 2).unwrap();
-        Call::new(IpAddr::from([192, 0, 2, device]), Protocol::H1, Service::Mpsd, request)
+        Call::new(IpAddr::from([192, 0, 2, device]), Protocol::H1, service, request)
     }
 
     /// A write's body.
-    pub(super) fn body(self, user: usize, parts: &[Part], tokens: &[Option<String>]) -> Value {
+    pub(super) fn body(self, user: usize, parts: &[Part], known: &Known<'_>) -> Value {
         let mut body = json!({});
         let mut reserved = 0;
         for part in parts {
@@ -81,13 +96,13 @@ impl Group {
                 *place = json!({"constants": {"system": {"xuid": self.xuid(other)}}});
                 reserved += 1;
             } else {
-                self.add(&mut body, user, part, tokens);
+                self.add(&mut body, user, part, known);
             }
         }
         body
     }
 
-    fn add(self, body: &mut Value, user: usize, part: &Part, tokens: &[Option<String>]) {
+    fn add(self, body: &mut Value, user: usize, part: &Part, known: &Known<'_>) {
         let mut put = |path: &[&str], value: Value| *at(body, path) = value;
         let me = ["members", "me", "properties", "system"];
         let mine = |name: &'static str| [me[0], me[1], me[2], me[3], name];
@@ -98,8 +113,20 @@ impl Group {
                     put(&mine("active"), json!(*standing == Standing::Active));
                     put(&mine("ready"), json!(*standing == Standing::Ready));
                 }
+                if let Some(connection) = known.connection.filter(|_| *standing == Standing::Active) {
+                    put(&mine("connection"), json!(connection));
+                }
             }
             Part::Initialize => put(&["members", "me", "constants", "system", "initialize"], json!(true)),
+            Part::Subscribe { is_all } => {
+                let types = if *is_all { ["everything"] } else { ["membersList"] };
+                if let Some(connection) = known.connection {
+                    put(&mine("active"), json!(true));
+                    put(&mine("ready"), json!(false));
+                    put(&mine("connection"), json!(connection));
+                    put(&mine("subscription"), json!({"id": format!("zqSub{user}"), "changeTypes": types}));
+                }
+            }
             Part::Leave => put(&["members", "me"], Value::Null),
             Part::Custom { key, value } => put(&["properties", "custom", &format!("k{key}")], custom(*value)),
             Part::MemberCustom { key, value } => {
@@ -114,7 +141,7 @@ impl Group {
             Part::Turn(index) => put(&["properties", "system", "turn"], json!([index])),
             Part::Owner(index) => put(&["properties", "system", "owners"], json!([index])),
             Part::Host(index) => {
-                let token = tokens.get(*index as usize).cloned().flatten();
+                let token = known.tokens.get(*index as usize).cloned().flatten();
                 put(&["properties", "system", "host"], json!(token.unwrap_or_else(|| "zqnobody".to_owned())));
             }
             Part::Address => put(&mine("secureDeviceAddress"), json!(format!("AAAAAAAA{:032}", user))),

@@ -10,17 +10,29 @@ use super::document::Document;
 use super::facts::Facts;
 use super::operation::{Condition, HANDLES, HandleKind, Operation, Place, SESSIONS, USERS, Write};
 use super::request::{Draft, Group, MALFORMED};
+use super::taps::{Sockets, Taps};
 use crate::clock::{Clock, http_date};
 use crate::emulator::Emulator;
 use crate::exchange::Call;
 use crate::message::Response;
+use crate::mpsd::Service;
 use crate::mpsd::version::Contract;
+use crate::socket::{Lost, Message, SocketId};
 
 /// What reached the emulator, to be done again.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Call(Box<Call>),
     Wait(Duration),
+    Open(usize, Box<Call>),
+    Lose(usize, Lost),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Said {
+    Answer(Box<Response>),
+    Message(usize, Message),
 }
 
 /// A run: the emulator, what was done to it, and what is known about it.
@@ -29,7 +41,9 @@ pub(super) struct Run<'a> {
     clock: Clock,
     group: Group,
     pub(super) tape: Vec<Event>,
-    pub(super) answers: Vec<Response>,
+    pub(super) said: Vec<Said>,
+    sockets: Sockets,
+    taps: Taps,
     facts: BTreeMap<String, Facts>,
     handles: Vec<Handle>,
     /// How each session was found last when nothing was due, and when.
@@ -67,13 +81,16 @@ struct Scene {
 impl<'a> Run<'a> {
     /// Everybody is known by their xuid before anything else.
     pub(super) fn new(emulator: &'a Emulator, clock: Clock, group: Group) -> Self {
-        let (facts, tape, answers, handles) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut run = Self { emulator, clock, group, tape, answers, facts, handles, resting: BTreeMap::new() };
+        let (facts, resting, tape, said, handles) =
+            (BTreeMap::new(), BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+        let (sockets, taps) = (Sockets::default(), Taps::default());
+        let mut run = Self { emulator, clock, group, tape, said, sockets, taps, facts, handles, resting };
         for user in 0..USERS {
             let body = json!({"members": {"me": {"constants": {"system": {"xuid": group.xuid(user)}}}}});
             let target = format!("/serviceconfigs/{}/sessionTemplates/lobby/sessions/zqHome{user}", group.scid());
             let home = run.call(user, Draft::new("PUT", target, Contract::V107).body(body));
             assert_eq!(home.status, 201);
+            run.connect(user);
         }
         run
     }
@@ -86,31 +103,63 @@ impl<'a> Run<'a> {
             Operation::Show { user, handle } => self.show(*user, *handle),
             Operation::Drop { user, handle } => self.drop_handle(*user, *handle),
             Operation::Query { user, which, whose } => self.query(*user, *which, *whose),
+            Operation::Connect(user) => self.connect(*user),
+            Operation::Disconnect { user, is_closed } => self.disconnect(*user, *is_closed),
             Operation::Nonsense { user, which } => self.nonsense(*user, *which),
             Operation::Wait(which) => self.wait(Duration::from_millis(WAITS[*which])),
         }
     }
 
-    pub(super) fn wait(&mut self, span: Duration) {
+    fn wait(&mut self, span: Duration) {
         self.tape.push(Event::Wait(span));
-        self.emulator.advance(span);
+        let named = self.emulator.advance(span);
+        self.listen(&named);
+    }
+
+    fn connect(&mut self, user: usize) {
+        if self.sockets.has(user) {
+            return;
+        }
+        let draft = Draft::new("GET", "/connect".to_owned(), Contract::V107);
+        let call = self.group.call(user, draft, Service::Rta);
+        self.tape.push(Event::Open(user, Box::new(call.clone())));
+        let named = self.sockets.open(self.emulator, user, &call);
+        self.listen(&named);
+    }
+
+    fn disconnect(&mut self, user: usize, is_closed: bool) {
+        let how = if is_closed { Lost::Closed } else { Lost::Broken };
+        self.tape.push(Event::Lose(user, how));
+        let named = self.sockets.lose(self.emulator, user, how);
+        self.taps.hang_up(user);
+        self.listen(&named);
+    }
+
+    /// Takes everything that may go out now.
+    fn listen(&mut self, named: &[SocketId]) {
+        for (user, message) in self.sockets.drain(self.emulator, named) {
+            self.taps.hear(user, &message);
+            self.said.push(Said::Message(user, message));
+        }
     }
 
     /// Sends a request and checks what must hold in any answer.
     fn call(&mut self, user: usize, draft: Draft) -> Response {
-        let call = self.group.call(user, draft);
+        let call = self.group.call(user, draft, Service::Mpsd);
         self.tape.push(Event::Call(Box::new(call.clone())));
         let reply = self.emulator.answer(&call);
-        self.emulator.release(reply.ticket);
+        self.sockets.check_silent(self.emulator);
+        self.said.push(Said::Answer(Box::new(reply.response.clone())));
+        let named = self.emulator.release(reply.ticket);
+        self.listen(&named);
         check_answer(&call, &reply.response);
         let now = http_date(self.clock.now());
         assert_eq!(reply.response.headers.text("date"), Some(now.as_str()), "{call:?}");
-        self.answers.push(reply.response.clone());
         reply.response
     }
 
     fn facts(&mut self, session: usize) -> &mut Facts {
-        let key = self.group.path(session).to_lowercase();
+        let key = self.group.key(session);
         self.facts.entry(key).or_default()
     }
 
@@ -124,12 +173,14 @@ impl<'a> Run<'a> {
         let timer = if timer.is_empty() { String::new() } else { http_date(timer.parse().unwrap()) };
         assert_eq!(expires, timer, "Expires is nextTimer");
         self.facts(session).learn(&document, &etag, user, text);
+        let xuids: Vec<String> = (0..USERS).map(|user| self.group.xuid(user)).collect();
+        self.taps.learn(&self.group.key(session), &document, &xuids);
         document
     }
 
     /// Looks at a session as often as time still changes it.
     fn look(&mut self, session: usize) -> Scene {
-        let key = self.group.path(session).to_lowercase();
+        let key = self.group.key(session);
         let now = self.clock.now();
         let mut before = self.resting.get(&key).filter(|(at, _)| *at == now).map(|(_, found)| found.clone());
         for _ in 0..8 {
@@ -162,6 +213,7 @@ impl<'a> Run<'a> {
                 }
                 204 => {
                     self.facts(session).over();
+                    self.taps.over(&self.group.key(session));
                     return Found::Nothing;
                 }
                 status => {

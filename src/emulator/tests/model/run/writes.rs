@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::emulator::tests::model::operation::Part;
+use crate::emulator::tests::model::request::Known;
 
 /// A write on its way: what it is about and what came of it.
 struct Written<'w> {
@@ -21,7 +22,7 @@ impl Run<'_> {
         let response = self.call(write.user, written.draft.clone());
         if let Some(before) = &before {
             self.check_condition(&written, before, &response);
-            self.check_step(&written, before, &response);
+            check_step(&written, before, &response);
         }
         let document = self.take_in(&written, &response);
         let after = self.look(session);
@@ -42,7 +43,8 @@ impl Run<'_> {
 
     fn written<'w>(&mut self, write: &'w Write, session: usize, path: String) -> Written<'w> {
         let tokens = self.facts(session).tokens().to_vec();
-        let body = self.group.body(write.user, &write.parts, &tokens);
+        let known = Known { tokens: &tokens, connection: self.taps.connection(write.user) };
+        let body = self.group.body(write.user, &write.parts, &known);
         let malformed = write.parts.iter().find_map(|part| match part {
             Part::Malformed(which) => Some(MALFORMED[*which]),
             _ => None,
@@ -71,7 +73,7 @@ impl Run<'_> {
     }
 
     /// 412 exactly when the state is not the one the caller named.
-    fn check_condition(&mut self, written: &Written<'_>, before: &Scene, response: &Response) {
+    fn check_condition(&self, written: &Written<'_>, before: &Scene, response: &Response) {
         let condition = written.write.condition;
         let named = |header: &str| written.draft.headers.text(header).unwrap_or_default().trim_matches('"').to_owned();
         let is_met = match &before.found {
@@ -101,28 +103,6 @@ impl Run<'_> {
         if response.status == 412 {
             let shows = matches!(condition, Condition::Current | Condition::Stale) && before.document.is_some();
             assert_eq!(is_json(response), shows, "{}", place());
-        }
-    }
-
-    /// A write is one step at most; 201 is for what was not there.
-    fn check_step(&mut self, written: &Written<'_>, before: &Scene, response: &Response) {
-        let place = || format!("{:?} on {:?} was answered {response:?}", written.draft, before.found);
-        if written.is_malformed {
-            assert!(response.status >= 400, "{}", place());
-        }
-        if !matches!(response.status, 200 | 201) {
-            return;
-        }
-        let now = Document::checked(response.body.wire());
-        match &before.document {
-            Some(document) => {
-                assert_eq!((response.status, now.branch()), (200, document.branch()), "{}", place());
-                assert!(now.change() == document.change() || now.change() == document.change() + 1, "{}", place());
-            }
-            None if before.found == Found::Nothing => {
-                assert_eq!((response.status, now.change()), (201, 1), "{}", place())
-            }
-            None => assert_eq!(response.status, 200, "{}", place()),
         }
     }
 
@@ -168,5 +148,27 @@ impl Written<'_> {
     fn is_possible(&self) -> bool {
         let is_old = self.write.contract == Contract::V105;
         !(is_old && self.body.pointer("/constants/system/sessionEmptyTimeout").is_some())
+    }
+}
+
+/// A write is one step at most; 201 is for what was not there.
+fn check_step(written: &Written<'_>, before: &Scene, response: &Response) {
+    let place = || format!("{:?} on {:?} was answered {response:?}", written.draft, before.found);
+    if written.is_malformed {
+        assert!(response.status >= 400, "{}", place());
+    }
+    if !matches!(response.status, 200 | 201) {
+        return;
+    }
+    let now = Document::checked(response.body.wire());
+    match &before.document {
+        Some(document) => {
+            assert_eq!((response.status, now.branch()), (200, document.branch()), "{}", place());
+            assert!(now.change() == document.change() || now.change() == document.change() + 1, "{}", place());
+        }
+        None if before.found == Found::Nothing => {
+            assert_eq!((response.status, now.change()), (201, 1), "{}", place());
+        }
+        None => assert_eq!(response.status, 200, "{}", place()),
     }
 }
