@@ -12,6 +12,12 @@
 //! causality and lanes alone, positions, lanes and aliases renumbered, two-space indent, LF. The `records` array
 //! starts at a line `  "records": [`, and each record at a line `    {`. Wall-clock facts stand in `timing` only.
 //!
+//! A socket's opening is an `http` record that was answered 101. Each message on it is a `frame` record that names the
+//! socket by the position at which the opening was asked. In a sealed file each of the service's messages has a `cue`:
+//! the message it answers, the call that caused it, or what its own client had done by then. Positions count calls,
+//! answers and clients' messages; a message of the service stands behind the last of them it can have come after, so
+//! that it makes no difference which of several sockets was read first.
+//!
 //! Readers accept every format 1.x, ignore keys they do not know, and skip records of a kind they do not know.
 
 pub mod body;

@@ -4,6 +4,9 @@
 //! A live client is matched to a recorded lane by what it asks; each lane keeps its own place, so clients may
 //! interleave as they like. Values a client makes (session names, ids) and values it is (xuid, gamertag) are bound on
 //! first sight and spliced into every later answer. What does not match is a loud miss that says what differs.
+//!
+//! On sockets, a reply comes with the message it answers, and an event comes when its cue is played: the call that
+//! caused it, by a live client or, for players who are not there, by the cassette.
 
 mod bind;
 mod bindable;

@@ -37,9 +37,8 @@ pub(super) fn find(cassette: &Cassette) -> BTreeMap<usize, Cue> {
             }
             let caused = || cause(frame, &histories).map(Cue::CausedBy);
             let found = frame.cue.or_else(|| answers.map(Cue::Answers)).or_else(caused);
-            if let Some(cue) = found.or_else(|| deeds.before(frame).map(Cue::Follows)) {
-                cues.insert(*index, cue);
-            }
+            let before = || Cue::Follows(deeds.before(frame).unwrap_or(frame.socket));
+            cues.insert(*index, found.unwrap_or_else(before));
         }
     }
     cues

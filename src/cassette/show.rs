@@ -7,8 +7,9 @@ use super::frame::{Cue, FrameRecord};
 use super::record::HttpRecord;
 use super::{Cassette, Entry, Record};
 use crate::exchange::Outcome;
-use crate::json;
+use crate::json::{self, Doc, Node};
 use crate::message::Headers;
+use crate::mpsd::rta::{Frame, trimmed};
 use crate::mpsd::{ParamName, ROUTES, Service, resolve};
 use crate::socket::Sender;
 
@@ -84,7 +85,7 @@ fn row(number: usize, entry: &Entry) -> [String; 8] {
             number,
             visible(&frame.lane),
             arrow(frame.from).to_owned(),
-            format!("{} on socket {}", frame.what.name(), frame.socket),
+            format!("{} on socket {}{}", frame.what.name(), frame.socket, gist(frame)),
             frame.what.code.map(|code| code.to_string()).unwrap_or_default(),
             String::new(),
             length(frame.what.body.as_ref()).to_string(),
@@ -134,6 +135,31 @@ fn arrow(from: Sender) -> &'static str {
         Sender::Client => "->",
         Sender::Service => "<-",
     }
+}
+
+/// What a message is about: its first words, or the versions an event tells of.
+fn gist(frame: &FrameRecord) -> String {
+    let content = frame.what.body.as_ref().map(|body| body.content().bytes()).unwrap_or_default();
+    let doc = Doc::parse(trimmed(&content)).ok();
+    let taps: Vec<String> =
+        doc.as_ref().and_then(Frame::of).map(|event| event.taps().map(tap).collect()).unwrap_or_default();
+    if !taps.is_empty() {
+        return format!(": tap {}", visible(&taps.join(", ")));
+    }
+    let Ok(text) = std::str::from_utf8(trimmed(&content)) else {
+        return String::new();
+    };
+    let words: String = text.chars().take(LONGEST_GIST).collect();
+    let more = if words.len() < text.len() { "…" } else { "" };
+    if words.is_empty() { String::new() } else { format!(": {}{more}", visible(&words)) }
+}
+
+/// A tap by its session, without the scid, and the version that has.
+fn tap(tap: Node<'_>) -> String {
+    let resource = tap.get("resource").and_then(Node::str).unwrap_or_default();
+    let name = resource.split_once('~').map_or(&*resource, |(_, name)| name).replace('~', "/");
+    let number = tap.get("changeNumber").and_then(Node::number).map(|number| format!(" {number}"));
+    name + &number.unwrap_or_default()
 }
 
 fn frame_remarks(frame: &FrameRecord) -> String {
@@ -249,12 +275,16 @@ fn visible(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
+/// How much of a message its line shows.
+const LONGEST_GIST: usize = 60;
 const HEADINGS: [&str; 8] = ["#", "lane", "method", "operation", "status", "outcome", "bytes", "notes"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cassette::sample;
+    use crate::cassette::sample::scene::{CONNECTIONS, Scene, tap as tap_text};
+    use crate::socket::Message;
 
     #[test]
     fn the_table_tells_the_story() {
@@ -271,6 +301,23 @@ mod tests {
                 "4  lane-7  GET     session.get lobby/Other  404     answered     14",
             ]
         );
+    }
+
+    #[test]
+    fn messages_are_told_by_what_they_are_about() {
+        let mut scene = Scene::default();
+        let socket = scene.open("a");
+        scene.says(socket, &format!("[1, 1, \"{CONNECTIONS}\"]\0\0"));
+        scene.told(socket, &tap_text(0, "Room", 7, "s"));
+        scene.message(socket, Sender::Service, &Message::close(4000));
+        let cassette = scene.cassette();
+        assert!(show(&cassette, View::Record(4)).contains("close <- by a, at 5 on socket 1"));
+        let text = show(&cassette, View::Table);
+        let lines: Vec<&str> = text.lines().map(|line| line.get(..75).unwrap_or(line).trim_end()).collect();
+        assert!(text.contains(": 1 exchange, 1 lane, 3 messages on 1 socket, 0 aliases\n"), "{text}");
+        assert!(lines[4].starts_with("2  a     ->      text on socket 1: [1, 1, \"https://sessiondirectory"), "{text}");
+        assert!(lines[5].starts_with("3  a     <-      text on socket 1: tap lobby/room 7"), "{text}");
+        assert!(lines[6].starts_with("4  a     <-      close on socket 1"), "{text}");
     }
 
     #[test]

@@ -302,6 +302,10 @@ fn summary(cassette: &Cassette, lost: usize, unfaithful: usize) -> String {
             count => format!("{} not replay", many_do(count, "exchange")),
         },
     ];
+    let (messages, sockets) = cassette.messages();
+    if messages > 0 {
+        parts.insert(1, format!("{} on {}", many(messages, "message"), many(sockets, "socket")));
+    }
     if unserved > 0 {
         parts.push(format!("{} answered by tapdeck, not the service", many(unserved, "exchange")));
     }

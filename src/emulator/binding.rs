@@ -92,9 +92,9 @@ impl Desk<'_> {
 
     /// Makes a member inactive that still has no connection.
     pub(super) fn lapse(&mut self, key: &str, xuid: &str) {
-        let Some(session) = self.session(key) else { return };
-        if session.member(xuid).is_some_and(|member| self.lapses(member)) {
-            self.deactivate(key, &session, |member| member.is_active() && member.xuid == xuid);
+        let member = self.store.stored(key).and_then(|session| session.member(xuid));
+        if member.is_some_and(|member| self.lapses(member)) {
+            self.deactivate(key, |member| member.xuid == xuid);
         }
     }
 
@@ -102,10 +102,7 @@ impl Desk<'_> {
     pub(super) fn disconnect(&mut self, id: &str) {
         let keys: Vec<String> = self.store.bindings.sessions(id).cloned().collect();
         for key in keys {
-            if let Some(session) = self.session(&key) {
-                let is_bound = |member: &Member| connection_of(member).as_deref() == Some(id);
-                self.deactivate(&key, &session, |member| member.is_active() && is_bound(member));
-            }
+            self.deactivate(&key, |member| connection_of(member).as_deref() == Some(id));
         }
     }
 
@@ -114,15 +111,17 @@ impl Desk<'_> {
         !self.settings.policies.connection_capability || session.can("connectionRequiredForActiveMembers")
     }
 
-    fn deactivate(&mut self, key: &str, session: &Session, is_lost: impl Fn(&Member) -> bool) {
-        if !self.needs_connection(session) {
+    fn deactivate(&mut self, key: &str, is_lost: impl Fn(&Member) -> bool) {
+        let is_lost = |member: &Member| member.is_active() && is_lost(member);
+        let concerns = |session: &Session| self.needs_connection(session) && session.members.values().any(is_lost);
+        if !self.store.stored(key).is_some_and(concerns) {
             return;
         }
-        let edit = |session: &mut Session| {
+        let changed = self.change(key, |session| {
             session.members.values_mut().filter(|member| is_lost(member)).for_each(Member::deactivate);
-        };
-        // It only gets smaller: there is always room for it.
-        self.change(key, edit).ok();
+        });
+        // The session only gets smaller: there is always room for it.
+        changed.ok();
     }
 
     fn lapses(&self, member: &Member) -> bool {

@@ -67,6 +67,11 @@ impl Store {
         sessions.filter(|(_, session)| passes(session)).map(|(key, _)| key.clone()).collect()
     }
 
+    /// The session as last stored.
+    pub(super) fn stored(&self, key: &str) -> Option<&Session> {
+        self.sessions.get(key)
+    }
+
     /// How many lives a name has had.
     pub(super) fn lives(&self, key: &str) -> u64 {
         self.lives.get(key).copied().unwrap_or(0)
@@ -116,9 +121,14 @@ impl Store {
         if !self.lives.values().all(is_counted) || !self.sessions.keys().all(|key| self.lives.contains_key(key)) {
             return Err("lives do not fit the sessions");
         }
+        if !self.calls.values().all(|calls| *calls < caps::COUNT) {
+            return Err("a user has called impossibly often");
+        }
         self.weight = self.sessions.values().map(Session::weight).sum();
         self.handles.check()?;
         self.people.check()?;
+        self.tickets.check()?;
+        self.throttle.check()?;
         self.rta.revive()
     }
 
@@ -146,8 +156,8 @@ fn check_session(key: &str, session: &Session) -> Result<(), &'static str> {
         return Err("a session has an impossible change number");
     }
     let is_last = |index: &u32| *index < session.next;
-    if session.next > LAST_INDEX || !session.members.keys().all(is_last) {
-        return Err("a session has an impossible member index");
+    if session.next > LAST_INDEX || session.episodes > LAST_INDEX || !session.members.keys().all(is_last) {
+        return Err("a session has an impossible index");
     }
     let mut xuids: Vec<&str> = session.members.values().map(|member| member.xuid.as_str()).collect();
     xuids.sort_unstable();

@@ -117,6 +117,15 @@ impl Desk<'_> {
 }
 
 impl Throttle {
+    /// Refuses what a dump cannot have said.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let is_possible = |windows: &Windows| windows.burst.calls.max(windows.sustain.calls) < caps::COUNT;
+        match self.0.values().all(is_possible) {
+            true => Ok(()),
+            false => Err("a player has called impossibly often"),
+        }
+    }
+
     fn count(&mut self, user: &str, title: u64, kind: Kind, now: Timestamp) -> Result<(), Refusal> {
         let key = format!("{user}~{title}~{}", kind.name());
         if self.0.len() >= caps::STORE && !self.0.contains_key(&key) {

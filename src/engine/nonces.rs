@@ -65,7 +65,7 @@ fn nonce_in(answer: &Answer) -> Option<String> {
     let Ok(doc) = Doc::parse(text.as_bytes()) else {
         return Some(text.to_owned());
     };
-    let nonce = doc.root().get("nonce").unwrap_or(doc.root());
+    let nonce = doc.root().get("nonce").unwrap_or_else(|| doc.root());
     nonce.str().map(|nonce| nonce.to_string())
 }
 

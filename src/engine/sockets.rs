@@ -19,7 +19,7 @@ use crate::exchange::{Answer, Call};
 use crate::message::{Headers, Response};
 use crate::redact::Redacted;
 use crate::socket::handshake::accept;
-use crate::socket::{Lengthy, Lost, Message, Sender, SocketId};
+use crate::socket::{Lengthy, Lost, Message, SMALL, Sender, SocketId};
 use crate::upstream::upgrade::{Far, Upgrade};
 
 pub use local::Local;
@@ -97,7 +97,7 @@ impl Engine {
         }
         let (answer, socket) = match accept(&call.request) {
             Ok(accepted) => self.opened_here(call, kept, &accepted),
-            Err(problem) => (emulated(problem), None),
+            Err(problem) => (emulated(*problem), None),
         };
         (answer, Extensions::new(), socket.map(|socket| Behind::Deck(Local::new(self, socket))))
     }
@@ -111,35 +111,57 @@ impl Engine {
                 }
                 Err(refusal) => (emulated(refusal), None),
             },
-            Source::Replay(player) => (replayed(player.answer(call, kept)), None),
+            Source::Replay(player) => {
+                let (response, played, socket) = player.open(call, kept);
+                let mut answer = replayed((response, played));
+                answer_key(&mut answer.response.headers, accepted, socket);
+                (answer, socket)
+            }
             Source::Upstream(_) => (emulated(Response::problem(501, "socket-elsewhere", "the service opens it")), None),
         }
     }
 
     /// Lets out what an answer on record has caused.
     pub(super) fn let_out(&self, caused: Caused) {
-        if let (Source::Emulator(emulator), Caused::Messages(ticket)) = (&self.source, caused) {
-            self.stir(emulator.release(ticket));
+        match (&self.source, caused) {
+            (Source::Emulator(emulator), Caused::Messages(ticket)) => self.stir(emulator.release(ticket)),
+            (Source::Replay(player), _) => self.stir(player.released()),
+            _ => {}
         }
     }
 
     /// What a client said; `shown` is that as it may be kept.
-    fn hear(&self, socket: SocketId, message: &Message, _shown: &Message) {
-        if let Source::Emulator(emulator) = &self.source {
-            self.stir(emulator.hear(socket, message));
+    fn hear(&self, socket: SocketId, message: &Message, shown: &Message) {
+        match &self.source {
+            Source::Emulator(emulator) => self.stir(emulator.hear(socket, message)),
+            Source::Replay(player) => {
+                self.stir(player.hear(socket, message, shown));
+                for miss in player.missed() {
+                    tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
+                }
+            }
+            Source::Upstream(_) => {}
         }
     }
 
     fn next(&self, socket: SocketId) -> Option<Message> {
         match &self.source {
             Source::Emulator(emulator) => emulator.next(socket),
-            Source::Replay(_) | Source::Upstream(_) => None,
+            Source::Replay(player) => player.next(socket),
+            Source::Upstream(_) => None,
         }
     }
 
+    /// True when nothing is left to send and the socket is to end as a connection that broke.
+    fn is_broken(&self, socket: SocketId) -> bool {
+        matches!(&self.source, Source::Replay(player) if player.is_broken(socket))
+    }
+
     fn lose(&self, socket: SocketId, how: Lost) {
-        if let Source::Emulator(emulator) = &self.source {
-            self.stir(emulator.lose(socket, how));
+        match &self.source {
+            Source::Emulator(emulator) => self.stir(emulator.lose(socket, how)),
+            Source::Replay(player) => self.stir(player.lose(socket, how)),
+            Source::Upstream(_) => {}
         }
     }
 
@@ -192,6 +214,14 @@ impl Sockets {
     }
 }
 
+/// Makes a recorded 101 the answer to a live key and to what is offered now.
+fn answer_key(headers: &mut Headers, accepted: &Headers, socket: Option<SocketId>) {
+    if socket.is_some() {
+        headers.retain(|header| !header.name.starts_with("sec-websocket-"));
+        accepted.iter().for_each(|header| headers.push(&header.name, header.value.clone()));
+    }
+}
+
 async fn on_time(engine: Weak<Engine>, stirred: Arc<Notify>) {
     loop {
         let Some(wait) = engine.upgrade().map(|engine| engine.tick()) else { return };
@@ -208,11 +238,20 @@ impl Scribe {
     /// # Errors
     /// It could not be written.
     pub async fn message(&self, from: Sender, message: &Message) -> Result<Redacted<Message>, Unrecorded> {
-        let kept = self.engine.redactor.message(message);
         let (lane, length) = (&self.lane, message.payload.len());
         tracing::debug!(target: TARGET, lane, from = from.as_str(), length, "{}", message.opcode.name());
-        if let Some((recorder, spot)) = self.spot(from)? {
-            let written = recorder.message(&self.engine.redactor, spot, &kept).await;
+        let spot = self.spot(from)?;
+        let (engine, looked_at) = (Arc::clone(&self.engine), message.clone());
+        let look = move || {
+            let kept = engine.redactor.message(&looked_at);
+            let what = engine.recorder.as_ref().map(|recorder| recorder.what(&engine.redactor, &kept));
+            (kept, what)
+        };
+        // Looking through megabytes would hold up everyone else's messages.
+        let looked = if length > SMALL { tokio::task::spawn_blocking(look).await } else { Ok(look()) };
+        let (kept, what) = looked.map_err(|_| Unrecorded)?;
+        if let Some(((recorder, spot), what)) = spot.zip(what) {
+            let written = recorder.message(spot, &kept, what).await;
             self.engine.unless_failed(written).ok_or(Unrecorded)?;
         }
         Ok(kept)

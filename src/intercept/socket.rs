@@ -13,13 +13,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::engine::{Behind, Scribe};
 
 use super::session::{ConnectionError, Session};
+use super::stream::Stream;
+
+/// Either end of a socket.
+pub(super) type Io = Stream<TokioIo<Upgraded>>;
 
 /// Serves a socket to its end.
 pub(super) async fn serve(
     session: &Session,
     scribe: Scribe,
     behind: Behind,
-    client: TokioIo<Upgraded>,
+    client: Io,
 ) -> Result<(), ConnectionError> {
     let serving = async {
         match behind {

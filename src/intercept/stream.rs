@@ -48,7 +48,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
 
     /// Takes a stream whose first bytes are nobody's business.
     pub(super) fn unread(io: IO) -> Self {
-        Self { first: Bytes::new(), io, pulse: Pulse::default() }
+        Self::behind(Bytes::new(), io)
+    }
+
+    /// Takes a stream of which the first bytes were read already.
+    pub(super) fn behind(first: Bytes, io: IO) -> Self {
+        Self { first, io, pulse: Pulse::default() }
     }
 
     /// A view of this stream's traffic that outlives it.

@@ -1,11 +1,14 @@
 //! Requests that ask for a WebSocket. What their head calls a body is never read: it may be the first frames.
 
 use ::http::{HeaderMap, Request, StatusCode};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 
 use crate::engine::Opened;
 use crate::exchange::{Call, Protocol};
+use crate::message::Response;
 use crate::upstream::upgrade;
 
 use super::calls::{Unanswered, finished, head_of};
@@ -27,23 +30,47 @@ pub(super) async fn open(
     asked: Asked,
 ) -> Result<::http::Response<Reply>, Unanswered> {
     let upgrade = hyper::upgrade::on(&mut request);
-    let (mut head, body) = request.into_parts();
+    let (mut head, mut body) = request.into_parts();
     let spelling = std::mem::take(&mut head.extensions);
     let call = Call::new(session.peer.ip(), Protocol::H1, origin.service, head_of(&origin, &head));
     let engine = session.door.engine.clone();
-    let opened = finished(&session, async move { engine.open(call, spelling).await }).await?;
-    let Opened { answer, spelling, socket } = opened;
+    let has_body = !body.is_end_stream();
+    let mut early = BytesMut::new();
+    let opening = finished(&session, async move { engine.open(call, spelling).await });
+    let Opened { answer, spelling, socket } = tokio::select! {
+        biased;
+        () = collect(&mut body, &mut early) => return Ok(asked.last(too_early())),
+        opened = opening => opened?,
+    };
     let Some((scribe, behind)) = socket else {
-        let is_over = body.is_end_stream();
-        return Ok(if is_over { asked.reply(answer.response) } else { asked.last(answer.response) });
+        return Ok(if has_body { asked.last(answer.response) } else { asked.reply(answer.response) });
     };
     session.clone().spawn(async move {
         let client = upgrade.await.map_err(ConnectionError::Upgrade)?;
-        drop(body);
-        socket::serve(&session, scribe, behind, TokioIo::new(client)).await
+        let client = Stream::behind(early.freeze(), TokioIo::new(client));
+        socket::serve(&session, scribe, behind, client).await
     });
     Ok(asked.switch(answer.response, spelling))
 }
+
+/// Keeps the frames a client sends before its answer, while it is waited for; ends when they are too many.
+///
+/// hyper throws away what it takes for a body and nobody reads, so it must be read as long as there is any.
+async fn collect(body: &mut Incoming, early: &mut BytesMut) {
+    while let Some(Ok(frame)) = body.frame().await {
+        early.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        if early.len() > MOST_EARLY {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+fn too_early() -> Response {
+    Response::problem(413, "early-frames", "more was sent before the socket was open than is kept")
+}
+
+const MOST_EARLY: usize = 64 * 1024;
 
 /// Passes a request for a WebSocket of somebody else's on, and then whatever is said, unread.
 pub(super) async fn elsewhere(

@@ -10,16 +10,17 @@ use crate::message::{Headers, Request, Response};
 ///
 /// Of the subprotocols offered the first one is taken, whatever it is called: clients of RTA offer the service's own
 /// name, an old one, another's, or none.
-pub fn accept(request: &Request) -> Result<Headers, Response> {
+pub fn accept(request: &Request) -> Result<Headers, Box<Response>> {
     let headers = &request.headers;
     if headers.text("sec-websocket-version").map(str::trim) != Some("13") {
         let mut problem = Response::problem(426, "websocket-version", "only version 13 of WebSocket is spoken here");
         problem.headers.push("sec-websocket-version", "13");
-        return Err(problem);
+        return Err(Box::new(problem));
     }
     let key = headers.text("sec-websocket-key").map(str::trim).unwrap_or_default();
     if BASE64.decode(key).ok().is_none_or(|key| key.len() != 16) {
-        return Err(Response::problem(400, "websocket-key", "Sec-WebSocket-Key is not 16 bytes in base64"));
+        let problem = Response::problem(400, "websocket-key", "Sec-WebSocket-Key is not 16 bytes in base64");
+        return Err(Box::new(problem));
     }
     let mut accepted = Headers::new();
     accepted.push("sec-websocket-accept", answer_to(key));

@@ -1,25 +1,29 @@
 //! WebSockets through the deck: every byte as it was sent, and every message on record before it goes on.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use http::Uri;
 use sha2::{Digest, Sha256};
 use tapdeck::cassette::{Cassette, FrameRecord};
-use tapdeck::client::{Io, Way};
+use tapdeck::client::{Io, Way, reach};
 use tapdeck::exchange::Outcome;
 use tapdeck::intercept::Limits;
 use tapdeck::message::Scheme;
 use tapdeck::socket::{Message, Opcode, Sender};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use tokio_tungstenite::tungstenite::{self, Error};
 
+use crate::support::binary::{self, Deck};
 use crate::support::socket::{
     Far, KEY, RTA, SocketService, end, frame, head, library, masked_frame, open, opening, plain, receive,
     receive_frame, send,
 };
-use crate::support::{Proxy, Reaction, Service, Setup, json, raw};
+use crate::support::{Proxy, Reaction, Service, Setup, json, raw, sealed, text};
 
 /// A recording proxy in front of a socket service.
 struct Stage {
@@ -105,7 +109,7 @@ async fn a_socket_opens_by_every_way_in_and_keeps_what_was_offered() {
         assert!(!far.head.contains("xtensions") && !answer.contains("xtensions"), "{} {answer}", far.head);
 
         let mut client = library(client, Role::Client).await;
-        let mut far = library(far.io, Role::Server).await;
+        let mut far = library(far.into_io(), Role::Server).await;
         client.send(tungstenite::Message::text("[1,0,\"a\"]")).await.unwrap();
         assert_eq!(far.next().await.unwrap().unwrap(), tungstenite::Message::text("[1,0,\"a\"]"));
         far.send(tungstenite::Message::binary(vec![0, 255])).await.unwrap();
@@ -119,7 +123,7 @@ async fn a_socket_opens_by_every_way_in_and_keeps_what_was_offered() {
         assert!(far.next().await.is_none());
         drop(far);
         assert!(matches!(client.next().await, Some(Ok(tungstenite::Message::Close(None)))));
-        assert!(matches!(client.next().await, None | Some(Err(Error::ConnectionClosed))));
+        assert!(client.next().await.is_none_or(|end| end.is_err()));
     }
 }
 
@@ -212,21 +216,20 @@ async fn messages_of_sixteen_megabytes_pass_and_longer_ones_leave_their_digest()
     let binary: Vec<u8> = (0_u32..16 << 20).map(|at| (at * 7 % 251) as u8).collect();
     let text = format!("[3,0,\"{}\"]", "n".repeat(16 << 20));
     let long = vec![9_u8; 21 << 20];
-    for (first, payload) in [(0x82, &binary[..]), (0x81, text.as_bytes()), (0x82, &long)] {
-        for key in [Some(KEY), None] {
-            let sent = frame(first, payload, key);
-            let (from, to) = if key.is_some() { (&mut client, &mut far.io) } else { (&mut far.io, &mut client) };
-            let ((), got) = tokio::join!(send(from, &sent), receive(to, sent.len()));
-            assert!(got == sent);
-        }
+    for (first, payload, key) in
+        [(0x82, &binary[..], Some(KEY)), (0x81, text.as_bytes(), None), (0x82, &long[..], Some(KEY))]
+    {
+        let sent = frame(first, payload, key);
+        let (from, to) = if key.is_some() { (&mut client, &mut far.io) } else { (&mut far.io, &mut client) };
+        let ((), got) = tokio::join!(send(from, &sent), receive(to, sent.len()));
+        assert!(got == sent);
     }
     drop((client, far));
     let cassette = stage.recorded().await;
     let said = said(&cassette);
-    let (binary, text) = (Message::new(Opcode::Binary, binary), Message::text(text));
-    assert!(of(&said, Sender::Client)[..2] == [binary.clone(), text.clone()]);
-    assert!(of(&said, Sender::Service)[..2] == [binary, text]);
-    let lengthy = frames(&cassette)[4].what.body.clone().unwrap();
+    assert!(said[0] == (Sender::Client, Some(Message::new(Opcode::Binary, binary))));
+    assert!(said[1] == (Sender::Service, Some(Message::text(text))));
+    let lengthy = frames(&cassette)[2].what.body.clone().unwrap();
     let withheld = lengthy.as_withheld().unwrap();
     let digest: String = Sha256::digest(&long).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((withheld.length, withheld.sha256.as_str()), (21 << 20, digest.as_str()));
@@ -259,7 +262,7 @@ async fn a_connection_that_breaks_breaks_on_the_other_side_too() {
     assert_eq!(end(&mut client).await, Err(std::io::ErrorKind::ConnectionReset));
 
     let (mut client, mut far) = stage.open().await;
-    tokio::io::AsyncWriteExt::shutdown(&mut far.io).await.unwrap();
+    far.io.shutdown().await.unwrap();
     assert_eq!(end(&mut client).await, Ok(()));
     drop(client);
     let _ = end(&mut far.io).await;
@@ -327,10 +330,10 @@ async fn an_answer_that_is_no_101_is_an_exchange_like_any_other() {
 
 #[tokio::test]
 async fn silence_ends_no_socket_and_a_stop_closes_it() {
-    let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits { idle: Duration::from_secs(1), ..Limits::default() };
     let mut stage = Stage::with(limits).await;
     let (mut client, mut far) = stage.open().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
     send(&mut far.io, &Message::text("[4]").framed()).await;
     assert_eq!(receive_frame(&mut client).await, Message::text("[4]"));
     stage.proxy.shutdown.drain.cancel();
@@ -391,4 +394,201 @@ async fn over_http_2_nothing_is_upgraded() {
     let asked = client.send("CONNECT", "/connect", &[], b"").await;
     assert!(asked.map_or(true, |answer| answer.status >= 400));
     assert_eq!(service.seen().len(), 1);
+}
+
+const AUTHORIZED: &str = "Authorization: XBL3.0 x=77;token-of-nobody\r\nSec-WebSocket-Protocol: echo-protocol, x\r\n";
+const SESSION: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions/s1";
+
+/// A client that subscribes, writes, is tapped, pings and leaves: what it was told, but for the ids.
+async fn a_visit(proxy: &Proxy) -> Vec<Message> {
+    let way = Way::Connect(proxy.root.clone());
+    let mut client = proxy.reach(RTA, &way).await;
+    let answer = open(&mut client, "/connect", AUTHORIZED).await;
+    assert!(answer.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{answer}");
+    assert!(answer.contains("sec-websocket-protocol: echo-protocol\r\n"), "{answer}");
+    let subscribe = "[1,0,\"https://sessiondirectory.xboxlive.com/connections/\"]";
+    send(&mut client, &frame(0x01, &subscribe.as_bytes()[..9], Some(KEY))).await;
+    send(&mut client, &frame(0x89, b"between", Some(KEY))).await;
+    let mut heard = vec![receive_frame(&mut client).await];
+    assert_eq!(heard[0], Message::new(Opcode::Pong, "between"));
+    send(&mut client, &frame(0x80, format!("{}\r\n\0", &subscribe[9..]).as_bytes(), Some(KEY))).await;
+    heard.push(receive_frame(&mut client).await);
+    let told = heard[1].as_text().unwrap().to_owned();
+    assert!(told.starts_with("[1,0,0,0,"), "{told}");
+    let connection = told.split('"').nth(3).unwrap();
+    let body = format!(
+        r#"{{"members":{{"me":{{"constants":{{"system":{{"xuid":"2814000000000001","initialize":false}}}},"properties":{{"system":{{"active":true,"connection":"{connection}","subscription":{{"id":"17a13f76-1ba5-44a5-92c9-5c22196ddbc4","changeTypes":["everything"]}}}}}}}}}}}}"#
+    );
+    let headers = [
+        ("authorization", "XBL3.0 x=77;token-of-nobody"),
+        ("x-xbl-contract-version", "107"),
+        ("content-type", "application/json"),
+    ];
+    let mut http = proxy.client(tapdeck::exchange::Protocol::H2).await;
+    let written = http.send("PUT", SESSION, &headers, body.as_bytes()).await.unwrap();
+    assert_eq!(written.status, 201, "{:?}", written.body);
+    heard.push(receive_frame(&mut client).await);
+    let tapped = heard[2].as_text().unwrap();
+    assert!(tapped.starts_with("[3,0,") && tapped.contains("17a13f76-1ba5-44a5-92c9-5c22196ddbc4"), "{tapped}");
+    send(&mut client, &masked_frame(&Message::close(1000))).await;
+    heard.push(receive_frame(&mut client).await);
+    assert_eq!(heard[3], Message::close(1000));
+    assert_eq!(end(&mut client).await, Ok(()));
+    heard
+}
+
+#[tokio::test]
+async fn the_emulator_speaks_on_a_socket_and_its_recording_says_the_same_again() {
+    let home = TempDir::new().unwrap();
+    let journal = home.path().join("s.cassette.jsonl");
+    let proxy = Setup::emulating().recording(&journal).start().await;
+    let heard = a_visit(&proxy).await;
+    proxy.close().await;
+    let cassette = Cassette::read(&journal).unwrap();
+    let said = said(&cassette);
+    assert_eq!(of(&said, Sender::Service), heard);
+    let opcodes: Vec<_> = of(&said, Sender::Client).into_iter().map(|message| message.opcode).collect();
+    assert_eq!(opcodes, [Opcode::Ping, Opcode::Text, Opcode::Close]);
+    let put = cassette.exchanges().find(|http| http.op == "session.put").unwrap();
+    let tap = frames(&cassette).into_iter().rfind(|frame| frame.what.opcode == Some(Opcode::Text)).unwrap();
+    assert!(tap.at > put.answered, "the tap comes behind its cause");
+
+    let replaying = Setup::replaying(&sealed(&journal), tapdeck::replay::Options::default()).start().await;
+    assert_eq!(a_visit(&replaying).await, heard);
+}
+
+#[tokio::test]
+async fn who_does_not_keep_to_the_protocol_is_told_so() {
+    let limits = Limits { message: 1000, ..Limits::default() };
+    let proxy = Setup { limits, ..Setup::emulating() }.reverse().start().await;
+    let cases: [(Vec<u8>, u16); 7] = [
+        (frame(0x83, b"", Some(KEY)), 1002),
+        (frame(0x8b, b"", Some(KEY)), 1002),
+        (frame(0xc1, b"", Some(KEY)), 1002),
+        (frame(0x80, b"", Some(KEY)), 1002),
+        (frame(0x89, &[0; 126], Some(KEY)), 1002),
+        (frame(0x81, b"\xff", Some(KEY)), 1007),
+        (frame(0x82, &[0; 1001], Some(KEY)), 1009),
+    ];
+    for (sent, code) in cases {
+        let mut client = plain(proxy.address).await;
+        open(&mut client, "/connect", AUTHORIZED).await;
+        send(&mut client, &sent).await;
+        assert_eq!(receive_frame(&mut client).await, Message::close(code));
+        assert_eq!(end(&mut client).await, Ok(()));
+    }
+    let old = opening("/connect", AUTHORIZED).replace("Version: 13", "Version: 8");
+    let answer = raw(proxy.address, old.replace(": Upgrade", ": Upgrade, close").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 426 ") && answer.contains("sec-websocket-version: 13"), "{answer}");
+}
+
+/// A deck that records sockets of a service, with some limit of the shell's.
+fn recording(home: &Path, service: &SocketService, limit: &str) -> (Deck, PathBuf) {
+    let cassette = home.join("s.cassette.json");
+    let mut command = Command::new("bash");
+    let script = format!("{limit}exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_tapdeck"), "record", text(&cassette), "--listen", "127.0.0.1:0"]);
+    command.args(["--resolve", &format!("{RTA}={}", service.address), "--upstream-ca", text(&service.root)]);
+    command.args(["--log-level", "trace"]).env("TAPDECK_HOME", home);
+    (Deck::of(command), cassette)
+}
+
+/// Sends numbered messages until none comes through any more; those that did.
+async fn delivered(deck: &mut Deck, home: &Path, service: &mut SocketService, kill_at: usize) -> Vec<Message> {
+    let root = std::fs::read_to_string(home.join("ca/cert.pem")).unwrap();
+    let mut client = reach(deck.address, RTA, &Way::Connect(root)).await.unwrap();
+    open(&mut client, "/connect", "").await;
+    let mut far = service.next().await;
+    let mut delivered = Vec::new();
+    for number in 0..1000 {
+        let message = Message::text(format!("[3,{number},\"{}\"]", "x".repeat(400)));
+        let sent = masked_frame(&message);
+        if client.write_all(&sent).await.is_err() || client.flush().await.is_err() {
+            break;
+        }
+        let mut got = vec![0; sent.len()];
+        if far.io.read_exact(&mut got).await.is_err() {
+            break;
+        }
+        delivered.push(message);
+        if delivered.len() == kill_at {
+            deck.kill();
+        }
+    }
+    delivered
+}
+
+#[tokio::test]
+async fn no_delivered_message_is_lost_to_a_kill_or_a_full_disk() {
+    for (limit, kill_at, code) in [("", 25, None), ("trap '' XFSZ; ulimit -f 24; ", usize::MAX, Some(3))] {
+        let home = TempDir::new().unwrap();
+        let mut service = SocketService::start().await;
+        let (mut deck, cassette) = recording(home.path(), &service, limit);
+        let delivered = delivered(&mut deck, home.path(), &mut service, kill_at).await;
+        let ended = deck.ended();
+        assert_eq!(ended.code, code);
+        assert!(delivered.len() > 10 && delivered.len() < 1000, "{}", delivered.len());
+        let fsck = binary::run(home.path(), &["cassette", "fsck", text(&cassette.with_extension("jsonl"))]);
+        assert_eq!(fsck.code, Some(0), "{}", fsck.talk);
+        let said = said(&Cassette::read(&cassette).unwrap());
+        assert_eq!(of(&said, Sender::Client)[..delivered.len()], delivered);
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_person_is_kept_of_what_sockets_say() {
+    let home = TempDir::new().unwrap();
+    let mut service = SocketService::start().await;
+    let (deck, cassette) = recording(home.path(), &service, "");
+    let root = std::fs::read_to_string(home.path().join("ca/cert.pem")).unwrap();
+    let mut client = reach(deck.address, RTA, &Way::Connect(root)).await.unwrap();
+    open(&mut client, "/connect?nonce=qnonce1234567", "Authorization: XBL3.0 x=8123456789012345;qtoken7654321\r\n")
+        .await;
+    let mut far = service.next().await;
+    let canaries = [
+        "2533274790395904",
+        "7318530717",
+        "Zoe Leaks 7",
+        "zoe leaks 7",
+        "eyJhbGciOiJub25lIn0",
+        "8123456789012345",
+        "qtoken7654321",
+        "qnonce1234567",
+        "81.2.33.44",
+        "mia@mail.contoso.com",
+    ];
+    let messages = [
+        Message::text("early: Zoe Leaks 7"),
+        Message::text(r#"[1,0,"https://social.xboxlive.com/users/xuid(7318530717)/friends"]"#),
+        Message::text("[1,1,\"https://userpresence.xboxlive.com/users/xuid(2533274790395904)/devices\"]\n\0"),
+        Message::text(
+            r#"[3,0,{"invitedXuid":"2533274790395904","inviteInfo":{"senderModernGamertag":"Zoe Leaks 7"}}]"#,
+        ),
+        Message::new(Opcode::Binary, "{\"a\":\"by zoe leaks 7 at 81.2.33.44\"}"),
+        Message::new(Opcode::Ping, "XBL3.0 x=8123456789012345;qtoken7654321"),
+        Message::new(Opcode::Other(3), "eyJhbGciOiJub25lIn0.abcdefgh"),
+        Message::new(Opcode::Binary, b"\xff\xfe mia@mail.contoso.com".to_vec()),
+        Message::new(Opcode::Close, b"\x03\xe8bye 2533274790395904".to_vec()),
+    ];
+    for message in &messages {
+        let sent = masked_frame(message);
+        send(&mut client, &sent).await;
+        assert_eq!(receive(&mut far.io, sent.len()).await, sent);
+    }
+    let journal = std::fs::read_to_string(cassette.with_extension("jsonl")).unwrap();
+    drop((client, far));
+    let ended = deck.stopped();
+    assert_eq!(ended.code, Some(5), "one message holds what cannot be taken out: {}", ended.talk);
+    let sealed = std::fs::read_to_string(&cassette).unwrap();
+    // The first message was written before anyone said that this is a name.
+    let late = ["Zoe Leaks 7", "zoe leaks 7"];
+    for canary in canaries {
+        assert!(late.contains(&canary) || !journal.contains(canary), "{canary} in the journal");
+        assert!(!sealed.contains(canary), "{canary} in the cassette");
+        assert!(!ended.talk.contains(canary), "{canary} in the log");
+    }
+    assert_eq!(
+        sealed.matches("\"kind\": \"frame\"").count().max(sealed.matches("\"kind\":\"frame\"").count()),
+        messages.len()
+    );
 }

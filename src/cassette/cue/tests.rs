@@ -107,8 +107,9 @@ fn several_taps_at_once_wait_for_the_latest_cause() {
     let late = scene.position + 2;
     scene.shows("b", &other(1), 1);
     let last = scene.shows("b", &put("b", 1), 1);
-    let both = tap(0, "room", 1, "s").replace("}]}]", r#"},{"resource":"?"},{"resource":"#)
-        + &tap(0, "other", 1, "s").split_once(r#""resource":"#).unwrap().1;
+    let (one, two) = (tap(0, "room", 1, "s"), tap(0, "other", 1, "s"));
+    let others = two.split_once("Taps\":[").unwrap().1;
+    let both = format!(r#"{},{{"resource":"?"}},{others}"#, one.strip_suffix("]}]").unwrap());
     scene.told(socket, &both);
     assert!(last > late);
     assert_eq!(cues(scene), [Cue::CausedBy(last)]);

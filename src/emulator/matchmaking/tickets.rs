@@ -28,6 +28,19 @@ impl Tickets {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
+    /// Refuses what a dump cannot have said.
+    pub(in crate::emulator) fn check(&self) -> Result<(), &'static str> {
+        let waits = |(at, id): &(Timestamp, String)| {
+            let ticket = self.by_id.get(id).filter(|ticket| ticket.id == *id && ticket.expires == *at);
+            ticket.is_some_and(|ticket| ticket.status == Status::Searching)
+        };
+        let is_counted = self.made.values().all(|made| *made < caps::COUNT);
+        match self.deadlines.iter().all(waits) && is_counted {
+            true => Ok(()),
+            false => Err("the match tickets do not fit together"),
+        }
+    }
+
     /// A ticket whose time is over.
     pub(super) fn overdue(&self, now: Timestamp) -> Option<String> {
         self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, id)| id.clone())

@@ -118,3 +118,15 @@ fn a_graph_answers_monikers() {
         assert!(serde_json::from_str::<Cast>(text).unwrap().fault().is_some(), "{text}");
     }
 }
+
+#[test]
+fn strangers_do_not_shift_each_others_values() {
+    let refused = |world: &World, user: char| {
+        let got = world.call(&get(&session("lobby", "L1"), user).without("authorization")).bare(401);
+        got.header("x-xblcorrelationid").to_owned()
+    };
+    let (alone, beside) = (World::new(), World::new());
+    refused(&beside, 'b');
+    assert_eq!(refused(&alone, 'a'), refused(&beside, 'a'));
+    assert_ne!(refused(&alone, 'a'), refused(&alone, 'a'));
+}

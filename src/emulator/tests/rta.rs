@@ -33,6 +33,31 @@ fn s12_a_broken_connection_has_its_grace() {
 }
 
 #[test]
+fn s12_who_stays_away_is_removed_at_the_next_look() {
+    for (template, wait) in [("slow", 60_000), ("lobby", 0)] {
+        let world = World::new();
+        let ((a, ca), (b, cb)) = (world.connect('a'), world.connect('b'));
+        world.join(template, 'a', &ca, ALL).is(201);
+        world.advance(100_000);
+        world.join(template, 'b', &cb, ALL).is(200);
+        world.emulator.lose(b, Lost::Broken);
+        world.advance(30_000);
+        world.heard(a);
+        let target = session(template, "L1");
+        if wait > 0 {
+            let read = world.call(&get(&target, 'a')).is(200);
+            assert_eq!((read.at("/membersInfo/count"), read.at("/changeNumber")), (json!(2), json!(3)));
+            assert_eq!(read.at("/nextTimer"), "2026-01-02T03:07:15.0000000Z");
+        }
+        world.advance(wait);
+        assert!(world.heard(a).is_empty(), "a timer alone taps nobody");
+        let read = world.call(&get(&target, 'a')).is(200);
+        assert_eq!((read.at("/membersInfo/count"), read.at("/changeNumber")), (json!(1), json!(4)));
+        assert_eq!(world.taps(a), [("sub-a".into(), json!(4))]);
+    }
+}
+
+#[test]
 fn coming_back_on_another_connection_ends_the_grace() {
     let world = World::new();
     let ((a, ca), (b, cb)) = (world.connect('a'), world.connect('b'));

@@ -30,6 +30,14 @@ fn busy() -> (World, Vec<SocketId>) {
     ));
     let activity = format!(r#"{{"version":1,"type":"activity","sessionRef":{}}}"#, session_ref("slow", "S1"));
     world.call(&post('a', &activity)).is(201);
+    let ticket = format!(
+        r#"{{"giveUpDuration":600,"preserveSession":"never","ticketSessionRef":{},"ticketAttributes":{{}}}}"#,
+        session_ref("lobby", "L1")
+    );
+    let hopper = format!("/serviceconfigs/{SCID}/hoppers/quick");
+    let mut ticket = Ask::new("POST", &hopper, 'd').body(&ticket).header("x-xbl-contract-version", "103");
+    ticket.service = Service::SmartMatch;
+    world.call(&ticket).is(201);
     world.reply(&get("/nonce", 'a'), Service::Rta);
     world.advance(7_000);
     world.reply(&put(&session("slow", "S1"), 'a', r#"{"properties":{"custom":{"held":1}}}"#), Service::Mpsd);
@@ -114,10 +122,14 @@ fn what_cannot_be_is_not_loaded() {
         text(&format!("{key}/change"), json!(u64::MAX)),
         text(&format!("{key}/next"), json!(1)),
         text(&format!("{key}/next"), json!(u32::MAX)),
+        text(&format!("{key}/episodes"), json!(u32::MAX)),
+        text("/store/calls/a", json!(u64::MAX)),
         text(&format!("{key}/members/0/xuid"), json!("nobody")),
         text(&format!("{key}/members/0/xuid"), json!(xuid('b'))),
         text(&format!("{key}/reference/name"), json!("other")),
         text("/store/lives", json!({})),
+        text("/store/tickets/by_id", json!({})),
+        text("/store/handles/made", json!({"handle": u64::MAX})),
         text("/store/rta/connections/1/next", json!(0)),
         text("/store/rta/drawn", json!({"connection:a": u64::MAX})),
         dump.replacen("\"store\"", "\"stores\"", 1),

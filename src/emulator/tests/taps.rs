@@ -266,13 +266,25 @@ fn leavers_and_endings_are_policies() {
 }
 
 #[test]
-fn stages_and_matches_do_not_tap_for_other_changes() {
+fn a_match_taps_on_its_way() {
     let world = World::new();
     let (a, ca) = world.connect('a');
-    world.join("lobby", 'a', &ca, r#"["matchmakingStatus","initialization"]"#).is(201);
-    assert!(world.heard(a).is_empty());
+    world.join("lobby", 'a', &ca, r#"["matchmakingStatus"]"#).is(201);
     world.call(&put(&session("lobby", "L1"), 'a', &custom(1))).is(200);
     assert!(world.heard(a).is_empty());
+    let body = format!(
+        r#"{{"giveUpDuration":60,"preserveSession":"never","ticketSessionRef":{},"ticketAttributes":{{}}}}"#,
+        session_ref("lobby", "L1")
+    );
+    let mut ask = Ask::new("POST", &format!("/serviceconfigs/{SCID}/hoppers/quick"), 'a').body(&body);
+    ask.service = Service::SmartMatch;
+    world.call(&ask.header("x-xbl-contract-version", "103")).is(201);
+    assert_eq!(world.taps(a), [("sub-a".into(), json!(3))]);
+    assert_eq!(world.emulator.advance(Duration::from_secs(60)), [a]);
+    let heard = world.heard(a);
+    assert!(heard[0].contains("T03:05:05.0000000Z"), "{heard:?}");
+    let system = world.call(&get(&session("lobby", "L1"), 'a')).at("/servers/matchmaking/properties/system");
+    assert_eq!(system["status"], "expired");
 }
 
 proptest! {

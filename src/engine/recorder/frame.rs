@@ -25,11 +25,10 @@ impl Recorder {
     /// Writes one message and returns when it is written. One that a line cannot hold leaves its digest.
     pub(in crate::engine) async fn message(
         &self,
-        redactor: &Redactor,
         spot: Spot<'_>,
         kept: &Redacted<Message>,
+        (what, used): (What, BTreeSet<(AliasClass, String)>),
     ) -> Result<(), JournalError> {
-        let (what, used) = self.what(redactor, kept);
         match self.frame(spot, used, what).await {
             Err(error @ JournalError::TooLarge { .. }) => {
                 tracing::warn!(%error, "a message is kept without what it says");
@@ -68,7 +67,11 @@ impl Recorder {
     }
 
     /// The message as it may be written, and the aliases in it: as [`Self::line`] does it for an exchange.
-    fn what(&self, redactor: &Redactor, kept: &Redacted<Message>) -> (What, BTreeSet<(AliasClass, String)>) {
+    pub(in crate::engine) fn what(
+        &self,
+        redactor: &Redactor,
+        kept: &Redacted<Message>,
+    ) -> (What, BTreeSet<(AliasClass, String)>) {
         if redactor.is_clean(&kept.message.payload) {
             return (What::of(&kept.message), kept.aliases.iter().cloned().collect());
         }

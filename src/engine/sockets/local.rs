@@ -32,6 +32,11 @@ impl Local {
         self.engine.next(self.socket)
     }
 
+    /// True when nothing is left to send, and the connection is to break.
+    pub fn is_broken(&self) -> bool {
+        self.engine.is_broken(self.socket)
+    }
+
     /// Waits until there may be a next message.
     pub async fn woken(&self) {
         self.woken.notified().await;

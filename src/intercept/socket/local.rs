@@ -2,23 +2,16 @@
 
 use std::time::Duration;
 
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::intake::Intake;
-use super::{GOING_AWAY, part};
+use super::{GOING_AWAY, Io, part};
 use crate::engine::{Local, Scribe, Unrecorded};
 use crate::intercept::session::Session;
 use crate::socket::{Assembled, Lost, Message, Opcode, Sender};
 
 /// Serves a client until either side has ended, or we are to stop.
-pub(super) async fn serve(
-    session: &Session,
-    scribe: &Scribe,
-    local: Local,
-    client: TokioIo<Upgraded>,
-) -> Result<(), Unrecorded> {
+pub(super) async fn serve(session: &Session, scribe: &Scribe, local: Local, client: Io) -> Result<(), Unrecorded> {
     let (reader, writer) = tokio::io::split(client);
     let intake = Intake::new(session.door.clone(), reader);
     let mut talk = Talk { scribe, local, intake, writer };
@@ -41,6 +34,7 @@ pub(super) async fn serve(
             scribe.broken(Sender::Client).await?;
             talk.local.lose(Lost::Broken);
         }
+        End::CutOff => talk.local.lose(Lost::Broken),
     }
     Ok(())
 }
@@ -50,15 +44,17 @@ pub(super) async fn serve(
 enum End {
     /// With a close message of either side.
     Closed,
-    /// Without one.
+    /// Without one, by the client.
     Broken,
+    /// Without one, by the source.
+    CutOff,
 }
 
 struct Talk<'a> {
     scribe: &'a Scribe,
     local: Local,
-    intake: Intake<ReadHalf<TokioIo<Upgraded>>>,
-    writer: WriteHalf<TokioIo<Upgraded>>,
+    intake: Intake<ReadHalf<Io>>,
+    writer: WriteHalf<Io>,
 }
 
 impl Talk<'_> {
@@ -70,6 +66,9 @@ impl Talk<'_> {
                     Said::Told if message.opcode == Opcode::Close => return self.hear_close(closing).await,
                     Said::Told => {}
                 }
+            }
+            if self.local.is_broken() {
+                return Ok(End::CutOff);
             }
             tokio::select! {
                 biased;

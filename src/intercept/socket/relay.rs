@@ -4,25 +4,22 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::intake::{Intake, opcode};
-use super::{GOING_AWAY, part};
+use super::{GOING_AWAY, Io, part};
 use crate::engine::{Scribe, Unrecorded};
 use crate::intercept::Door;
 use crate::intercept::session::Session;
+use crate::intercept::stream::Stream;
 use crate::socket::{Assembled, Header, Message, Opcode, Sender};
 use crate::upstream::Cut;
 use crate::upstream::upgrade::Far;
 
-type Io = TokioIo<Upgraded>;
-
 /// Relays between a client and the service until both have ended, or we are to stop.
 pub(super) async fn serve(session: &Session, scribe: &Scribe, far: Far, client: Io) -> Result<(), Unrecorded> {
     let (client_reads, client_writes) = tokio::io::split(client);
-    let (service_reads, service_writes) = tokio::io::split(far.io);
+    let (service_reads, service_writes) = tokio::io::split(Stream::unread(far.io));
     let door = &session.door;
     let mut up = Pump::new(door, Sender::Client, client_reads, service_writes, far.cut);
     let mut down = Pump::new(door, Sender::Service, service_reads, client_writes, session.cut.clone());

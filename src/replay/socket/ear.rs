@@ -58,14 +58,7 @@ impl Ear {
         let mut bindings = bindings.clone();
         let (frame, seq) = match word {
             Word::Subscribe { seq, uri } => {
-                let topic = lane.topics.iter().find(|topic| {
-                    let mut trial = bindings.clone();
-                    let is_it = !topic.subscribes.is_empty() && match_text(&topic.uri, &topic.slots, uri, &mut trial);
-                    if is_it {
-                        bindings = trial;
-                    }
-                    is_it
-                })?;
+                let topic = lane.subscribed_to(uri, &mut bindings)?;
                 (self.next(reel, socket, &topic.subscribes)?, seq)
             }
             Word::Unsubscribe { seq, sub } => {

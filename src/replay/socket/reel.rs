@@ -7,6 +7,7 @@ use super::{RecordedFrame, Word};
 use crate::cassette::Cue;
 use crate::json::{Doc, Node};
 use crate::mpsd::rta::{EVENT, Frame as Rta, trimmed};
+use crate::replay::bind::{Bindings, match_text};
 use crate::replay::bindable::Bindable;
 use crate::replay::tape::Take;
 use crate::slot::{self, Class, Judge, Role, Slot};
@@ -277,6 +278,25 @@ impl LaneReel {
             }
             None => Part::Passing,
         }
+    }
+
+    /// The topic a client subscribes to: by its own name, or by one whose slots accept what stands there.
+    pub(super) fn subscribed_to(&self, uri: &str, bindings: &mut Bindings) -> Option<&Topic> {
+        let named = self.names.get(uri).and_then(|topic| self.topics.get(*topic));
+        if let Some(topic) = named.filter(|topic| !topic.subscribes.is_empty()) {
+            return Some(topic);
+        }
+        let begins =
+            |topic: &&Topic| topic.slots.first().is_some_and(|(slot, _)| uri.starts_with(&topic.uri[..slot.start]));
+        let open = self.topics.iter().filter(|topic| !topic.subscribes.is_empty()).filter(begins);
+        for topic in open {
+            let mut trial = bindings.clone();
+            if match_text(&topic.uri, &topic.slots, uri, &mut trial) {
+                *bindings = trial;
+                return Some(topic);
+            }
+        }
+        None
     }
 
     fn topic(&mut self, uri: String, values: &Bindable) -> usize {

@@ -247,6 +247,28 @@ fn fresh_names_and_ids_stand_in_taps_in_lower_case() {
 }
 
 #[test]
+fn resources_and_invitations_name_the_live_people() {
+    let uri = |xuid: &str| format!("[1,0,\"https://notify.xboxlive.com/users/xuid({xuid})/titleId/1\"]");
+    let invite = |xuid: &str, tag: &str| format!(r#"[3,0,{{"id":"h1","invitedXuid":"{xuid}","gamertag":"{tag}"}}]"#);
+    let mut scene = Scene::default();
+    let socket = scene.open("a");
+    scene.says(socket, &uri("9000000000000001"));
+    scene.told(socket, "[1,0,0,0,null]");
+    scene.open("b");
+    scene.call("b", &call("b", "POST", "/handles", "{}"), 201, r#"{"id":"h1"}"#);
+    scene.told(socket, &invite("9000000000000001", "Player9001"));
+    let mut cassette = scene.cassette();
+    cassette.aliases.insert("xuid".into(), vec!["9000000000000001".into()]);
+    cassette.aliases.insert("gamertag".into(), vec!["Player9001".into()]);
+    let cassette = Cassette::parse(std::path::Path::new("x"), &seal::seal(&cassette).unwrap()).unwrap();
+    assert_eq!(verify(&cassette), []);
+    let deck = Deck(Player::new(Tape::of(&cassette), Options::default()));
+    let socket = deck.open("9");
+    let live = "2814000000000077";
+    assert_eq!(deck.say(socket, &uri(live)), ["[1,0,0,0,null]".to_owned(), invite(live, "Player9001")]);
+}
+
+#[test]
 fn several_taps_in_one_event_wait_for_the_latest_cause() {
     let mut scene = Scene::default();
     let socket = scene.open("a");
@@ -371,4 +393,20 @@ proptest! {
             let _ = deck.0.is_broken(socket);
         }
     }
+}
+
+#[test]
+fn a_long_recording_with_taps_is_played_in_good_time() {
+    let mut scene = Scene::default();
+    let sockets = ["a", "b"].map(|lane| scene.open(lane));
+    for (socket, id) in sockets.iter().zip([HOST_ID, GUEST_ID]) {
+        scene.subscribes(*socket, 0, id);
+    }
+    for number in 1..1500 {
+        scene.shows("a", &host_write("a", number), number);
+        for (socket, sub) in sockets.iter().zip([HOST_SUB, GUEST_SUB]) {
+            scene.told(*socket, &tap(0, "room", number, sub));
+        }
+    }
+    assert_eq!(verify(&sealed(scene)), []);
 }

@@ -40,6 +40,11 @@ pub(crate) struct Far {
 }
 
 impl Far {
+    /// The stream alone: dropping it ends the connection.
+    pub(crate) fn into_io(self) -> Box<dyn Io> {
+        self.io
+    }
+
     /// Resets the connection.
     pub(crate) fn reset(self) {
         self.line.set_linger(Some(Duration::ZERO)).unwrap();
