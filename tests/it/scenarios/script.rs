@@ -17,7 +17,7 @@ use super::values::Values;
 use super::world::{Ask, World};
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Script {
     title: String,
     #[serde(default)]
@@ -37,6 +37,9 @@ pub(super) struct Script {
     templates: Map<String, Value>,
     /// Who follows whom; without it everybody follows everybody.
     graph: Option<BTreeMap<String, Ties>>,
+    /// Players no replay can tell apart by what they do, so that it must be told who is whose stand-in.
+    #[serde(default)]
+    look_alikes: bool,
     steps: Vec<Step>,
 }
 
@@ -93,6 +96,17 @@ impl Script {
         settings.templates = Templates::read(&Value::Object(self.templates.clone()).to_string()).unwrap();
         settings.cast = cast(run, self.graph.as_ref());
         settings
+    }
+
+    /// The players to be assigned to the recorded ones, in the order these came.
+    pub(super) fn assigned(&self) -> Vec<&str> {
+        let mut players: Vec<&str> = Vec::new();
+        for player in self.steps.iter().filter_map(|step| step.r#as.as_deref()) {
+            if self.look_alikes && !players.contains(&player) {
+                players.push(player);
+            }
+        }
+        players
     }
 
     /// Plays every step; the world's run decides everything the clients make up. In the end nothing was left unheard.

@@ -3,7 +3,7 @@
 mod deck;
 mod direct;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tapdeck::emulator::Settings;
 use tapdeck::message::{Headers, Response};
@@ -41,6 +41,19 @@ impl World {
     /// The deck in front of an emulator, recording.
     pub(super) async fn recording(run: &str, settings: Settings) -> Self {
         Self::Deck(Deck::recording(run, settings).await)
+    }
+
+    /// The deck with a recording behind it, told who is whose stand-in.
+    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str]) -> Self {
+        Self::Deck(Deck::replaying(run, cassette, assigned).await)
+    }
+
+    /// Demands that everything recorded was played.
+    pub(super) fn played_out(&self) {
+        match self {
+            Self::Emulator(_) => panic!("nothing was recorded"),
+            Self::Deck(deck) => deck.played_out(),
+        }
     }
 
     /// Everything that was recorded, sealed, in a directory that lives as long as this.

@@ -1,14 +1,15 @@
 //! The deck over TLS, with real sockets: in front of the emulator and recording, or with a recording behind it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tapdeck::client::{Client, Io, Way};
 use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::engine::Source;
-use tapdeck::exchange::Protocol;
+use tapdeck::exchange::{LaneKey, Protocol};
 use tapdeck::message::{Headers, Response};
+use tapdeck::replay;
 use tapdeck::socket::{Message, Opcode};
 use tempfile::TempDir;
 
@@ -37,6 +38,16 @@ impl Deck {
         let source = Some(Source::Emulator(Emulator::new(settings)));
         let setup = Setup { source, ..Setup::default() }.recording(&journal);
         Self::behind(run, setup.start().await, Some((home, journal)))
+    }
+
+    /// The deck with a recording behind it.
+    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str]) -> Self {
+        let proxy = Setup::replaying(cassette, replay::Options::default()).start().await;
+        for (lane, player) in assigned.iter().enumerate() {
+            let key = LaneKey::User(proxy.address.ip(), Player::of(player, run).hash);
+            proxy.engine.player().unwrap().assign(key, lane);
+        }
+        Self::behind(run, proxy, None)
     }
 
     fn behind(run: &str, proxy: Proxy, journal: Option<(TempDir, PathBuf)>) -> Self {
@@ -144,6 +155,11 @@ impl Deck {
         if let Some(emulator) = self.proxy.engine.emulator() {
             self.proxy.engine.wake(emulator.resync());
         }
+    }
+
+    /// Demands that everything recorded was played.
+    pub(super) fn played_out(&self) {
+        assert_eq!((self.proxy.tally().unplayed, self.proxy.tally().misses), (0, 0));
     }
 
     /// Everything that was recorded, sealed.
