@@ -23,6 +23,11 @@ impl Clock {
         Self::Manual(Arc::new(AtomicI64::new(nanoseconds(start))))
     }
 
+    /// True for one that moves only when told to.
+    pub fn is_manual(&self) -> bool {
+        matches!(self, Self::Manual(_))
+    }
+
     /// The instant it shows now.
     pub fn now(&self) -> Timestamp {
         match self {

@@ -199,6 +199,11 @@ impl Emulator {
         self.turn(|_| ())
     }
 
+    /// The clock everything here goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.settings.clock
+    }
+
     /// When something falls due next.
     pub fn due(&self) -> Option<Timestamp> {
         self.store().due()

@@ -34,6 +34,7 @@
 //! | [`upstream`] | the service behind pooled connections; every limit |
 //! | [`engine`] | the whole way of a request; the journal's owner |
 //! | [`intercept`] | listeners, certificates, hosts, tunnels |
+//! | [`admin`] | the control port: clock, state |
 //! | [`client`] | a small HTTP client that comes in by every way a game does |
 //! | [`config`] | `tapdeck.toml` |
 //! | [`cli`] | the command line and the demo |
@@ -68,6 +69,8 @@ pub mod upstream;
 pub mod engine;
 
 pub mod intercept;
+
+pub mod admin;
 
 pub mod client;
 

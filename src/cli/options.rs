@@ -11,7 +11,7 @@ use super::Failure;
 use super::failure::told;
 use crate::clock::{Clock, virtual_start};
 use crate::config::{self, Config, ConfigError};
-use crate::emulator::{Canned, Emulator, Settings};
+use crate::emulator::{Canned, Cast, Emulator, Player, Settings, Templates};
 use crate::engine::{Enforce, Source};
 use crate::intercept::{Limits, Others, Reverse};
 use crate::upstream::{self, Dialler, Route, Upstream};
@@ -56,6 +56,43 @@ impl Ways {
     }
 }
 
+/// Where a test harness moves the emulator's clock and reads its state.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Control")]
+pub(super) struct Control {
+    /// Address of the control port, or `off`; port 0 picks a free one
+    #[arg(long, env = "TAPDECK_ADMIN", default_value = "127.0.0.1:8889", value_name = "ADDR|off")]
+    admin: AdminArg,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AdminArg {
+    Off,
+    At(SocketAddr),
+}
+
+impl FromStr for AdminArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address: SocketAddr = text.parse().map_err(|_| "write an address and a port, or `off`")?;
+        if address.ip().is_loopback() { Ok(Self::At(address)) } else { Err("the control port is loopback only".into()) }
+    }
+}
+
+impl Control {
+    /// Where it is to be, if anywhere.
+    pub(super) fn address(self) -> Option<SocketAddr> {
+        match self.admin {
+            AdminArg::Off => None,
+            AdminArg::At(address) => Some(address),
+        }
+    }
+}
+
 /// Where calls go.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Upstream")]
@@ -86,12 +123,34 @@ pub(super) struct EmulatorOptions {
     /// The emulator's clock: virtual stands still unless moved, so that equal runs give equal bytes
     #[arg(long, env = "TAPDECK_CLOCK", default_value = "virtual")]
     clock: ClockArg,
+    /// Session templates beside the built-in ones: a JSON file
+    #[arg(long, env = "TAPDECK_TEMPLATES", value_name = "FILE")]
+    templates: Option<PathBuf>,
+    /// Who is who, and who follows whom: a TOML file
+    #[arg(long, env = "TAPDECK_PEOPLE", value_name = "FILE")]
+    people: Option<PathBuf>,
+    /// Who the bearer of a user hash is (repeatable): `1234:xuid=2814000000000001&gtg=Host&did=console`
+    #[arg(long = "user", value_name = "HASH:PAIRS")]
+    users: Vec<UserArg>,
     /// Answers of other services (presence, social, …) that the emulator gives in their place: a TOML file
     #[arg(long, env = "TAPDECK_NEIGHBOURS", value_name = "FILE")]
     neighbours: Option<PathBuf>,
     /// The project's settings [default: tapdeck.toml, if there is one]
     #[arg(long, env = "TAPDECK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// A player by user hash.
+#[derive(Clone, Debug)]
+struct UserArg(String, Player);
+
+impl FromStr for UserArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (hash, pairs) = text.split_once(':').ok_or("write HASH:xuid=…&gtg=…&did=…&tid=…&prv=…&kind=…")?;
+        Player::read(pairs).map(|player| Self(hash.to_owned(), player))
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -111,10 +170,30 @@ impl EmulatorOptions {
             ClockArg::Wall => Clock::Wall,
         };
         let mut settings = Settings { policies: config.policies, ..Settings::new(self.seed, clock) };
+        if let Some(file) = self.templates.as_ref().or(config.templates.as_ref()) {
+            settings.templates = templates(file)?;
+        }
+        if let Some(file) = self.people.as_ref().or(config.people.as_ref()) {
+            settings.cast = cast(file)?;
+        }
+        settings.cast.users.extend(self.users.iter().map(|UserArg(hash, player)| (hash.clone(), player.clone())));
         if let Some(file) = self.neighbours.as_ref().or(config.neighbours.as_ref()) {
             settings.canned = canned(file)?;
         }
         Ok(settings)
+    }
+}
+
+fn templates(file: &Path) -> Result<Templates, Failure> {
+    let text = config::text_of(file).map_err(|error| unusable(&error))?;
+    Templates::read(&text).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+}
+
+fn cast(file: &Path) -> Result<Cast, Failure> {
+    let cast: Cast = config::toml_of(file).map_err(|error| unusable(&error))?;
+    match cast.fault() {
+        None => Ok(cast),
+        Some(fault) => Err(Failure::usage(format!("{}: {fault}", file.display()))),
     }
 }
 

@@ -3,21 +3,24 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
+use super::options::{CassettePath, Control, EmulatorOptions, EnforceOption, Reached, Service, Ways};
 use super::session::{self, Ended, Signals};
 use super::{Code, Failure, ca, print, say};
+use crate::admin;
 use crate::cassette::{Cassette, CassetteError, Notice, Record, Seal, seal};
 use crate::emulator::Policies;
 use crate::engine::journal::JournalError;
-use crate::engine::{Enforce, Engine, Recorder, Source};
+use crate::engine::{Engine, Recorder, Source};
 use crate::exchange::Outcome;
 use crate::intercept::{self, Door, Limits, Reverse};
 use crate::mpsd;
 use crate::redact::Redactor;
-use crate::replay::{self, Player, Tape};
+use crate::replay::{self, Live, Player, Tape};
 use crate::upstream::{Dialler, Route};
 
 /// `tapdeck record`
@@ -44,6 +47,10 @@ pub(super) struct ReplayOptions {
     /// How often a read past its last recorded answer may repeat it
     #[arg(long, env = "TAPDECK_REPEAT", default_value_t = 100, value_name = "N")]
     repeat: usize,
+    /// The recorded players that come themselves: `one`, `all`, or names between commas; for the others the cassette
+    /// does what they did
+    #[arg(long, env = "TAPDECK_LIVE", default_value = "one", value_name = "PLAYERS")]
+    live: String,
     /// The status of a miss
     #[arg(long, env = "TAPDECK_MISS_STATUS", default_value_t = 501, value_parser = clap::value_parser!(u16).range(400..600))]
     miss_status: u16,
@@ -76,6 +83,8 @@ pub(super) struct EmulateOptions {
     #[command(flatten)]
     emulator: EmulatorOptions,
     #[command(flatten)]
+    control: Control,
+    #[command(flatten)]
     enforce: EnforceOption,
     #[command(flatten)]
     ways: Ways,
@@ -101,9 +110,11 @@ pub(super) async fn replay(options: ReplayOptions, redactor: Arc<Redactor>) -> R
     let cassette = Cassette::read(&options.cassette).map_err(|error| unreadable(&error))?;
     trust(&cassette, &options)?;
     let deck = Deck::open(&options.ways).await?;
-    let play = replay::Options { repeat: options.repeat, miss_status: options.miss_status, ..Default::default() };
-    let player = Player::new(Tape::of(&cassette), play);
-    let lanes = player.tape().lanes().len();
+    let tape = Tape::of(&cassette);
+    let lanes = tape.lanes().len();
+    let live = options.live(tape.lanes())?;
+    let play = replay::Options { repeat: options.repeat, miss_status: options.miss_status, live };
+    let player = Player::new(tape, play);
     say(&format!(
         "replaying {} in {} from {}",
         many(cassette.exchanges().count(), "exchange"),
@@ -130,7 +141,10 @@ pub(super) async fn watch(options: WatchOptions, redactor: Arc<Redactor>) -> Res
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(deck.address, deck.limits)?;
     say(&format!("watching calls to {}", reached.name));
-    pass(deck, reached, redactor, options.enforce.into()).await
+    let engine = Engine::new(reached.source, redactor, None, options.enforce.into());
+    deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
+    say(&found(&engine));
+    Ok(Code::Clean)
 }
 
 pub(super) async fn emulate(options: EmulateOptions, redactor: Arc<Redactor>) -> Result<Code, Failure> {
@@ -140,14 +154,24 @@ pub(super) async fn emulate(options: EmulateOptions, redactor: Arc<Redactor>) ->
         return Ok(Code::Clean);
     }
     let deck = Deck::open(&options.ways).await?;
+    let control = match options.control.address() {
+        Some(address) => Some(session::listen(address, "--admin").await?),
+        None => None,
+    };
     let reached = Reached::emulating(settings, deck.dialler());
-    say("emulating MPSD");
-    pass(deck, reached, redactor, options.enforce.into()).await
-}
-
-async fn pass(deck: Deck, reached: Reached, redactor: Arc<Redactor>, enforce: Enforce) -> Result<Code, Failure> {
-    let engine = Engine::new(reached.source, redactor, None, enforce);
+    say("emulating MPSD and RTA");
+    let engine = Engine::new(reached.source, redactor, None, options.enforce.into());
+    let stop = CancellationToken::new();
+    let controlled = control.map(|(listener, address)| {
+        say(&format!("control port on http://{address}"));
+        tokio::spawn(admin::serve(listener, Arc::clone(&engine), stop.clone()))
+    });
     deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
+    stop.cancel();
+    if let Some(controlled) = controlled {
+        // A harness that keeps its connection open does not keep us.
+        let _ = tokio::time::timeout(CONTROL_CLOSING, controlled).await;
+    }
     say(&found(&engine));
     Ok(Code::Clean)
 }
@@ -186,7 +210,7 @@ impl Deck {
         ways.check()?;
         let signals = Signals::new()?;
         let authority = Arc::new(ca::open(&ways.home)?);
-        let (listener, address) = session::listen(ways.listen).await?;
+        let (listener, address) = session::listen(ways.listen, "--listen").await?;
         Ok(Self { listener, address, authority, others: ways.others(), limits: Limits::default(), signals })
     }
 
@@ -323,6 +347,22 @@ fn many_do(count: usize, name: &str) -> String {
     format!("{} {}", many(count, name), if count == 1 { "does" } else { "do" })
 }
 
+impl ReplayOptions {
+    /// The lanes that clients play, by the names of those there are.
+    fn live(&self, lanes: &[String]) -> Result<Live, Failure> {
+        let named: BTreeSet<String> = match self.live.as_str() {
+            "one" => return Ok(Live::One),
+            "all" => return Ok(Live::All),
+            names => names.split(',').map(str::to_owned).collect(),
+        };
+        match named.iter().find(|name| !lanes.contains(name)) {
+            None => Ok(Live::Only(named)),
+            Some(unknown) => Err(Failure::usage(format!("{unknown} is no player of this cassette"))
+                .hint(format!("they are {}; or give `one` or `all`", lanes.join(", ")))),
+        }
+    }
+}
+
 /// Says what state a cassette is in before it is played.
 fn trust(cassette: &Cassette, options: &ReplayOptions) -> Result<(), Failure> {
     for note in &cassette.notes {
@@ -380,6 +420,7 @@ pub(super) fn unreadable(error: &CassetteError) -> Failure {
 }
 
 const MOST_SHOWN: usize = 10;
+const CONTROL_CLOSING: Duration = Duration::from_secs(2);
 
 pub(super) const RECORD_EXAMPLES: &str = "\
 Examples:
@@ -404,8 +445,13 @@ Examples:
   tapdeck watch --enforce --log-format json            answer violations here; findings as JSON lines";
 pub(super) const EMULATE_EXAMPLES: &str = "\
 Examples:
-  tapdeck emulate
-  tapdeck emulate --seed 7 --clock wall";
+  tapdeck emulate --clock wall                      a service to develop against: timers run
+  tapdeck emulate --seed 7 --user '1234:xuid=2814000000000001&gtg=Host&did=console'
+      the clock stands until `curl -d '{\"by\":\"30s\"}' http://127.0.0.1:8889/v1/clock:advance`
+  tapdeck emulate --policies > tapdeck.toml         every choice the documents leave open, to change
+
+A token is `XBL3.0 x=HASH;…`. Who that is comes from --user, from --people, from the token itself when it is of the
+form `XBL3.0 x=HASH;xuid=…&gtg=…&did=…&tid=…&prv=…&kind=user|server|expired`, or from the first request that says so.";
 
 #[cfg(test)]
 mod tests {

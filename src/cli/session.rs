@@ -19,12 +19,14 @@ pub(super) fn block_on(work: impl Future<Output = Result<Code, Failure>>) -> Res
 }
 
 /// Opens the listening socket, so that a busy port fails before anything else is touched.
-pub(super) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+pub(super) async fn listen(address: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr), Failure> {
     let busy = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => "another program listens there; `--listen 127.0.0.1:0` picks a free port",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; `--listen 127.0.0.1:8888` does not",
-            _ => "check the address",
+            io::ErrorKind::AddrInUse => {
+                format!("another program listens there; `{flag} 127.0.0.1:0` picks a free port")
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; others do not".to_owned(),
+            _ => "check the address".to_owned(),
         };
         Failure::runtime(format!("cannot listen on {address}: {error}")).hint(hint)
     };

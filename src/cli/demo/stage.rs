@@ -24,7 +24,7 @@ pub(super) struct Stage {
 impl Stage {
     /// Opens a deck in front of an engine.
     pub(super) async fn open(engine: Arc<Engine>, authority: Arc<Authority>) -> Result<Self, Failure> {
-        let (listener, address) = session::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let (listener, address) = session::listen(SocketAddr::from(([127, 0, 0, 1], 0)), "--listen").await?;
         let limits = Limits::default();
         let root = authority.cert_pem().to_owned();
         let door = Door::new(intercept::Options {
