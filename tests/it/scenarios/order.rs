@@ -108,7 +108,7 @@ impl Table {
             }
             3 => self.write(
                 player,
-                &json!({ "properties": { "system": { "closed": step % 2 == 0 } } }),
+                &json!({ "properties": { "system": { "closed": step.is_multiple_of(2) } } }),
                 &["joinability"],
             ),
             4 => self.write(player, &json!({}), &[]),

@@ -226,7 +226,7 @@ impl Step {
         }
     }
 
-    async fn open(&self, socket: &str, protocol: Option<&str>, world: &mut World, values: &mut Values) {
+    async fn open(&self, socket: &str, protocol: Option<&str>, world: &mut World, values: &Values) {
         let player = Player::of(self.r#as.as_ref().unwrap(), world.run());
         let host = self.host.as_deref().unwrap_or("rta");
         let headers = self.headers(values);

@@ -29,23 +29,23 @@ pub(super) struct Ask {
 
 /// What answers.
 pub(super) enum World {
-    Emulator(Direct),
-    Deck(Deck),
+    Emulator(Box<Direct>),
+    Deck(Box<Deck>),
 }
 
 impl World {
     pub(super) fn emulator(settings: Settings) -> Self {
-        Self::Emulator(Direct::new(settings))
+        Self::Emulator(Box::new(Direct::new(settings)))
     }
 
     /// The deck in front of an emulator, recording.
     pub(super) async fn recording(run: &str, settings: Settings) -> Self {
-        Self::Deck(Deck::recording(run, settings).await)
+        Self::Deck(Box::new(Deck::recording(run, settings).await))
     }
 
     /// The deck with a recording behind it, told who is whose stand-in.
     pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str]) -> Self {
-        Self::Deck(Deck::replaying(run, cassette, assigned).await)
+        Self::Deck(Box::new(Deck::replaying(run, cassette, assigned).await))
     }
 
     /// Demands that everything recorded was played.

@@ -144,14 +144,14 @@ impl Deck {
         self.proxy.engine.emulator().map(Emulator::dump)
     }
 
-    pub(super) fn advance(&mut self, milliseconds: u64) {
+    pub(super) fn advance(&self, milliseconds: u64) {
         // A recording has no clock.
         if let Some(emulator) = self.proxy.engine.emulator() {
             self.proxy.engine.wake(emulator.advance(Duration::from_millis(milliseconds)));
         }
     }
 
-    pub(super) fn resync(&mut self) {
+    pub(super) fn resync(&self) {
         if let Some(emulator) = self.proxy.engine.emulator() {
             self.proxy.engine.wake(emulator.resync());
         }
