@@ -116,6 +116,7 @@ fn host_of(value: &str) -> &str {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
 fn emulator(engine: &Engine) -> Result<&Emulator, Response> {
     engine.emulator().ok_or_else(|| problem(StatusCode::CONFLICT, "no-emulator", "nothing is emulated here"))
 }
