@@ -61,8 +61,8 @@ impl Histories {
     }
 
     fn tell(&mut self, http: &HttpRecord) {
-        let service = Service::of_host(http.request.authority.split(':').next().unwrap_or_default());
-        let resolution = resolve(service.unwrap_or(Service::Mpsd), &http.request.method, &http.request.target);
+        let service = Service::behind(http.request.authority.split(':').next().unwrap_or_default());
+        let resolution = resolve(service, &http.request.method, &http.request.target);
         let Some(op) = resolution.operation().map(|operation| operation.op) else {
             return;
         };
