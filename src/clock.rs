@@ -32,9 +32,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             Self::Wall => Timestamp::now(),
-            Self::Manual(nanos) => {
-                Timestamp::from_nanosecond(i128::from(nanos.load(Ordering::Acquire))).unwrap_or(Timestamp::MAX)
-            }
+            Self::Manual(nanos) => instant(nanos.load(Ordering::Acquire)),
         }
     }
 
@@ -47,7 +45,8 @@ impl Clock {
     pub fn later(&self, by: Duration) -> Timestamp {
         match self {
             Self::Wall => self.now(),
-            Self::Manual(_) => self.now().saturating_add(by).unwrap_or(Timestamp::MAX),
+            // Never beyond its range: whoever waits for that instant would wait for ever.
+            Self::Manual(_) => instant(nanoseconds(self.now().saturating_add(by).unwrap_or(Timestamp::MAX))),
         }
     }
 
@@ -80,6 +79,10 @@ pub fn after(at: Timestamp, milliseconds: u64) -> Timestamp {
     at.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
+fn instant(nanoseconds: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::MAX)
+}
+
 fn nanoseconds(at: Timestamp) -> i64 {
     let nanos = at.as_nanosecond();
     i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
@@ -102,6 +105,7 @@ mod tests {
         assert_eq!(http_date(clock.now()), "Fri, 02 Jan 2026 03:04:06 GMT");
         clock.advance(Duration::MAX);
         let end = clock.now();
+        assert_eq!(clock.later(Duration::from_secs(1)), end);
         clock.advance(Duration::from_secs(1));
         assert_eq!(clock.now(), end);
     }

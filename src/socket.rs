@@ -139,10 +139,24 @@ impl Message {
         out
     }
 
+    /// False for a close message whose code nobody may send, or that has half of one.
+    pub fn may_stand(&self) -> bool {
+        match (self.opcode, self.payload.as_ref()) {
+            (Opcode::Close, [high, low, ..]) => may_close(u16::from_be_bytes([*high, *low])),
+            (Opcode::Close, [_]) => false,
+            _ => true,
+        }
+    }
+
     /// The text, when it is one.
     pub fn as_text(&self) -> Option<&str> {
         (self.opcode == Opcode::Text).then(|| std::str::from_utf8(&self.payload).ok()).flatten()
     }
+}
+
+/// True for a code that may travel in a close message (RFC 6455 §7.4).
+pub fn may_close(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 /// How a connection ended.
@@ -152,4 +166,34 @@ pub enum Lost {
     Closed,
     /// Without: the connection broke.
     Broken,
+}
+
+/// The lengths of a message's frames when its payload has another length: the last ones grow or shrink.
+pub fn refitted(fragments: &[usize], length: usize) -> Vec<usize> {
+    let mut left = length;
+    let mut fitted: Vec<usize> = fragments
+        .iter()
+        .map(|fragment| {
+            let fits = left.min(*fragment);
+            left -= fits;
+            fits
+        })
+        .collect();
+    if let Some(last) = fitted.last_mut() {
+        *last += left;
+    }
+    fitted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_refitted_to_another_payload() {
+        assert_eq!(refitted(&[1, 0, 2], 3), [1, 0, 2]);
+        assert_eq!(refitted(&[1, 0, 2], 9), [1, 0, 8]);
+        assert_eq!(refitted(&[5, 2], 4), [4, 0]);
+        assert!(refitted(&[], 4).is_empty());
+    }
 }

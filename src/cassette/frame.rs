@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::body::{Content, StoredBody, WireBytes};
 use super::record::{Timing, words};
 use crate::message::Body;
-use crate::socket::{Message, Opcode, Sender};
+use crate::socket::{Message, Opcode, Sender, refitted};
 
 /// One message of a socket, or the socket's end without one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -183,23 +183,6 @@ impl What {
     }
 }
 
-/// The lengths of a message's frames when its payload has another length: the last ones grow or shrink.
-pub fn refitted(fragments: &[usize], length: usize) -> Vec<usize> {
-    let mut left = length;
-    let mut fitted: Vec<usize> = fragments
-        .iter()
-        .map(|fragment| {
-            let fits = left.min(*fragment);
-            left -= fits;
-            fits
-        })
-        .collect();
-    if let Some(last) = fitted.last_mut() {
-        *last += left;
-    }
-    fitted
-}
-
 /// The word for a connection that broke, beside the names of opcodes.
 pub(super) const BROKEN: &str = "broken";
 
@@ -248,14 +231,6 @@ mod tests {
             assert_eq!(again.what.message(), Some(message));
             assert_eq!(json(&again), line);
         }
-    }
-
-    #[test]
-    fn frames_are_refitted_to_another_payload() {
-        assert_eq!(refitted(&[1, 0, 2], 3), [1, 0, 2]);
-        assert_eq!(refitted(&[1, 0, 2], 9), [1, 0, 8]);
-        assert_eq!(refitted(&[5, 2], 4), [4, 0]);
-        assert!(refitted(&[], 4).is_empty());
     }
 
     #[test]

@@ -76,10 +76,8 @@ impl<'a> Visitor<'a> {
 
     /// True when the session may be shown.
     pub(super) fn may_read(&self, session: &Session) -> bool {
-        if self.is_server() || session.index_of(self.xuid).is_some() || self.way == Way::Transfer {
-            return true;
-        }
-        if self.may_return(session) {
+        let is_inside = self.is_server() || session.index_of(self.xuid).is_some();
+        if is_inside || self.way == Way::Transfer || self.may_return(session) {
             return true;
         }
         match visibility(session) {

@@ -167,7 +167,8 @@ impl Handles {
         if self.by_id.len() >= caps::STORE {
             self.drop_expired(now);
         }
-        if self.made.len() >= caps::STORE || self.by_id.len() >= caps::STORE {
+        let is_new = !self.made.contains_key(entity);
+        if (is_new && self.made.len() >= caps::STORE) || self.by_id.len() >= caps::STORE {
             return None;
         }
         let made = self.made.entry(entity.to_owned()).or_default();

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::socket::may_close;
+
 /// One policy as it stands, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -336,11 +338,6 @@ const RTA_SERVICES: [&str; 6] = [
     "userstats.xboxlive.com",
     "peoplehub.xboxlive.com",
 ];
-
-/// True for a code that may travel in a close message (RFC 6455 §7.4).
-fn may_close(code: u16) -> bool {
-    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
-}
 
 fn shown<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()

@@ -8,7 +8,7 @@ use super::{Content, FirstJudge, Look, Pass, Redacted, Redactor};
 use crate::json::Doc;
 use crate::slot::alias::AliasClass;
 use crate::slot::{Class, Judge, Role, settle};
-use crate::socket::{Message, Opcode};
+use crate::socket::{Message, Opcode, refitted};
 
 impl Redactor {
     /// A message that may be kept.
@@ -55,22 +55,8 @@ fn redacted(mut pass: Pass<'_>, message: &Message, code: &[u8], said: Vec<u8>) -
         return pass.done(message.clone());
     }
     pass.body_changed = true;
-    let fragments = fitted(&message.fragments, payload.len());
+    let fragments = refitted(&message.fragments, payload.len());
     pass.done(Message { payload: Bytes::from(payload), fragments, ..message.clone() })
-}
-
-/// As many fragments for another length: the last one makes up for the difference.
-fn fitted(fragments: &[usize], length: usize) -> Vec<usize> {
-    let mut left = length;
-    let mut fitted: Vec<usize> = Vec::with_capacity(fragments.len());
-    for fragment in fragments {
-        fitted.push(left.min(*fragment));
-        left -= left.min(*fragment);
-    }
-    if let Some(last) = fitted.last_mut() {
-        *last += left;
-    }
-    fitted
 }
 
 /// Finds `xuid(N)` of any length besides: a resource URI says what the number is.

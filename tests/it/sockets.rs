@@ -461,12 +461,14 @@ async fn the_emulator_speaks_on_a_socket_and_its_recording_says_the_same_again()
 async fn who_does_not_keep_to_the_protocol_is_told_so() {
     let limits = Limits { message: 1000, ..Limits::default() };
     let proxy = Setup { limits, ..Setup::emulating() }.reverse().start().await;
-    let cases: [(Vec<u8>, u16); 7] = [
+    let cases: [(Vec<u8>, u16); 9] = [
         (frame(0x83, b"", Some(KEY)), 1002),
         (frame(0x8b, b"", Some(KEY)), 1002),
         (frame(0xc1, b"", Some(KEY)), 1002),
         (frame(0x80, b"", Some(KEY)), 1002),
         (frame(0x89, &[0; 126], Some(KEY)), 1002),
+        (frame(0x88, b"\x03", Some(KEY)), 1002),
+        (frame(0x88, b"\x03\xed", Some(KEY)), 1002),
         (frame(0x81, b"\xff", Some(KEY)), 1007),
         (frame(0x82, &[0; 1001], Some(KEY)), 1009),
     ];
@@ -480,6 +482,16 @@ async fn who_does_not_keep_to_the_protocol_is_told_so() {
     let old = opening("/connect", AUTHORIZED).replace("Version: 13", "Version: 8");
     let answer = raw(proxy.address, old.replace(": Upgrade", ": Upgrade, close").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 426 ") && answer.contains("sec-websocket-version: 13"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_takes_nothing_is_let_go() {
+    let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
+    let proxy = Setup { limits, ..Setup::emulating() }.reverse().start().await;
+    let mut client = plain(proxy.address).await;
+    open(&mut client, "/connect", AUTHORIZED).await;
+    let pings = frame(0x89, &[7; 125], Some(KEY)).repeat(100);
+    while client.write_all(&pings).await.is_ok() {}
 }
 
 /// A deck that records sockets of a service, with some limit of the shell's.

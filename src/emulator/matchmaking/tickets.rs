@@ -63,11 +63,12 @@ impl Tickets {
     }
 
     /// How many tickets of one player in one hopper came before the next, or `None` when there are too many.
-    pub(super) fn next(&mut self, entity: &str) -> Option<u64> {
+    pub(in crate::emulator) fn next(&mut self, entity: &str) -> Option<u64> {
         if self.by_id.len() >= caps::STORE {
             self.by_id.retain(|_, ticket| ticket.status == Status::Searching);
         }
-        if self.made.len() >= caps::STORE || self.by_id.len() >= caps::STORE {
+        let is_new = !self.made.contains_key(entity);
+        if (is_new && self.made.len() >= caps::STORE) || self.by_id.len() >= caps::STORE {
             return None;
         }
         let made = self.made.entry(entity.to_owned()).or_default();

@@ -5,8 +5,7 @@
 use thiserror::Error;
 
 use super::{Template, Templates};
-use crate::emulator::caps;
-use crate::emulator::intent;
+use crate::emulator::{caps, intent, is_name};
 use crate::json::{Doc, Node};
 use crate::mpsd::system::{Misfit, Place};
 use crate::mpsd::version::{Contract, Names};
@@ -37,9 +36,7 @@ impl Templates {
         let doc = Doc::parse(text.as_bytes()).map_err(|error| TemplateError::Json(error.to_string()))?;
         let mut templates = Self::default();
         for (name, node) in intent::entries(doc.root(), "")? {
-            let is_name = (1..=caps::NAME).contains(&name.chars().count())
-                && !name.chars().any(|char| char.is_control() || matches!(char, '~' | '/' | '\\'));
-            if !is_name {
+            if !is_name(&name) {
                 return Err(Misfit::new("", &name, "is no template name").into());
             }
             let template = template(&name, node)?;

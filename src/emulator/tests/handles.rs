@@ -255,3 +255,15 @@ fn what_the_documents_leave_open_about_handles_can_be_set() {
     world.call(&post('a', &search)).is(200);
     world.call(&post('a', &search)).says(409);
 }
+
+#[test]
+fn who_has_made_handles_before_goes_on_when_nobody_new_may() {
+    let world = World::new();
+    let (mut store, now) = (world.emulator.store(), world.clock.now());
+    for n in 0..crate::emulator::caps::STORE as u64 {
+        assert_eq!(store.handles.next(&format!("e{n}"), now), Some(0));
+        assert_eq!(store.tickets.next(&format!("e{n}")), Some(0));
+    }
+    assert_eq!((store.handles.next("new", now), store.tickets.next("new")), (None, None));
+    assert_eq!((store.handles.next("e7", now), store.tickets.next("e7")), (Some(1), Some(1)));
+}

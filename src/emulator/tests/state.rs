@@ -92,6 +92,19 @@ fn sockets_the_state_does_not_know_are_closed() {
 }
 
 #[test]
+fn a_clock_at_its_end_stands_still() {
+    let world = World::new();
+    world.clock.advance(Duration::MAX);
+    let end = world.clock.now();
+    let (socket, id) = world.connect('a');
+    world.call(&put(&session("slow", "S1"), 'a', &sockets::bound('a', &id, "[]"))).is(201);
+    world.emulator.lose(socket, Lost::Broken);
+    world.advance(60_000);
+    assert_eq!(world.clock.now(), end, "what falls due later never does");
+    assert_eq!(world.call(&get(&session("slow", "S1"), 'a')).is(200).at("/membersInfo/active"), 1);
+}
+
+#[test]
 fn a_reset_begins_again() {
     let (world, _) = busy();
     world.advance(5_000);

@@ -14,7 +14,7 @@ use crate::socket::{Assembled, Lost, Message, Opcode, Sender};
 pub(super) async fn serve(session: &Session, scribe: &Scribe, local: Local, client: Io) -> Result<(), Unrecorded> {
     let (reader, writer) = tokio::io::split(client);
     let intake = Intake::new(session.door.clone(), reader);
-    let mut talk = Talk { scribe, local, intake, writer };
+    let mut talk = Talk { scribe, local, intake, writer, patience: session.door.limits.idle };
     let end = tokio::select! {
         biased;
         () = session.work.drain.cancelled() => {
@@ -55,6 +55,8 @@ struct Talk<'a> {
     local: Local,
     intake: Intake<ReadHalf<Io>>,
     writer: WriteHalf<Io>,
+    /// How long a client may take to take a message.
+    patience: Duration,
 }
 
 impl Talk<'_> {
@@ -113,7 +115,7 @@ impl Talk<'_> {
         let is_odd = message.reserved != 0 || (message.opcode.is_control() && message.payload.len() > LONGEST_CONTROL);
         match message.opcode {
             Opcode::Other(_) => self.object(PROTOCOL_ERROR).await.map(Some),
-            _ if is_odd => self.object(PROTOCOL_ERROR).await.map(Some),
+            _ if is_odd || !message.may_stand() => self.object(PROTOCOL_ERROR).await.map(Some),
             Opcode::Text if message.as_text().is_none() => self.object(NOT_UTF8).await.map(Some),
             Opcode::Text | Opcode::Binary => {
                 self.local.hear(message, &shown);
@@ -169,8 +171,12 @@ impl Talk<'_> {
     }
 
     async fn write(&mut self, message: &Message) -> std::io::Result<()> {
-        self.writer.write_all(&message.framed()).await?;
-        self.writer.flush().await
+        let (writer, frame) = (&mut self.writer, message.framed());
+        let writing = async {
+            writer.write_all(&frame).await?;
+            writer.flush().await
+        };
+        tokio::time::timeout(self.patience, writing).await?
     }
 }
 

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Word;
 use super::reel::{Part, Reel, sub_id};
-use crate::cassette::frame::refitted;
 use crate::json::Doc;
 use crate::mpsd::rta::{Frame as Rta, trimmed};
 use crate::replay::bind::{Bindings, match_text};
 use crate::replay::bindable::Bindable;
 use crate::slot::{self, Class, Slot};
-use crate::socket::{Message, SocketId};
+use crate::socket::{Message, SocketId, refitted};
 
 /// What a client has said, as one lane's.
 #[derive(Debug, Default)]
