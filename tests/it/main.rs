@@ -16,3 +16,4 @@ mod real;
 mod scenarios;
 mod sockets;
 mod support;
+mod threads;
