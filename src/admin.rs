@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::mpsd_timestamp;
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, STATE_BYTES};
 use crate::engine::Engine;
 use crate::intercept::hosts::is_loopback;
 
@@ -34,7 +34,7 @@ pub async fn serve(listener: TcpListener, engine: Arc<Engine>, stop: Cancellatio
         .route("/v1/state:reset", post(reset))
         .route("/v1/rta:resync", post(resync))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "not-found", "GET / lists what there is") })
-        .layer(DefaultBodyLimit::max(MOST_STATE))
+        .layer(DefaultBodyLimit::max(STATE_BYTES))
         .layer(middleware::from_fn(from_here_only))
         .with_state(engine);
     let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
@@ -148,7 +148,6 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
 
 const HOW_TO_STEP: &str = r#"send {"by": "30s"} or {"by": 30000} (milliseconds), at most 400 days"#;
 const MOST_STEP: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-const MOST_STATE: usize = 256 << 20;
 
 const HELP: &str = "\
 tapdeck's control port

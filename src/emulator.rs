@@ -51,7 +51,7 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::dice::Dice;
-use crate::exchange::{Call, user_hash};
+use crate::exchange::{Call, Outcome, user_hash};
 use crate::message::Response;
 use crate::mpsd::name::{SessionRef, is_guid};
 use crate::mpsd::version::Contract;
@@ -66,6 +66,7 @@ use store::Store;
 use template::{Hold, Template};
 
 pub use canned::Canned;
+pub use caps::STATE_BYTES;
 pub use cast::{Cast, Player, Ties, TokenKind};
 pub use policy::{Listed, Policies};
 pub use rta::Ticket;
@@ -106,6 +107,19 @@ impl Settings {
         Self { seed, clock, policies, templates, canned: Canned::default(), cast: Cast::default() }
     }
 
+    /// The first of its choices that cannot be meant, and why.
+    pub fn fault(&self) -> Option<String> {
+        let Policies { default_template, match_template, .. } = &self.policies;
+        let names_none = |name: &str| !name.is_empty() && !self.templates.has(name);
+        if names_none(default_template) {
+            return Some("default-template names no session template".to_owned());
+        }
+        match self.template(match_template) {
+            None => Some("match-template names no session template".to_owned()),
+            Some(_) => self.policies.fault(),
+        }
+    }
+
     fn template(&self, name: &str) -> Option<(&Template, Hold)> {
         self.templates.named(name, &self.policies)
     }
@@ -114,6 +128,8 @@ impl Settings {
 /// An answer, and what it caused: pushed frames wait until the answer is on its way.
 #[derive(Debug)]
 pub struct Reply {
+    /// Whose word it is: the service's, or ours where nothing is known of the service.
+    pub outcome: Outcome,
     /// The answer.
     pub response: Response,
     /// For [`Emulator::release`], once the answer is on record.
@@ -139,10 +155,13 @@ impl Emulator {
         let mut desk = self.desk(&mut store, ticket);
         desk.tick();
         let now = desk.now;
-        let response = desk.serve(call).unwrap_or_else(|refusal| refusal.response());
+        let (outcome, response) = match desk.serve(call) {
+            Ok(response) => (Outcome::Answered, response),
+            Err(refusal) => (refusal.outcome(), refusal.response()),
+        };
         let mut response = reply::stamped(response, now);
         response.headers.push("x-xblcorrelationid", correlation);
-        Reply { response, ticket }
+        Reply { outcome, response, ticket }
     }
 
     /// Lets out what an answer caused, now that the answer is on record: to be called once for every answer. The sockets
@@ -244,10 +263,14 @@ struct Target {
 
 impl Desk<'_> {
     fn serve(&mut self, call: &Call) -> Result<Response, Refusal> {
+        let is_next_door = matches!(call.service, Service::Neighbour | Service::MultiplayerActivity);
+        // Some of those services are asked before anybody has signed in.
+        if is_next_door && call.request.headers.text("authorization").is_none() {
+            return self.settings.canned.answer(&call.request, None);
+        }
         let caller = self.store.people.caller(call, self.dice, &self.settings.policies)?;
-        if matches!(call.service, Service::Neighbour | Service::MultiplayerActivity) {
-            let request = &call.request;
-            return Ok(self.settings.canned.answer(request.host(), &request.method, &request.target, &caller));
+        if is_next_door {
+            return self.settings.canned.answer(&call.request, Some(&caller));
         }
         self.admit(call, &caller)?;
         let operation = match &call.resolution {

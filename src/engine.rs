@@ -246,8 +246,8 @@ impl Engine {
         match &self.source {
             Source::Upstream(upstream) => (upstream.send(&call.request, call.protocol).await, Caused::Nothing),
             Source::Emulator(emulator) => {
-                let Reply { response, ticket } = emulator.answer(call);
-                (emulated(response), Caused::Messages(ticket))
+                let Reply { outcome, response, ticket } = emulator.answer(call);
+                (Answer { outcome, response }, Caused::Messages(ticket))
             }
             Source::Replay(player) => (replayed(player.answer(call, kept)), Caused::Nothing),
         }
@@ -274,12 +274,6 @@ enum Caused {
     Nothing,
     /// What the emulator's ticket stands for.
     Messages(Ticket),
-}
-
-/// The emulator's answer; what it cannot do yet is not the service's word.
-fn emulated(response: Response) -> Answer {
-    let outcome = if response.status == 501 { Outcome::Refused } else { Outcome::Answered };
-    Answer { outcome, response }
 }
 
 /// A cassette's answer. A miss quotes the call only as it is kept.

@@ -11,6 +11,11 @@
 //! The request is read once, decoded once and resolved to an operation once. What can answer is a closed
 //! [`engine::Source`]: the service, a cassette, or the emulator. Bytes are forwarded as they came; JSON is a view.
 //!
+//! A WebSocket is opened by such a request (answer 101) and goes on from there: each message is recorded before its
+//! last frame is passed on. With the service behind it, every byte is relayed; a cassette and the emulator are handed
+//! whole messages and are asked for the next one. A cassette's messages go out when their [`cassette::Cue`] was
+//! played, the emulator's when the answer that caused them is on record; no clock is asked.
+//!
 //! # The modules, in order
 //!
 //! A module uses only modules above it; a test holds this order, and that everything above `upstream` knows no

@@ -180,7 +180,10 @@ impl EmulatorOptions {
         if let Some(file) = self.neighbours.as_ref().or(config.neighbours.as_ref()) {
             settings.canned = canned(file)?;
         }
-        Ok(settings)
+        match settings.fault() {
+            None => Ok(settings),
+            Some(fault) => Err(Failure::usage(format!("emulator.policies: {fault}"))),
+        }
     }
 }
 

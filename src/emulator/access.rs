@@ -79,6 +79,9 @@ impl<'a> Visitor<'a> {
         if self.is_server() || session.index_of(self.xuid).is_some() || self.way == Way::Transfer {
             return true;
         }
+        if self.may_return(session) {
+            return true;
+        }
         match visibility(session) {
             Visibility::Private => false,
             Visibility::Visible => self.passes(session, "readRestriction"),
@@ -93,8 +96,7 @@ impl<'a> Visitor<'a> {
 
     /// Allows a newcomer in.
     pub(super) fn may_join(&self, session: &Session) -> Result<(), Refusal> {
-        let returns = session.properties.system.flag("locked") && session.left.iter().any(|xuid| xuid == self.xuid);
-        if returns && self.policies.leaver_passes_restrictions {
+        if self.may_return(session) {
             return Ok(());
         }
         let is_let_in = match self.way {
@@ -102,15 +104,29 @@ impl<'a> Visitor<'a> {
             Way::Invite => visibility(session) == Visibility::Open,
             Way::Transfer => true,
         };
-        if !is_let_in || self.is_blocked || (session.properties.system.flag("closed") && !returns) {
+        if !is_let_in || self.is_blocked {
             return Err(self.refusal(session));
         }
-        Ok(())
+        match session.properties.system.flag("closed") && !self.is_leaver(session) {
+            true if self.policies.closed_shows_session => Err(self.refusal(session)),
+            true => Err(Refusal::Forbidden("The session is closed.")),
+            false => Ok(()),
+        }
     }
 
     /// 403 in the form the visitor may see.
     pub(super) fn refusal(&self, session: &Session) -> Refusal {
         if self.may_read(session) { Refusal::ReadOnly } else { Refusal::Forbidden(NO_ACCESS) }
+    }
+
+    /// True for a former member whom a locked session lets back in past its restrictions.
+    fn may_return(&self, session: &Session) -> bool {
+        self.policies.leaver_passes_restrictions && !self.is_blocked && self.is_leaver(session)
+    }
+
+    /// True for a former member of a locked session.
+    fn is_leaver(&self, session: &Session) -> bool {
+        session.properties.system.flag("locked") && session.left.iter().any(|xuid| xuid == self.xuid)
     }
 
     fn passes(&self, session: &Session, restriction: &str) -> bool {

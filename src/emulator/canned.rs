@@ -1,14 +1,17 @@
 //! Canned answers for the services next door (presence, privacy, social, …), so that a whole client can start offline.
 //!
 //! They come from a small file and keep no state. A path may hold `*`, which stands for any characters but `/`; in the
-//! body, `${xuid}` and `${gamertag}` are the caller's and `${1}`, `${2}`, … what the stars met.
+//! body, `${xuid}` and `${gamertag}` are the caller's and `${1}`, `${2}`, … what the stars met. A body that names the
+//! caller needs a token, any other is given without one too.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use super::people::Caller;
-use crate::message::{Headers, Response};
+use super::refusal::Refusal;
+use crate::json::escape_into;
+use crate::message::{Headers, Request, Response};
 use crate::mpsd::target::percent_decode;
 
 /// Every canned answer, in the order of the file: the first that fits is given.
@@ -48,9 +51,10 @@ impl Canned {
         })
     }
 
-    /// The answer to a call, or the problem of there being none.
-    pub(super) fn answer(&self, host: &str, method: &str, target: &str, caller: &Caller) -> Response {
-        let path = target.split('?').next().unwrap_or_default();
+    /// The answer to a call.
+    pub(super) fn answer(&self, request: &Request, caller: Option<&Caller>) -> Result<Response, Refusal> {
+        let (host, method) = (request.host(), &request.method);
+        let path = request.target.split('?').next().unwrap_or_default();
         let fits = |answer: &Answer| {
             let is_meant = answer.host.eq_ignore_ascii_case(host)
                 && answer.method.as_ref().is_none_or(|verb| verb.eq_ignore_ascii_case(method));
@@ -58,12 +62,9 @@ impl Canned {
         };
         match self.answers.iter().find_map(|answer| Some((answer, fits(answer)?))) {
             Some((answer, stars)) => answer.response(&stars, caller),
-            None => {
-                let detail = format!(
-                    "no canned answer for this call; add one: [[answer]] host = \"{host}\" method = \"{method}\" path = …"
-                );
-                Response::problem(501, "no-canned-answer", &detail)
-            }
+            None => Err(Refusal::Uncanned(format!(
+                "no canned answer for this call; add one: [[answer]] host = \"{host}\" method = \"{method}\" path = …"
+            ))),
         }
     }
 }
@@ -79,20 +80,58 @@ impl Answer {
         if !(200..600).contains(&self.status) {
             return Some("`status` is from 200 to 599");
         }
+        if !self.content_type.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Some("`content-type` is one line of ASCII");
+        }
         None
     }
 
-    fn response(&self, stars: &[String], caller: &Caller) -> Response {
+    fn response(&self, stars: &[String], caller: Option<&Caller>) -> Result<Response, Refusal> {
         let mut headers = Headers::new();
         if !self.body.is_empty() {
             headers.push("content-type", self.content_type.clone());
         }
-        let mut body = self.body.replace("${xuid}", &caller.xuid).replace("${gamertag}", &caller.gamertag);
-        for (at, star) in stars.iter().enumerate() {
-            body = body.replace(&format!("${{{}}}", at + 1), star);
-        }
-        Response::new(self.status, headers, body)
+        Ok(Response::new(self.status, headers, self.filled(stars, caller)?))
     }
+
+    /// The body with its blanks filled in, once: what fills one is not looked through again.
+    fn filled(&self, stars: &[String], caller: Option<&Caller>) -> Result<String, Refusal> {
+        let mut filled = String::new();
+        let mut rest = self.body.as_str();
+        while let Some((before, blank, after)) = next_blank(rest) {
+            filled.push_str(before);
+            match blank {
+                "xuid" => filled.push_str(&caller.ok_or(Refusal::Unauthenticated)?.xuid),
+                "gamertag" => filled.push_str(&self.written(&caller.ok_or(Refusal::Unauthenticated)?.gamertag)),
+                _ => match blank.parse::<usize>().ok().and_then(|number| stars.get(number.checked_sub(1)?)) {
+                    Some(star) => filled.push_str(star),
+                    None => filled.push_str(&format!("${{{blank}}}")),
+                },
+            }
+            rest = after;
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
+    /// A text as it stands inside a string of the body.
+    fn written(&self, text: &str) -> String {
+        match self.content_type.contains("json") {
+            true => {
+                let mut escaped = Vec::new();
+                escape_into(&mut escaped, text);
+                String::from_utf8_lossy(&escaped).into_owned()
+            }
+            false => text.to_owned(),
+        }
+    }
+}
+
+/// The next `${…}` of a body: what stands before it, its name, and what stands behind it.
+fn next_blank(body: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = body.split_once("${")?;
+    let (blank, after) = rest.split_once('}')?;
+    Some((before, blank, after))
 }
 
 /// What the stars of a pattern meet in a path; `None` when the two differ. A star takes as little as it can.
@@ -172,6 +211,7 @@ mod tests {
             (r#"{"host":"https://a.test","path":"/x"}"#, "`host`"),
             (r#"{"host":"a.test","path":"x"}"#, "`path`"),
             (r#"{"host":"a.test","path":"/x","status":7}"#, "`status`"),
+            (r#"{"host":"a.test","path":"/x","content-type":"a\nb"}"#, "`content-type`"),
         ] {
             assert!(canned(&format!(r#"{{"answer":[{entry}]}}"#)).fault().unwrap().contains(part), "{entry}");
         }

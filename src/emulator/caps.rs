@@ -67,7 +67,7 @@ pub(super) const QUEUE_BYTES: usize = 4 << 20;
 pub(super) const SOCKETS: usize = 10_000;
 
 /// Bytes of a dump that may be loaded.
-pub(super) const STATE_BYTES: usize = 1 << 30;
+pub const STATE_BYTES: usize = 1 << 30;
 
 /// No counter of a dump may be beyond this: each still has to grow.
 pub(super) const COUNT: u64 = 1 << 53;

@@ -92,7 +92,8 @@ impl Merge<'_> {
     fn outside(&self, draft: &mut Session) -> Result<(), Refusal> {
         let changes = self.intent.properties != Delta::default() || !self.intent.role_types.is_empty();
         let reserves = !self.intent.reserve.is_empty();
-        if self.visitor.is_server() || !(changes || reserves) {
+        let leaves = matches!(self.intent.me, Me::Leave) && !changes && !reserves;
+        if self.visitor.is_server() || leaves {
             return Ok(());
         }
         if self.policies.implicit_join && matches!(self.intent.me, Me::Unnamed) {

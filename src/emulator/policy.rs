@@ -36,6 +36,20 @@ macro_rules! policies {
         }
 
         impl Policies {
+            /// The first one whose value cannot be meant, and why.
+            pub fn fault(&self) -> Option<String> {
+                let is_status = |text: &str| text.parse().is_ok_and(|status| (200..600).contains(&status));
+                let is_close_code = |text: &str| text.parse().is_ok_and(may_close);
+                self.listed().into_iter().find_map(|policy| {
+                    let (name, value) = (&policy.name, policy.value.as_str());
+                    if name.ends_with("-status") && !is_status(value) {
+                        return Some(format!("{name} is no status from 200 to 599"));
+                    }
+                    let is_wrong = name.ends_with("-close-code") && !is_close_code(value);
+                    is_wrong.then(|| format!("{name} is no code a WebSocket may be closed with"))
+                })
+            }
+
             /// All of them, in the table's order.
             pub fn listed(&self) -> Vec<Listed> {
                 let usual = Self::default();
@@ -185,6 +199,8 @@ policies! {
     ready_expiry: ReadyExpiry = ReadyExpiry::Inactive, "behaviour 9: the pages differ";
     /// An inactive member is not removed just before its own write that makes it active or ready.
     writer_is_spared: bool = true, "behaviour 1.8, 1.9: no page says";
+    /// Who may read a closed session is refused with it; otherwise with the reason in words.
+    closed_shows_session: bool = true, "behaviour 1.10";
     /// A locked session takes a former member back whatever its visibility and restriction.
     leaver_passes_restrictions: bool = true, "behaviour 1.5: leavers may return";
     /// What taking a role answers that as many have as may.
@@ -224,6 +240,8 @@ policies! {
     filter_ors: u64 = 1, "behaviour 2.4";
     /// The `or` of a search filter may stand in parentheses.
     filter_nested_or: bool = true, "discrepancies D33: the documents say no, a client does it";
+    /// In a search filter, `ne` holds for an attribute that is not there.
+    filter_absent_differs: bool = true, "behaviour 2.4";
     /// A search filter sees tags and strings in lower case even without `tolower`; its own texts stand as written.
     filter_lowers: bool = true, "behaviour 2.4: both are treated as lower case";
 
@@ -319,6 +337,11 @@ const RTA_SERVICES: [&str; 6] = [
     "peoplehub.xboxlive.com",
 ];
 
+/// True for a code that may travel in a close message (RFC 6455 §7.4).
+fn may_close(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
 fn shown<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -335,5 +358,20 @@ mod tests {
             assert_eq!(serde_json::from_str::<Policies>(&set).unwrap(), Policies::default(), "{set}");
         }
         assert!(serde_json::from_str::<Policies>(r#"{"no-such-policy":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_number_that_cannot_travel_is_named() {
+        let fault = |text: &str| serde_json::from_str::<Policies>(text).unwrap().fault();
+        assert_eq!(Policies::default().fault(), None);
+        for text in [r#"{"full-status":404}"#, r#"{"lifetime-close-code":4001}"#] {
+            assert_eq!(fault(text), None, "{text}");
+        }
+        for name in ["full-status", "lifetime-close-code"] {
+            for value in [0, 7, 101, 1005, 1006, 1015, 65_535] {
+                let fault = fault(&format!("{{\"{name}\":{value}}}"));
+                assert!(fault.is_some_and(|fault| fault.starts_with(name)), "{name} {value}");
+            }
+        }
     }
 }

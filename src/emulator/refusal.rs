@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::caps;
 use super::reply;
 use super::throttle::Overrun;
+use crate::exchange::Outcome;
 use crate::message::Response;
 use crate::mpsd::system::Misfit;
 
@@ -47,6 +48,9 @@ pub(super) enum Refusal {
     /// 412 without a body: the session exists, or does not, against the caller's wish.
     #[error("the precondition is not met")]
     Unmet,
+    /// 501, in our words: nobody has said what a service next door answers.
+    #[error("{0}")]
+    Uncanned(String),
     /// 503: the emulator keeps no more.
     #[error("the emulator is full")]
     Full,
@@ -61,6 +65,14 @@ impl Refusal {
     /// A 409 with a reason.
     pub(super) fn conflict(reason: &str) -> Self {
         Self::Conflict(reason.to_owned())
+    }
+
+    /// Whose word it is.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Uncanned(_) => Outcome::Refused,
+            _ => Outcome::Answered,
+        }
     }
 
     /// The answer, for refusals that do not show the session.
@@ -85,6 +97,7 @@ impl Refusal {
             Self::Chosen(status, reason) => reply::text(*status, reason),
             Self::Throttled(overrun) => overrun.response(),
             Self::Stale | Self::Unmet => reply::uncached(reply::empty(412)),
+            Self::Uncanned(detail) => Response::problem(501, "no-canned-answer", detail),
             Self::Full => {
                 let mut response = reply::empty(503);
                 response.headers.push("retry-after", caps::FULL_RETRY_AFTER);

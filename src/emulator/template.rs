@@ -48,15 +48,20 @@ pub(super) enum Hold {
 pub struct Templates(BTreeMap<String, Template>);
 
 impl Templates {
+    /// True when a template is registered under that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(&name.to_lowercase())
+    }
+
     /// The template of that name. A name nothing is registered under has the policies' default, if there is one.
     pub(super) fn named(&self, name: &str, policies: &Policies) -> Option<(&Template, Hold)> {
         let name = name.to_lowercase();
-        if name == policies.missing_template {
+        if name == policies.missing_template.to_lowercase() {
             return None;
         }
         match self.0.get(&name) {
             Some(template) => Some((template, Hold::Firm)),
-            None => Some((self.0.get(&policies.default_template)?, Hold::Loose)),
+            None => Some((self.0.get(&policies.default_template.to_lowercase())?, Hold::Loose)),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Scenarios from the outside: calls in, answers out, step by step (mpsd-behaviour §8).
 
+mod choices;
 mod handles;
 mod initialization;
 mod matchmaking;
 mod model;
+mod neighbours;
 mod owners;
 mod people;
 mod policies;

@@ -40,6 +40,7 @@ impl Desk<'_> {
         let mut draft = before.clone();
         edit(&mut draft);
         settle::settle(&mut draft, Stage::Stored);
+        stage::enroll(&mut draft, Stage::Stored)?;
         stage::progress(&mut draft, self.now, None);
         if draft != before {
             self.store_outcome(key, Some(&before), draft)?;

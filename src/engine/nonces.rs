@@ -55,7 +55,9 @@ impl Nonces {
 
 fn nonce_of(call: &Call) -> Option<String> {
     let mut parameters = target::parameters(&call.request.target).into_iter();
-    parameters.find_map(|(name, value)| value.filter(|_| name.text == "nonce")).map(|value| value.text)
+    parameters
+        .find_map(|(name, value)| value.filter(|_| name.text.eq_ignore_ascii_case("nonce")))
+        .map(|value| value.text)
 }
 
 /// `{"nonce":"…"}`, a JSON string, or the bare text.
@@ -101,6 +103,7 @@ mod tests {
         for (nonce, user) in [("a%20b", "1"), ("c", "2"), ("d", "3"), ("redacted", "4")] {
             assert_eq!(lane(&format!("/connect?nonce={nonce}"), ""), LaneKey::of(&call("/nonce", user)), "{nonce}");
         }
+        assert_eq!(lane("/connect?Nonce=c", ""), LaneKey::of(&call("/nonce", "2")));
         assert_eq!(lane("/connect?nonce=e", ""), LaneKey::of(&call("/connect", "")));
         assert_eq!(lane("/connect?nonce=c", "9"), LaneKey::of(&call("/connect", "9")));
     }

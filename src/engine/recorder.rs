@@ -156,7 +156,7 @@ impl Recorder {
             return None;
         }
         let request = record.request();
-        let service = Service::of_host(request.host()).unwrap_or(Service::Mpsd);
+        let service = Service::behind(request.host());
         let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
         let answer = Answer { outcome: record.outcome, response: record.response() };
         let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));

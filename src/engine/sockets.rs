@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::recorder::frame::Spot;
-use super::{Caused, Engine, Source, emulated, replayed};
-use crate::exchange::{Answer, Call};
+use super::{Caused, Engine, Source, replayed};
+use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
 use crate::redact::Redacted;
 use crate::socket::handshake::accept;
@@ -97,7 +97,7 @@ impl Engine {
         }
         let (answer, socket) = match accept(&call.request) {
             Ok(accepted) => self.opened_here(call, kept, &accepted),
-            Err(problem) => (emulated(*problem), None),
+            Err(problem) => (Answer::answered(*problem), None),
         };
         (answer, Extensions::new(), socket.map(|socket| Behind::Deck(Local::new(self, socket))))
     }
@@ -109,7 +109,7 @@ impl Engine {
                     self.sockets.keep_time(self);
                     (Answer::answered(Response::new(101, accepted.clone(), "")), Some(socket))
                 }
-                Err(refusal) => (emulated(refusal), None),
+                Err(refusal) => (Answer::answered(refusal), None),
             },
             Source::Replay(player) => {
                 let (response, played, socket) = player.open(call, kept);
@@ -117,7 +117,10 @@ impl Engine {
                 answer_key(&mut answer.response.headers, accepted, socket);
                 (answer, socket)
             }
-            Source::Upstream(_) => (emulated(Response::problem(501, "socket-elsewhere", "the service opens it")), None),
+            Source::Upstream(_) => {
+                let response = Response::problem(501, "socket-elsewhere", "the service opens it");
+                (Answer { outcome: Outcome::Refused, response }, None)
+            }
         }
     }
 

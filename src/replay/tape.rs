@@ -230,7 +230,7 @@ fn take(mut recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, 
         lanes.push(recorded.lane.clone());
         lanes.len() - 1
     });
-    let service = Service::of_host(recorded.request.host()).unwrap_or(Service::Mpsd);
+    let service = Service::behind(recorded.request.host());
     let resolution = resolve(service, &recorded.request.method, &recorded.request.target);
     if recorded.response.status == UPGRADED {
         // They answer the key and the offer of one client, and whoever opens the socket for another says them anew.

@@ -84,6 +84,16 @@ fn get(who: &str) -> Request {
 }
 
 #[test]
+fn a_service_next_door_plays_what_it_answered() {
+    let people =
+        Request { authority: "social.xboxlive.com".into(), ..request("1", "GET", "/users/me/people", &[], "") };
+    let player = Script::default().then("host", people.clone(), 200, None, r#"{"people":[]}"#).player();
+    let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Neighbour, people);
+    let (response, played) = player.answer(&call, &call);
+    assert_eq!((response.status, reason(&played)), (200, None), "{played:?}");
+}
+
+#[test]
 fn lanes_that_answer_differently_are_not_guessed() {
     let script = Script::default()
         .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")

@@ -152,6 +152,6 @@ fn header_lines(response: &Response) -> Vec<(String, Vec<u8>)> {
 fn call(recorded: &Recorded, lane: usize) -> Call {
     let number = u32::try_from(lane).unwrap_or(u32::MAX);
     let client = IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) | (number & 0x00ff_ffff)));
-    let service = Service::of_host(recorded.request.host()).unwrap_or(Service::Mpsd);
+    let service = Service::behind(recorded.request.host());
     Call::new(client, Protocol::H1, service, recorded.request.clone())
 }

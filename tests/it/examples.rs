@@ -5,14 +5,16 @@
 
 use std::path::{Path, PathBuf};
 
-use tapdeck::cassette::{Cassette, Seal, seal};
-use tapdeck::client::Client;
+use tapdeck::cassette::{Cassette, Record, Seal, seal};
+use tapdeck::client::{Client, Way};
 use tapdeck::contract::Contract;
 use tapdeck::exchange::Protocol;
 use tapdeck::replay::verify;
 use tapdeck::report::Report;
+use tapdeck::socket::Message;
 
 use crate::support::Setup;
+use crate::support::socket::{self, RTA};
 
 /// One call of a script: who, what, and the status it must get.
 struct Line {
@@ -91,6 +93,9 @@ const INVITE: &[Line] = &[
     line(1, "GET /handles/{handle}/session", PLAIN, "", 204),
 ];
 
+const SUBSCRIBE: &str = r#"[1,1,"https://sessiondirectory.xboxlive.com/connections/"]"#;
+const PLAYS: &str = r#"{"members":{"me":{"constants":{"system":{"xuid":"{xuid}"}},"properties":{"system":{"active":true,"connection":"{connection}","subscription":{"id":"5b5f0a52-0000-4000-8000-00000000002{who}","changeTypes":["everything"]}}}}}}"#;
+
 const VIOLATIONS: &[Line] = &[
     line(0, "PUT {lobby}", NEW, HOST, 201),
     line(0, "GET {lobby}", &[], "", 400),
@@ -144,6 +149,17 @@ async fn one_of_every_common_mistake() {
     }
 }
 
+#[tokio::test]
+async fn taps() {
+    let scratch = tempfile::tempdir().unwrap();
+    let journal = record_taps(scratch.path()).await;
+    let cassette = held_recording("taps", &journal);
+    assert_eq!(errors(&cassette), Vec::<&str>::new());
+    let messages = cassette.entries.iter().filter(|entry| entry.record.frame().is_some());
+    // Each player subscribes, is answered, closes and is closed; the host hears all three changes, the guest its own.
+    assert_eq!(messages.count(), 2 * 4 + 3 + 1);
+}
+
 #[test]
 fn the_readme_names_every_example() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -156,10 +172,14 @@ fn the_readme_names_every_example() {
 
 /// Records a script, compares it to the committed cassette, and checks that the committed one loads and replays.
 async fn held(name: &str, script: &[Line]) -> Cassette {
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("cassettes/{name}.cassette.json"));
     let scratch = tempfile::tempdir().unwrap();
-    let journal = record(scratch.path(), script).await;
-    let mut recorded = Cassette::read(&journal).unwrap();
+    held_recording(name, &record(scratch.path(), script).await)
+}
+
+/// The same of what is recorded already.
+fn held_recording(name: &str, journal: &Path) -> Cassette {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("cassettes/{name}.cassette.json"));
+    let mut recorded = Cassette::read(journal).unwrap();
     assert_eq!(recorded.lost(), 0);
     forget_time(&mut recorded);
     let sealed = seal::seal(&recorded).unwrap();
@@ -177,8 +197,10 @@ async fn held(name: &str, script: &[Line]) -> Cassette {
 /// The committed examples carry no wall-clock facts.
 fn forget_time(cassette: &mut Cassette) {
     for entry in &mut cassette.entries {
-        if let tapdeck::cassette::Record::Http(record) = &mut entry.record {
-            record.timing = None;
+        match &mut entry.record {
+            Record::Http(record) => record.timing = None,
+            Record::Frame(record) => record.timing = None,
+            Record::Mark(_) => {}
         }
     }
 }
@@ -193,13 +215,54 @@ async fn record(dir: &Path, script: &[Line]) -> PathBuf {
     journal
 }
 
+/// Two players with a real-time socket each: a lobby is made, joined and left.
+async fn record_taps(dir: &Path) -> PathBuf {
+    let journal = dir.join("taps.cassette.jsonl");
+    let proxy = Setup::emulating().recording(&journal).start().await;
+    let way = Way::Connect(proxy.root.clone());
+    let (mut sockets, mut clients) = (Vec::new(), Vec::new());
+    for who in 0..2 {
+        let mut io = proxy.reach(RTA, &way).await;
+        let lines = format!("Authorization: {}\r\nSec-WebSocket-Protocol: rta.xboxlive.com.V2\r\n", token(who));
+        socket::open(&mut io, "/connect", &lines).await;
+        socket::send(&mut io, &socket::masked_frame(&Message::text(SUBSCRIBE))).await;
+        let reply = socket::receive_frame(&mut io).await;
+        let reply: serde_json::Value = serde_json::from_slice(&reply.payload).unwrap();
+        clients.push((proxy.client(Protocol::H2).await, reply[4]["ConnectionId"].as_str().unwrap().to_owned()));
+        sockets.push(io);
+    }
+    for (who, body, heard) in [(0, PLAYS, &[0][..]), (1, PLAYS, &[0, 1]), (1, LEAVE, &[0])] {
+        let (client, connection) = &mut clients[who];
+        let xuid = format!("281400000000020{who}");
+        let body = body.replace("{connection}", connection).replace("{xuid}", &xuid).replace("{who}", &who.to_string());
+        let (authorization, (version, number), (kind, json)) = (token(who), V107, JSON);
+        let headers = [("authorization", authorization.as_str()), (version, number), (kind, json)];
+        let answer = client.send("PUT", LOBBY, &headers, body.as_bytes()).await.unwrap();
+        assert!(matches!(answer.status, 200 | 201), "{}", answer.status);
+        for socket in heard {
+            let tap = socket::receive_frame(&mut sockets[*socket]).await;
+            assert!(tap.as_text().is_some_and(|text| text.contains("shoulderTaps")), "{tap:?}");
+        }
+    }
+    for mut io in sockets {
+        socket::send(&mut io, &socket::masked_frame(&Message::close(1000))).await;
+        assert_eq!(socket::receive_frame(&mut io).await, Message::close(1000));
+    }
+    drop(clients);
+    proxy.close().await;
+    journal
+}
+
+fn token(who: usize) -> String {
+    format!("XBL3.0 x=10000000000000{who};token-of-player-{who}")
+}
+
 async fn perform(clients: &mut [Client], script: &[Line]) {
     let (mut tags, mut handle) = ([String::new(), String::new()], String::new());
     for line in script {
         let call = line.call.replace("{lobby}", LOBBY).replace("{game}", GAME).replace("{handle}", &handle);
         let (method, target) = call.split_once(' ').unwrap();
-        let token = format!("XBL3.0 x=10000000000000{};token-of-player-{}", line.who, line.who);
-        let mut headers = vec![("authorization", token)];
+        let mut headers = vec![("authorization", token(line.who))];
         headers.extend(line.headers.iter().map(|(name, value)| (*name, value.replace("{tag}", &tags[line.who]))));
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let response = clients[line.who].send(method, target, &headers, line.body.as_bytes()).await.unwrap();

@@ -6,6 +6,7 @@ mod canaries;
 mod cassette;
 mod command;
 mod durable;
+mod emulate;
 mod examples;
 mod fidelity;
 mod hostile;

@@ -55,7 +55,7 @@ async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
         for player in PLAYERS.map(|name| Player::of(name, "taped")) {
             assert!(!text.contains(&player.xuid) && !text.contains(&player.token()), "{}: {text}", player.name);
         }
-        let mut stage = World::replaying("live", &cassette, &script.assigned()).await;
+        let mut stage = World::replaying("live", &cassette, &script.assigned(), script.takes_time()).await;
         script.play(&mut stage).await;
         stage.played_out();
     })

@@ -14,6 +14,8 @@ pub(super) struct Histories {
     sessions: BTreeMap<String, History>,
     /// Where each handle was made.
     handles: BTreeMap<String, Call>,
+    /// Where tickets were made and dropped: matchmaking changes sessions that such a call does not name.
+    tickets: Vec<Call>,
 }
 
 /// When a call was read, and when its answer was complete.
@@ -46,6 +48,7 @@ impl Histories {
         for http in cassette.exchanges().filter(|http| is_answered(http)) {
             histories.tell(http);
         }
+        histories.tickets.sort_unstable_by_key(|call| (call.asked, call.answered));
         for history in histories.sessions.values_mut() {
             history.silent.sort_unstable();
             history.writes.sort_unstable_by_key(|call| (call.asked, call.answered));
@@ -58,8 +61,8 @@ impl Histories {
     }
 
     fn tell(&mut self, http: &HttpRecord) {
-        let service = Service::of_host(http.request.authority.split(':').next().unwrap_or_default());
-        let resolution = resolve(service.unwrap_or(Service::Mpsd), &http.request.method, &http.request.target);
+        let service = Service::behind(http.request.authority.split(':').next().unwrap_or_default());
+        let resolution = resolve(service, &http.request.method, &http.request.target);
         let Some(op) = resolution.operation().map(|operation| operation.op) else {
             return;
         };
@@ -73,6 +76,9 @@ impl Histories {
             && let Some(id) = handle_id(&answered)
         {
             self.handles.insert(id, call);
+        }
+        if matches!(op, Op::TicketCreate | Op::TicketDelete) {
+            self.tickets.push(call);
         }
         let Some(session) = session_of(&resolution, &posted, &http.response.headers) else {
             return;
@@ -95,8 +101,18 @@ impl Histories {
         let history = self.sessions.get(&tap.get("resource")?.str()?.to_lowercase())?;
         let text = |name| tap.get(name).and_then(Node::str);
         let number = tap.get("changeNumber").and_then(Node::number).and_then(|number| number.parse().ok());
-        let of_version = text("branch").zip(number).and_then(|(branch, number)| history.made(&branch, number, at));
+        let of_version = text("branch").zip(number).and_then(|(branch, number)| {
+            let matched = || self.ticket_since(history.known_before(&branch, number).1, at);
+            let written = history.written(&branch, number, at).or_else(matched);
+            written.or_else(|| history.first_read(&branch, number, at))
+        });
         of_version.or_else(|| history.latest_write(at)).map(|call| call.answered)
+    }
+
+    /// The last call about a ticket between two positions.
+    fn ticket_since(&self, since: u64, at: u64) -> Option<Call> {
+        let before = &self.tickets[..self.tickets.partition_point(|call| call.asked < at)];
+        before.last().filter(|call| call.asked > since).copied()
     }
 
     /// Where the call was answered that made a handle, if that was asked before a position.
@@ -106,20 +122,26 @@ impl Histories {
 }
 
 impl History {
-    /// The call that made a version: the first write that shows it; else a write that shows none, counted from the
-    /// version before; else the first read that shows it, for what time alone has changed.
-    fn made(&self, branch: &str, number: u64, at: u64) -> Option<Call> {
-        let before = |calls: &[Call]| calls.iter().take(MOST_TRIED).find(|call| call.asked < at).copied();
+    /// The write that made a version: the first that shows it, else one that shows none, counted from the version
+    /// before.
+    fn written(&self, branch: &str, number: u64, at: u64) -> Option<Call> {
         let shown = self.shown.get(&(branch.to_owned(), number));
-        shown
-            .and_then(|shown| before(&shown.by_writes))
-            .or_else(|| self.silent_maker(branch, number, at))
-            .or_else(|| shown.and_then(|shown| before(&shown.by_reads)))
+        shown.and_then(|shown| first(&shown.by_writes, at)).or_else(|| self.silent_maker(branch, number, at))
+    }
+
+    /// The first read that shows a version, which time alone may have made.
+    fn first_read(&self, branch: &str, number: u64, at: u64) -> Option<Call> {
+        first(&self.shown.get(&(branch.to_owned(), number))?.by_reads, at)
+    }
+
+    /// The last version before one that an answer shows, and when one first did.
+    fn known_before(&self, branch: &str, number: u64) -> (u64, u64) {
+        let earlier = self.shown.range((branch.to_owned(), 0)..(branch.to_owned(), number)).next_back();
+        earlier.map_or((0, 0), |((_, known), shown)| (*known, shown.first()))
     }
 
     fn silent_maker(&self, branch: &str, number: u64, at: u64) -> Option<Call> {
-        let earlier = self.shown.range((branch.to_owned(), 0)..(branch.to_owned(), number)).next_back();
-        let (known, since) = earlier.map_or((0, 0), |((_, known), shown)| (*known, shown.first()));
+        let (known, since) = self.known_before(branch, number);
         let silent = &self.silent[self.silent.partition_point(|call| call.answered <= since)..];
         let nth = usize::try_from(number.saturating_sub(known + 1)).ok()?;
         silent.get(nth).filter(|call| call.asked < at).copied()
@@ -135,6 +157,11 @@ impl Shown {
         let firsts = [self.by_writes.first(), self.by_reads.first()];
         firsts.into_iter().flatten().map(|call| call.answered).min().unwrap_or(0)
     }
+}
+
+/// The first of some calls that was asked before a position.
+fn first(calls: &[Call], at: u64) -> Option<Call> {
+    calls.iter().take(MOST_TRIED).find(|call| call.asked < at).copied()
 }
 
 /// The service's own word, and a good one.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::cassette::What;
 use crate::cassette::sample::scene::{Scene, call, session, tap, version};
+use crate::message::Request;
 use crate::socket::Message;
 
 /// The cues of the service's messages, in the order of the recording.
@@ -8,11 +9,11 @@ fn cues(scene: Scene) -> Vec<Cue> {
     find(&scene.cassette()).into_values().collect()
 }
 
-fn put(who: &str, n: u64) -> crate::message::Request {
+fn put(who: &str, n: u64) -> Request {
     call(who, "PUT", &session("Room"), &format!(r#"{{"properties":{{"custom":{{"n":{n}}}}}}}"#))
 }
 
-fn get(who: &str) -> crate::message::Request {
+fn get(who: &str) -> Request {
     call(who, "GET", &session("Room"), "")
 }
 
@@ -97,6 +98,23 @@ fn handles_and_leaves_cause_taps_though_their_answers_show_no_version() {
     scene.told(socket, r#"[3,1,{"id":"h2"}]"#);
     let expected = [two, one, left, two].map(Cue::CausedBy);
     assert_eq!(cues(scene), expected);
+}
+
+#[test]
+fn a_ticket_changes_sessions_it_does_not_name() {
+    let mut scene = Scene::default();
+    let socket = scene.open("a");
+    scene.shows("a", &put("a", 1), 1);
+    let ticket = |who| {
+        let target = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/hoppers/quick";
+        Request { authority: "smartmatch.xboxlive.com".into(), ..call(who, "POST", target, "{}") }
+    };
+    let own = scene.call("a", &ticket("a"), 201, r#"{"ticketId":"t1","waitTime":15}"#);
+    scene.told(socket, &tap(0, "room", 2, "s"));
+    let others = scene.call("b", &ticket("b"), 201, r#"{"ticketId":"t2","waitTime":15}"#);
+    scene.told(socket, &tap(0, "room", 3, "s"));
+    scene.shows("a", &get("a"), 3);
+    assert_eq!(cues(scene), [Cue::CausedBy(own), Cue::CausedBy(others)]);
 }
 
 #[test]

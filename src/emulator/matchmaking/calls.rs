@@ -92,7 +92,7 @@ impl Desk<'_> {
             name: operation.param(ParamName::Hopper).to_owned(),
         };
         let is_name = (1..=caps::HOPPER).contains(&hopper.name.chars().count());
-        let is_missing = hopper.name.to_lowercase() == self.settings.policies.missing_hopper;
+        let is_missing = hopper.name.to_lowercase() == self.settings.policies.missing_hopper.to_lowercase();
         match is_guid(&hopper.scid) && is_name && !is_missing {
             true => Ok(hopper),
             false => Err(Refusal::NotFound("There is no such hopper.")),

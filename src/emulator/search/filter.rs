@@ -83,6 +83,8 @@ pub(super) enum Case {
 pub(super) enum Operator {
     Eq,
     Ne,
+    /// `ne` that an absent value does not pass.
+    Differs,
     Gt,
     Ge,
     Lt,
@@ -161,6 +163,7 @@ impl Operator {
         match (self, order) {
             (Self::Ne, order) => order != Some(Ordering::Equal),
             (_, None) => false,
+            (Self::Differs, Some(order)) => order.is_ne(),
             (Self::Eq, Some(order)) => order.is_eq(),
             (Self::Gt, Some(order)) => order.is_gt(),
             (Self::Ge, Some(order)) => order.is_ge(),

@@ -112,7 +112,10 @@ impl<'t> Parser<'t> {
     }
 
     fn compare(&mut self, path: Path, case: Case) -> Result<Test, Fault> {
-        let operator = self.operator()?;
+        let operator = match self.operator()? {
+            Operator::Ne if !self.policies.filter_absent_differs => Operator::Differs,
+            operator => operator,
+        };
         match path {
             Path::Text(path) => {
                 let literal = self.quoted()?;

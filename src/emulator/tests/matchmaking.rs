@@ -150,6 +150,25 @@ fn a_preserved_session_takes_the_others_in() {
 }
 
 #[test]
+fn who_is_matched_into_a_session_that_initializes_takes_part_at_once() {
+    let world = World::new();
+    let reserved = r#""reserve_0":{"constants":{"system":{"xuid":"9000000000000002","initialize":true}}},"#;
+    let me = joining('a').replacen(r#""xuid""#, r#""initialize":true,"xuid""#, 1);
+    let create = me.replacen(r#""me""#, &format!(r#"{reserved}"me""#), 1);
+    let target = session("target", "T");
+    world.call(&put(&target, 'a', &create)).is(201);
+    world.call(&put(&target, 'b', &joining('b'))).is(200);
+    gather(&world, "K2", &['c']);
+    world.call(&ticket('c', "K2", "never", "{}")).is(201);
+    let mut own = ticket('a', "T", "always", "{}");
+    own.body = String::from_utf8(own.body).unwrap().replace("lobby", "target").into_bytes();
+    world.call(&own).is(201);
+    let matched = world.call(&get(&target, 'a')).is(200);
+    assert_eq!(matched.at("/members/2/initializationEpisode"), 2);
+    assert_eq!((matched.at("/initializing/stage"), matched.at("/initializing/episode")), (json!("joining"), json!(2)));
+}
+
+#[test]
 fn only_tickets_that_fit_meet() {
     let world = World::with(7, |policies| policies.match_same_attributes = true);
     for (name, user) in [("K1", 'a'), ("K2", 'b'), ("K3", 'c')] {

@@ -101,6 +101,20 @@ fn the_social_graph_decides_about_followed_sessions() {
 }
 
 #[test]
+fn a_leaver_an_owner_blocks_does_not_come_back() {
+    let blocked = Ties { blocked: vec![xuid('b')], ..Ties::default() };
+    let world = World::set(7, |settings| settings.cast.graph = Some(BTreeMap::from([(xuid('a'), blocked)])));
+    let target = session("game", "G1");
+    world.call(&put(&target, 'a', &joining('a'))).is(201);
+    let place = r#"{"members":{"reserve_0":{"constants":{"system":{"xuid":"9000000000000002"}}}}}"#;
+    world.call(&put(&target, 'a', place)).is(200);
+    world.call(&put(&target, 'b', &joining('b'))).is(200);
+    world.call(&put(&target, 'a', r#"{"properties":{"system":{"closed":true,"locked":true}}}"#)).is(200);
+    world.call(&put(&target, 'b', LEAVE)).is(200);
+    world.call(&put(&target, 'b', &joining('b'))).is(403);
+}
+
+#[test]
 fn a_graph_answers_monikers() {
     let text = r#"{"users":{"a":{"gamertag":"A"}},"graph":{"1":{"follows":["2","3"],"favorites":["3"]},"2":{"follows":["1"]}}}"#;
     let cast: Cast = serde_json::from_str(text).unwrap();

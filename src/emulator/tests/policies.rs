@@ -92,6 +92,8 @@ fn members_are_as_chosen() {
     assert_eq!(world.call(&put(&target, 'b', custom)).is(200).at("/membersInfo/count"), 2);
     let world = with(|policies| policies.nonmember_write = false);
     world.call(&put(&target, 'b', custom)).is(403);
+    world.call(&put(&target, 'b', "{}")).is(403);
+    world.call(&put(&target, 'b', LEAVE)).is(200);
     let world = with(|policies| policies.reserve_in_sequence = false);
     let gap = r#"{"members":{"reserve_7":{"constants":{"system":{"xuid":"9000000000000009"}}}}}"#;
     assert_eq!(world.call(&put(&target, 'a', gap)).is(200).at("/membersInfo/count"), 2);

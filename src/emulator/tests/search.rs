@@ -271,6 +271,20 @@ fn every_fact_can_be_filtered_by() {
 }
 
 #[test]
+fn whether_something_absent_differs_is_a_policy() {
+    for (differs, hits) in [(true, 1), (false, 0)] {
+        let world = World::with(7, |policies| policies.filter_absent_differs = differs);
+        advertised(&world);
+        for filter in ["strings/none ne 'x'", "numbers/none ne 1", "session/scheduledTime ne '2026-02-01T20:00:00Z'"] {
+            assert_eq!(names(&world.call(&filtered('b', filter)).is(200)).len(), hits, "{filter}");
+        }
+        for filter in ["strings/map ne 'x'", "tags/any(d:d ne 'x')"] {
+            assert_eq!(names(&world.call(&filtered('b', filter)).is(200)).len(), 1, "{filter}");
+        }
+    }
+}
+
+#[test]
 fn role_info_counts_holders() {
     let world = World::new();
     rich(&world);

@@ -60,6 +60,15 @@ fn searches_have_a_limit_of_their_own() {
 }
 
 #[test]
+fn a_nonce_is_nothing_mpsd_counts() {
+    let world = limited();
+    for _ in 0..31 {
+        assert_eq!(world.reply(&get("/nonce", 'a'), Service::Rta).response.status, 200);
+    }
+    world.call(&get(&session("lobby", "L1"), 'a')).bare(204);
+}
+
+#[test]
 fn nothing_is_limited_unless_asked_for() {
     let world = World::new();
     for _ in 0..400 {

@@ -157,7 +157,7 @@ fn mode(path: &Path) -> u32 {
 const SCID: &str = "00000000-0000-0000-0000-0000000c0de1";
 const XUID: &str = "2814639011617876";
 const AUTHORIZATION: &str = "authorization: XBL3.0 x=8157204361927364;eyJhbGciOiJub25lIn0.eyJ4IjoxfQ.c2ln";
-const LOBBY: &str = r#"{"constants":{"system":{"maxMembersCount":8}},"members":{"me":{"constants":{"system":{"xuid":"2814639011617876","initialize":true}},"properties":{"system":{"active":true},"custom":{"ready":false}}}}}"#;
+const LOBBY: &str = r#"{"constants":{"system":{"maxMembersCount":8}},"members":{"me":{"constants":{"system":{"xuid":"2814639011617876","initialize":true}},"properties":{"system":{"active":true,"connection":"5b5f0a52-0000-4000-8000-000000000001"},"custom":{"ready":false}}}}}"#;
 
 #[tokio::test]
 async fn curl_comes_in_through_the_proxy() {

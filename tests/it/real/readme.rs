@@ -11,6 +11,12 @@ fn its_commands_do_what_it_says() {
     assert!(replay.contains("tapdeck-outcome: bound"), "{replay}");
     assert!(replay.contains("2814000000000009") && !replay.contains("2814000000000001"), "{replay}");
     assert!(replay.contains("1 hit (1 bound), 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{replay}");
+    let emulate = run_section("Emulate", None);
+    for part in ["\n201\n", "\n200\n", r#""changeNumber":1"#, r#""changeNumber":2"#, r#""changeNumber":3"#, "04:35"] {
+        assert!(emulate.contains(part), "{part}: {emulate}");
+    }
+    assert_eq!(emulate.matches("tap \":[{").count(), 3, "{emulate}");
+    assert_eq!(emulate.matches("~lobby~party").count(), 3, "{emulate}");
     let check = run_section("Check", Some("Record"));
     assert!(check.contains("no findings in 14 exchanges"), "{check}");
     assert!(check.contains(r#""rule":"json-malformed""#), "{check}");
@@ -21,16 +27,18 @@ fn its_commands_do_what_it_says() {
 fn run_section(name: &str, after: Option<&str>) -> String {
     let dir = tempfile::tempdir().unwrap();
     copy_examples(dir.path());
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let before = after.map(commands).unwrap_or_default().replace("8888", &port);
-    let script = format!("(:\n{before}) >/dev/null 2>&1\nset -e\n{}", commands(name).replace("8888", &port));
+    let (port, control) = free_ports();
+    let moved = |commands: String| commands.replace("8888", &port).replace("8889", &control);
+    let before = moved(after.map(commands).unwrap_or_default());
+    let script = format!("(:\n{before}) >/dev/null 2>&1\nset -e\n{}", moved(commands(name)));
     let binary = Path::new(env!("CARGO_BIN_EXE_tapdeck")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let mut bash = Command::new("bash");
     bash.arg("-c").arg(script).current_dir(dir.path()).stdin(Stdio::null());
     bash.env("PATH", path)
         .env("TAPDECK_HOME", dir.path().join("home"))
-        .env("TAPDECK_LISTEN", format!("127.0.0.1:{port}"));
+        .env("TAPDECK_LISTEN", format!("127.0.0.1:{port}"))
+        .env("TAPDECK_ADMIN", format!("127.0.0.1:{control}"));
     for name in
         ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
     {
@@ -40,6 +48,12 @@ fn run_section(name: &str, after: Option<&str>) -> String {
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "section {name} failed: {text}");
     text
+}
+
+fn free_ports() -> (String, String) {
+    let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [first, second] = listeners.map(|listener| listener.local_addr().unwrap().port().to_string());
+    (first, second)
 }
 
 /// The first block of commands of a section.

@@ -98,6 +98,11 @@ impl Script {
         settings
     }
 
+    /// True when the clock moves in it.
+    pub(super) fn takes_time(&self) -> bool {
+        self.steps.iter().any(|step| step.advance.is_some() || step.pause > 0)
+    }
+
     /// The players to be assigned to the recorded ones, in the order these came.
     pub(super) fn assigned(&self) -> Vec<&str> {
         let mut players: Vec<&str> = Vec::new();

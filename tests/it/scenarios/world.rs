@@ -44,8 +44,8 @@ impl World {
     }
 
     /// The deck with a recording behind it, told who is whose stand-in.
-    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str]) -> Self {
-        Self::Deck(Box::new(Deck::replaying(run, cassette, assigned).await))
+    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str], lacks_clock: bool) -> Self {
+        Self::Deck(Box::new(Deck::replaying(run, cassette, assigned, lacks_clock).await))
     }
 
     /// Demands that everything recorded was played.

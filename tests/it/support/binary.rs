@@ -21,7 +21,11 @@ pub(crate) struct Ended {
 /// The binary, with a home of its own and nothing of this machine's settings.
 pub(crate) fn tapdeck(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tapdeck"));
-    command.env_clear().env("TAPDECK_HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+        .env_clear()
+        .env("TAPDECK_ADMIN", "127.0.0.1:0")
+        .env("TAPDECK_HOME", home)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.stdin(Stdio::null());
     command
 }
@@ -86,6 +90,12 @@ impl Deck {
                 return line;
             }
         }
+    }
+
+    /// The address of its control port.
+    pub(crate) fn control(&self) -> SocketAddr {
+        let line = self.heard.lines().find_map(|line| line.split_once("control port on http://"));
+        line.unwrap_or_else(|| panic!("no control port: {}", self.heard)).1.parse().unwrap()
     }
 
     /// Its address as a proxy's URL.

@@ -26,6 +26,8 @@ pub(in crate::scenarios) struct Deck {
     pub(super) sockets: BTreeMap<String, Box<dyn Io>>,
     /// What came before its time: a recording has no clock, so what the clock caused comes as soon as it can.
     early: BTreeMap<String, VecDeque<String>>,
+    /// A clock has caused some of what is replayed.
+    lacks_clock: bool,
     /// What is recorded, and where.
     journal: Option<(TempDir, PathBuf)>,
 }
@@ -41,18 +43,19 @@ impl Deck {
     }
 
     /// The deck with a recording behind it.
-    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str]) -> Self {
-        let proxy = Setup::replaying(cassette, replay::Options::default()).start().await;
+    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str], lacks_clock: bool) -> Self {
+        let proxy =
+            Setup::replaying(cassette, replay::Options { live: replay::Live::All, ..Default::default() }).start().await;
         for (lane, player) in assigned.iter().enumerate() {
             let key = LaneKey::User(proxy.address.ip(), Player::of(player, run).hash);
             proxy.engine.player().unwrap().assign(key, lane);
         }
-        Self::behind(run, proxy, None)
+        Self { lacks_clock, ..Self::behind(run, proxy, None) }
     }
 
     fn behind(run: &str, proxy: Proxy, journal: Option<(TempDir, PathBuf)>) -> Self {
         let (clients, sockets, early) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { run: run.to_owned(), proxy, clients, sockets, early, journal }
+        Self { run: run.to_owned(), proxy, clients, sockets, early, lacks_clock: false, journal }
     }
 
     pub(super) async fn call(&mut self, ask: &Ask) -> Response {
@@ -106,9 +109,9 @@ impl Deck {
         text_of(&message)
     }
 
-    /// A message that came before its time; of a recording it is none.
+    /// A message that came before its time. What a clock caused has no time in a recording.
     pub(super) async fn untimely(&mut self, socket: &str) -> Option<String> {
-        if self.journal.is_some() {
+        if !self.lacks_clock {
             return self.unheard(socket).await;
         }
         self.say(socket, BARRIER).await;
