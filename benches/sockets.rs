@@ -162,7 +162,7 @@ struct Deck {
 impl Deck {
     fn start(home: &std::path::Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tapdeck"))
-            .args(["--log", "error", "emulate", "--listen", "127.0.0.1:0", "--admin", "off"])
+            .args(["--log-level", "error", "emulate", "--listen", "127.0.0.1:0", "--admin", "off"])
             .env("TAPDECK_HOME", home)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,12 +1,14 @@
 //! The canonical order: causality first, then lanes.
 //!
 //! Two runs of the same script may interleave lanes differently. What must stay is that an answer complete before a
-//! call was read may have caused it. Everything else is ordered by lane, so that one player's calls read as a story.
+//! call was read may have caused it. Everything else is ordered by lane, so that one player's calls read as a story:
+//! calls with nothing in between have no order of their own, nor have answers, nor what clients say.
 //!
 //! Calls, their answers and clients' messages have a position each. When a message of the service came depends on
 //! threads and networks, so it has none of its own: it stands behind what released it and what its own client had
 //! done by then.
 
+mod ranks;
 mod sequence;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use std::collections::BTreeMap;
 use super::frame::{Cue, FrameRecord};
 use super::{Cassette, Entry, Record, cue};
 use crate::socket::Sender;
+use ranks::Ranks;
 use sequence::{Span, topological};
 
 /// Everything a canonical file renumbers but aliases.
@@ -23,8 +26,6 @@ pub(super) struct Order {
     pub(super) sequence: Vec<usize>,
     /// Canonical lane names by the recorded ones.
     pub(super) lanes: BTreeMap<String, String>,
-    /// How many lanes there are.
-    pub(super) lane_count: usize,
     ranks: Ranks,
     frames: BTreeMap<usize, Placed>,
 }
@@ -61,18 +62,12 @@ impl Order {
     /// Orders a cassette's entries.
     pub(super) fn of(cassette: &Cassette) -> Self {
         let ranks = Ranks::of(cassette);
-        let lanes = lane_numbers(cassette, &ranks);
         let frames = place_frames(cassette, &ranks);
-        let spans: Vec<Span> = cassette
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(index, entry)| span(index, entry, &lanes, &ranks, &frames))
-            .collect();
+        let spans: Vec<Span> =
+            cassette.entries.iter().enumerate().map(|(index, entry)| span(index, entry, &ranks, &frames)).collect();
         let sequence = topological(&spans);
-        let lane_count = lanes.len();
-        let lanes = lanes.into_iter().map(|(name, number)| (name.to_owned(), format!("player{number}"))).collect();
-        Self { sequence, lanes, lane_count, ranks, frames }
+        let lanes = ranks.lanes().map(|(name, number)| (name.to_owned(), format!("player{number}"))).collect();
+        Self { sequence, lanes, ranks, frames }
     }
 
     /// An exchange's positions, renumbered densely from 1.
@@ -91,98 +86,18 @@ impl Order {
     }
 }
 
-/// The positions that count, in order: one is renumbered to how many there are up to it.
-#[derive(Debug)]
-struct Ranks {
-    events: Vec<(Moment, usize)>,
-    /// When each socket was opened: its call and the answer to that, renumbered.
-    sockets: BTreeMap<u64, (u64, u64)>,
-}
-
-impl Ranks {
-    fn of(cassette: &Cassette) -> Self {
-        let calls = cassette.exchanges_indexed();
-        let mut events: Vec<(Moment, usize)> = calls
-            .flat_map(|(index, http)| [((http.asked, What::Asked), index), ((http.answered, What::Answered), index)])
-            .collect();
-        let openings: BTreeMap<u64, (u64, usize)> =
-            cassette.exchanges_indexed().map(|(index, http)| (http.asked, (http.answered, index))).collect();
-        let frames =
-            cassette.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.frame()?)));
-        let mut orphans = BTreeMap::new();
-        let mut sockets = BTreeMap::new();
-        for (index, frame) in frames {
-            if frame.from == Sender::Client {
-                events.push(((frame.at, What::Heard), index));
-            }
-            if !openings.contains_key(&frame.socket) {
-                orphans.entry(frame.socket).or_insert(index);
-            }
-            sockets.insert(frame.socket, (0, 0));
-        }
-        // A socket whose opening is lost keeps a place for it.
-        let places = orphans
-            .iter()
-            .flat_map(|(socket, index)| [What::LostAsked, What::LostAnswered].map(|what| ((*socket, what), *index)));
-        events.extend(places);
-        events.sort_unstable();
-        let mut ranks = Self { events, sockets: BTreeMap::new() };
-        for (socket, opened) in &mut sockets {
-            *opened = match (openings.get(socket), orphans.get(socket)) {
-                (Some((answered, index)), _) => ranks.of_call(*socket, *answered, *index),
-                (None, index) => {
-                    let index = index.copied().unwrap_or_default();
-                    let rank = |what| ranks.of_event((*socket, what), index);
-                    (rank(What::LostAsked), rank(What::LostAnswered))
-                }
-            };
-        }
-        ranks.sockets = sockets;
-        ranks
-    }
-
-    fn of_call(&self, asked: u64, answered: u64, index: usize) -> (u64, u64) {
-        (self.of_event((asked, What::Asked), index), self.of_event((answered, What::Answered), index))
-    }
-
-    fn of_event(&self, moment: Moment, index: usize) -> u64 {
-        count(self.events.partition_point(|event| *event <= (moment, index)))
-    }
-
-    fn up_to(&self, position: u64) -> u64 {
-        count(self.events.partition_point(|((at, _), _)| *at <= position))
-    }
-}
-
-fn count(events: usize) -> u64 {
-    u64::try_from(events).unwrap_or(u64::MAX)
-}
-
-/// Lanes numbered from 1 by their first call; lanes that only have messages come behind.
-fn lane_numbers<'a>(cassette: &'a Cassette, ranks: &Ranks) -> BTreeMap<&'a str, usize> {
-    let mut lanes = BTreeMap::new();
-    let called = ranks.events.iter().filter(|((_, what), _)| *what == What::Asked);
-    let called = called.filter_map(|(_, index)| Some(cassette.entries[*index].record.http()?.lane.as_str()));
-    let mut frames: Vec<&FrameRecord> = cassette.entries.iter().filter_map(|entry| entry.record.frame()).collect();
-    frames.sort_by_key(|frame| (frame.socket, frame.at));
-    for lane in called.chain(frames.iter().map(|frame| frame.lane.as_str())) {
-        let next = lanes.len() + 1;
-        lanes.entry(lane).or_insert(next);
-    }
-    lanes
-}
-
-/// What the client of each lane did, by canonical position.
-fn deeds<'a>(cassette: &'a Cassette, ranks: &Ranks) -> BTreeMap<&'a str, Vec<u64>> {
-    let mut deeds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+/// What the client of each lane did: recorded and canonical positions.
+fn deeds<'a>(cassette: &'a Cassette, ranks: &Ranks) -> BTreeMap<&'a str, Vec<(u64, u64)>> {
+    let mut deeds: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
     for (index, entry) in cassette.entries.iter().enumerate() {
         match &entry.record {
             Record::Http(http) => {
                 let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
-                deeds.entry(&http.lane).or_default().extend([asked, answered]);
+                deeds.entry(&http.lane).or_default().extend([(http.asked, asked), (http.answered, answered)]);
             }
             Record::Frame(frame) if frame.from == Sender::Client => {
-                deeds.entry(&frame.lane).or_default().push(ranks.of_event((frame.at, What::Heard), index));
+                let at = ranks.of_event((frame.at, What::Heard), index);
+                deeds.entry(&frame.lane).or_default().push((frame.at, at));
             }
             Record::Frame(_) | Record::Mark(_) => {}
         }
@@ -196,8 +111,7 @@ struct Placing<'a> {
     index: usize,
     frame: &'a FrameRecord,
     cue: Option<Cue>,
-    /// The recorded position, or that of the cue: a cause may be answered only after its effect was read.
-    effective: u64,
+    at: u64,
 }
 
 fn place_frames(cassette: &Cassette, ranks: &Ranks) -> BTreeMap<usize, Placed> {
@@ -206,75 +120,56 @@ fn place_frames(cassette: &Cassette, ranks: &Ranks) -> BTreeMap<usize, Placed> {
     let mut sockets: BTreeMap<u64, Vec<Placing<'_>>> = BTreeMap::new();
     for (index, entry) in cassette.entries.iter().enumerate() {
         if let Some(frame) = entry.record.frame() {
-            let cue = cues.get(&index).copied();
-            sockets.entry(frame.socket).or_default().push(Placing { index, frame, cue, effective: frame.at });
+            let cue = cues.get(&index).map(|cue| cue.moved(ranks.of_position(cue.position())));
+            let at = match frame.from {
+                Sender::Client => ranks.of_event((frame.at, What::Heard), index),
+                Sender::Service => {
+                    // A cause may be answered only after its effect was read.
+                    let done = deeds.get(frame.lane.as_str()).map(Vec::as_slice).unwrap_or_default();
+                    let done = done[..done.partition_point(|(at, _)| *at <= frame.at)].last().map_or(0, |(_, at)| *at);
+                    done.max(cue.map_or(0, Cue::position))
+                }
+            };
+            sockets.entry(frame.socket).or_default().push(Placing { index, frame, cue, at });
         }
     }
     let mut placed = BTreeMap::new();
-    for frames in sockets.values_mut() {
-        in_canonical_order(frames);
-        let opened = ranks.sockets.get(&frames[0].frame.socket).copied().unwrap_or_default();
-        place_socket(frames, opened, ranks, &deeds, &mut placed);
+    for (socket, frames) in &mut sockets {
+        let opened = ranks.of_socket(*socket);
+        in_canonical_order(frames, opened.1);
+        place_socket(frames, opened, &mut placed);
     }
     placed
 }
 
 /// Puts a socket's messages in order: each side's own order stays, and none comes before its cue.
-fn in_canonical_order(frames: &mut [Placing<'_>]) {
+fn in_canonical_order(frames: &mut [Placing<'_>], answered: u64) {
     frames.sort_by_key(|placing| (placing.frame.at, placing.index));
-    let mut last = 0;
-    for placing in frames.iter_mut().filter(|placing| placing.frame.from == Sender::Service) {
-        last = placing.cue.map_or(0, Cue::position).max(placing.frame.at).max(last);
-        placing.effective = last;
-    }
-    frames.sort_by_key(|placing| {
-        (placing.effective, placing.frame.from == Sender::Service, placing.frame.at, placing.index)
-    });
-}
-
-fn place_socket(
-    frames: &[Placing<'_>],
-    (socket, answered): (u64, u64),
-    ranks: &Ranks,
-    deeds: &BTreeMap<&str, Vec<u64>>,
-    placed: &mut BTreeMap<usize, Placed>,
-) {
-    let mut began = (answered, What::Answered);
     let mut last = answered;
-    for (nth, Placing { index, frame, cue, effective }) in frames.iter().enumerate() {
-        let cue = cue.map(|cue| cue.moved(ranks.up_to(cue.position())));
-        let at = match frame.from {
-            Sender::Client => {
-                let at = ranks.of_event((frame.at, What::Heard), *index);
-                began = began.max((at, What::Heard));
-                at
-            }
-            Sender::Service => {
-                let done = deeds.get(frame.lane.as_str()).map(Vec::as_slice).unwrap_or_default();
-                let done = done[..done.partition_point(|at| *at <= ranks.up_to(*effective))].last().copied();
-                let cue = cue.map_or(0, Cue::position);
-                began = began.max((cue, What::Said));
-                last.max(cue).max(done.unwrap_or(0))
-            }
-        };
-        last = last.max(at);
-        placed.insert(*index, Placed { socket, at, cue, began, nth });
+    for placing in frames.iter_mut().filter(|placing| placing.frame.from == Sender::Service) {
+        last = last.max(placing.at);
+        placing.at = last;
+    }
+    frames.sort_by_key(|placing| (placing.at, placing.frame.from == Sender::Service, placing.frame.at, placing.index));
+}
+
+fn place_socket(frames: &[Placing<'_>], (socket, answered): (u64, u64), placed: &mut BTreeMap<usize, Placed>) {
+    let mut began = (answered, What::Answered);
+    for (nth, Placing { index, frame, cue, at }) in frames.iter().enumerate() {
+        began = began.max(match frame.from {
+            Sender::Client => (*at, What::Heard),
+            Sender::Service => (cue.map_or(0, Cue::position), What::Said),
+        });
+        placed.insert(*index, Placed { socket, at: *at, cue: *cue, began, nth });
     }
 }
 
-fn span(
-    index: usize,
-    entry: &Entry,
-    lanes: &BTreeMap<&str, usize>,
-    ranks: &Ranks,
-    frames: &BTreeMap<usize, Placed>,
-) -> Span {
-    let lane = |name: &str| lanes.get(name).copied().unwrap_or_default();
+fn span(index: usize, entry: &Entry, ranks: &Ranks, frames: &BTreeMap<usize, Placed>) -> Span {
     match &entry.record {
         Record::Http(http) => {
             let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
             Span {
-                lane: lane(&http.lane),
+                lane: ranks.lane(&http.lane),
                 began: (asked, What::Asked),
                 ended: (answered, What::Answered),
                 within: (0, 0),
@@ -286,7 +181,7 @@ fn span(
             let (socket, at, nth) = placed.map_or((0, 0, 0), |placed| (placed.socket, placed.at, placed.nth));
             let ended = (at, what);
             let began = placed.map_or(ended, |placed| placed.began.min(ended));
-            Span { lane: lane(&frame.lane), began, ended, within: (socket, nth) }
+            Span { lane: ranks.lane(&frame.lane), began, ended, within: (socket, nth) }
         }
         Record::Mark(mark) => {
             let at = (ranks.up_to(mark.at_position), What::Mark);

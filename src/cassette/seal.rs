@@ -43,7 +43,7 @@ pub fn seal(cassette: &Cassette) -> Result<Vec<u8>, SealError> {
     let mut records: Vec<Record> = order.sequence.iter().map(|index| renamed(cassette, &order, *index)).collect();
     let aliases = renumber(&mut records, &cassette.aliases)?;
     let times: Vec<Option<(u64, u64)>> = records.iter_mut().map(take_time).collect();
-    let lanes: Vec<Lane> = (1..=order.lane_count).map(|number| Lane { name: format!("player{number}") }).collect();
+    let lanes: Vec<Lane> = (1..=order.lanes.len()).map(|number| Lane { name: format!("player{number}") }).collect();
     let head = Head { format: FORMAT.to_owned(), ..cassette.head.clone() };
     let parts = Parts {
         head: json(&head),

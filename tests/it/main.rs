@@ -17,3 +17,4 @@ mod real;
 mod scenarios;
 mod sockets;
 mod support;
+mod threads;

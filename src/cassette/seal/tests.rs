@@ -47,7 +47,7 @@ fn the_sealed_text_is_the_one_we_promised() {
     assert!(text.ends_with("\"\n}\n"));
     let cassette = read(text.as_bytes());
     let story: Vec<_> = cassette.exchanges().map(|http| (http.lane.as_str(), http.asked, http.answered)).collect();
-    assert_eq!(story, [("player1", 1, 2), ("player1", 4, 6), ("player2", 3, 5)]);
+    assert_eq!(story, [("player1", 1, 2), ("player1", 3, 6), ("player2", 4, 5)]);
     assert_eq!(cassette.aliases["xuid"], ["9000000000000001", "9000000000000002"]);
     assert_eq!(cassette.aliases["gamertag"], ["Player9001"]);
 }

@@ -69,6 +69,39 @@ fn calls_and_clients_count_and_the_service_stands_behind_its_cue() {
     assert_eq!(puts, [(10, 11), (12, 13)]);
 }
 
+/// Four clients that all subscribe, then all write, then all go, in some order each time; everybody asks before anybody
+/// is answered.
+fn at_once([said, asked, answered, gone]: [[usize; 4]; 4]) -> Cassette {
+    let mut scene = Scene::default();
+    let sockets = ["a", "b", "c", "d"].map(|lane| scene.open(lane));
+    for at in said {
+        scene.subscribes(sockets[at], 1, &format!("c0000000-0000-4000-8000-00000000000{at}"));
+    }
+    let start = scene.position;
+    scene.position += 8;
+    for (nth, at) in (1..).zip(asked) {
+        let lane = ["a", "b", "c", "d"][at];
+        let end = start + 5 + u64::try_from(answered.iter().position(|other| *other == at).unwrap()).unwrap();
+        let write = call(lane, "PUT", &session(lane), "{}");
+        scene.call_at((start + nth, end), lane, &write, 200, &version(1));
+    }
+    for at in gone {
+        scene.message(sockets[at], Sender::Client, &Message::close(1000));
+        scene.message(sockets[at], Sender::Service, &Message::close(1000));
+    }
+    scene.cassette()
+}
+
+#[test]
+fn what_all_do_at_once_is_told_lane_by_lane() {
+    let (first, last) = ([0, 1, 2, 3], [3, 2, 1, 0]);
+    let text = seal(&at_once([first; 4])).unwrap();
+    for orders in [[last; 4], [[2, 0, 3, 1], last, first, [1, 3, 0, 2]], [first, [1, 0, 3, 2], [2, 3, 0, 1], last]] {
+        let other = seal(&at_once(orders)).unwrap();
+        assert_eq!(String::from_utf8(other).unwrap(), String::from_utf8(text.clone()).unwrap());
+    }
+}
+
 #[test]
 fn aliases_in_messages_are_renumbered_with_the_rest() {
     let mut scene = Scene::default();
