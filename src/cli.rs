@@ -3,6 +3,7 @@
 mod ca;
 mod cassette;
 mod check;
+mod control;
 mod demo;
 mod failure;
 mod log;

@@ -1,5 +1,6 @@
 //! A cassette as people read it: a table of exchanges, or one exchange in full.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::body::{Content, StoredBody};
@@ -27,16 +28,36 @@ pub fn show(cassette: &Cassette, view: View) -> String {
     match view {
         View::Table => table(cassette),
         View::Record(number) => match number.checked_sub(1).and_then(|index| cassette.entries.get(index)) {
-            Some(entry) => detail(number, entry),
+            Some(entry) => detail(number, entry, &Numbers::of(cassette)),
             None => format!("there is no record {number}: the cassette has {}\n", cassette.entries.len()),
         },
+    }
+}
+
+/// Records by the positions at which they were asked, answered and read: people look records up by number.
+struct Numbers(BTreeMap<u64, usize>);
+
+impl Numbers {
+    fn of(cassette: &Cassette) -> Self {
+        let positions = |record: &Record| match record {
+            Record::Http(http) => vec![http.asked, http.answered],
+            Record::Frame(frame) if frame.from == Sender::Client => vec![frame.at],
+            Record::Frame(_) | Record::Mark(_) => Vec::new(),
+        };
+        let numbered = cassette.entries.iter().enumerate();
+        Self(numbered.flat_map(|(at, entry)| positions(&entry.record).into_iter().map(move |p| (p, at + 1))).collect())
+    }
+
+    fn at(&self, position: u64) -> String {
+        self.0.get(&position).map_or_else(|| "?".to_owned(), usize::to_string)
     }
 }
 
 fn table(cassette: &Cassette) -> String {
     let mut out = summary(cassette);
     let mut rows = vec![HEADINGS.map(str::to_owned)];
-    rows.extend(cassette.entries.iter().enumerate().map(|(index, entry)| row(index + 1, entry)));
+    let numbers = Numbers::of(cassette);
+    rows.extend(cassette.entries.iter().enumerate().map(|(index, entry)| row(index + 1, entry, &numbers)));
     let widths: [usize; 8] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     for row in &rows {
@@ -68,7 +89,7 @@ fn summary(cassette: &Cassette) -> String {
     )
 }
 
-fn row(number: usize, entry: &Entry) -> [String; 8] {
+fn row(number: usize, entry: &Entry, numbers: &Numbers) -> [String; 8] {
     let number = number.to_string();
     match &entry.record {
         Record::Http(http) => [
@@ -85,11 +106,11 @@ fn row(number: usize, entry: &Entry) -> [String; 8] {
             number,
             visible(&frame.lane),
             arrow(frame.from).to_owned(),
-            format!("{} on socket {}{}", frame.what.name(), frame.socket, gist(frame)),
+            format!("{} on socket {}{}", frame.what.name(), numbers.at(frame.socket), gist(frame)),
             frame.what.code.map(|code| code.to_string()).unwrap_or_default(),
             String::new(),
             length(frame.what.body.as_ref()).to_string(),
-            frame_remarks(frame),
+            frame_remarks(frame, numbers),
         ],
         Record::Mark(mark) => {
             let [lane, method, status, outcome, bytes, notes] = std::array::from_fn(|_| String::new());
@@ -162,12 +183,12 @@ fn tap(tap: Node<'_>) -> String {
     name + &number.unwrap_or_default()
 }
 
-fn frame_remarks(frame: &FrameRecord) -> String {
+fn frame_remarks(frame: &FrameRecord, numbers: &Numbers) -> String {
     let mut remarks = Vec::new();
     remarks.extend(frame.cue.map(|cue| match cue {
-        Cue::Answers(at) => format!("answers {at}"),
-        Cue::CausedBy(at) => format!("caused by {at}"),
-        Cue::Follows(at) => format!("follows {at}"),
+        Cue::Answers(at) => format!("answers {}", numbers.at(at)),
+        Cue::CausedBy(at) => format!("caused by {}", numbers.at(at)),
+        Cue::Follows(at) => format!("follows {}", numbers.at(at)),
     }));
     if !frame.what.fragments.is_empty() {
         remarks.push(format!("in {} frames", frame.what.fragments.len()));
@@ -186,7 +207,7 @@ fn length(body: Option<&StoredBody>) -> u64 {
     }
 }
 
-fn detail(number: usize, entry: &Entry) -> String {
+fn detail(number: usize, entry: &Entry, numbers: &Numbers) -> String {
     let http = match &entry.record {
         Record::Http(http) => http,
         Record::Frame(frame) => {
@@ -197,9 +218,9 @@ fn detail(number: usize, entry: &Entry) -> String {
                 arrow(frame.from),
                 visible(&frame.lane),
                 frame.at,
-                frame.socket,
+                numbers.at(frame.socket),
             );
-            let remarks = frame_remarks(frame);
+            let remarks = frame_remarks(frame, numbers);
             if !remarks.is_empty() {
                 let _ = write!(out, ", {remarks}");
             }

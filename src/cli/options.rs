@@ -56,43 +56,6 @@ impl Ways {
     }
 }
 
-/// Where a test harness moves the emulator's clock and reads its state.
-#[derive(Clone, Copy, Debug, clap::Args)]
-#[command(next_help_heading = "Control")]
-pub(super) struct Control {
-    /// Address of the control port, or `off`; port 0 picks a free one
-    #[arg(long, env = "TAPDECK_ADMIN", default_value = "127.0.0.1:8889", value_name = "ADDR|off")]
-    admin: AdminArg,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum AdminArg {
-    Off,
-    At(SocketAddr),
-}
-
-impl FromStr for AdminArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        let address: SocketAddr = text.parse().map_err(|_| "write an address and a port, or `off`")?;
-        if address.ip().is_loopback() { Ok(Self::At(address)) } else { Err("the control port is loopback only".into()) }
-    }
-}
-
-impl Control {
-    /// Where it is to be, if anywhere.
-    pub(super) fn address(self) -> Option<SocketAddr> {
-        match self.admin {
-            AdminArg::Off => None,
-            AdminArg::At(address) => Some(address),
-        }
-    }
-}
-
 /// Where calls go.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Upstream")]
@@ -164,7 +127,9 @@ enum ClockArg {
 impl EmulatorOptions {
     /// Everything the emulator is made of, from flags and files.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
-        let config = Config::find(self.config.as_deref()).map_err(|error| unusable(&error))?.emulator;
+        let config = Config::find(self.config.as_deref())
+            .map_err(|error| unusable(&error).hint("`tapdeck emulate --policies` lists every policy by its name"))?;
+        let config = config.emulator;
         let clock = match self.clock {
             ClockArg::Virtual => Clock::manual(virtual_start()),
             ClockArg::Wall => Clock::Wall,
@@ -210,7 +175,8 @@ fn canned(file: &Path) -> Result<Canned, Failure> {
 
 /// A file of settings that cannot be used.
 fn unusable(error: &ConfigError) -> Failure {
-    Failure::usage(error.to_string()).hint("`tapdeck emulate --policies` lists every policy by its name")
+    Failure::usage(error.to_string())
+        .hint("`docs/` of the project has an example of each file; the error says the place")
 }
 
 /// What the upstream options come to.

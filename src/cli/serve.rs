@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
-use super::options::{CassettePath, Control, EmulatorOptions, EnforceOption, Reached, Service, Ways};
+use super::control::Control;
+use super::options::{CassettePath, EmulatorOptions, EnforceOption, Reached, Service, Ways};
 use super::session::{self, Ended, Signals};
 use super::{Code, Failure, ca, print, say};
-use crate::admin;
 use crate::cassette::{Cassette, CassetteError, Notice, Record, Seal, seal};
 use crate::emulator::Policies;
 use crate::engine::journal::JournalError;
@@ -33,6 +31,8 @@ pub(super) struct RecordOptions {
     overwrite: bool,
     #[command(flatten)]
     service: Service,
+    #[command(flatten)]
+    control: Control,
     #[command(flatten)]
     enforce: EnforceOption,
     #[command(flatten)]
@@ -98,11 +98,20 @@ pub(super) async fn record(options: RecordOptions, redactor: Arc<Redactor>) -> R
     }
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(deck.address, deck.limits)?;
+    // There is something to control only in an emulator.
+    let control = match &reached.source {
+        Source::Emulator(_) => options.control.open().await?,
+        _ => None,
+    };
     remove_if_empty(&options.cassette.journal());
     let recorder = Recorder::create(&options.cassette.journal()).map_err(|error| unopened(&error))?;
     say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
     let engine = Engine::new(reached.source, redactor, Some(recorder), options.enforce.into());
+    let control = control.map(|port| port.serve(&engine));
     let ended = deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
+    if let Some(control) = control {
+        control.close().await;
+    }
     finish(&engine, &options.cassette, ended).await
 }
 
@@ -154,23 +163,14 @@ pub(super) async fn emulate(options: EmulateOptions, redactor: Arc<Redactor>) ->
         return Ok(Code::Clean);
     }
     let deck = Deck::open(&options.ways).await?;
-    let control = match options.control.address() {
-        Some(address) => Some(session::listen(address, "--admin").await?),
-        None => None,
-    };
+    let control = options.control.open().await?;
     let reached = Reached::emulating(settings, deck.dialler());
     say("emulating MPSD and RTA");
     let engine = Engine::new(reached.source, redactor, None, options.enforce.into());
-    let stop = CancellationToken::new();
-    let controlled = control.map(|(listener, address)| {
-        say(&format!("control port on http://{address}"));
-        tokio::spawn(admin::serve(listener, Arc::clone(&engine), stop.clone()))
-    });
+    let control = control.map(|port| port.serve(&engine));
     deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
-    stop.cancel();
-    if let Some(controlled) = controlled {
-        // A harness that keeps its connection open does not keep us.
-        let _ = tokio::time::timeout(CONTROL_CLOSING, controlled).await;
+    if let Some(control) = control {
+        control.close().await;
     }
     say(&found(&engine));
     Ok(Code::Clean)
@@ -420,7 +420,6 @@ pub(super) fn unreadable(error: &CassetteError) -> Failure {
 }
 
 const MOST_SHOWN: usize = 10;
-const CONTROL_CLOSING: Duration = Duration::from_secs(2);
 
 pub(super) const RECORD_EXAMPLES: &str = "\
 Examples:

@@ -158,6 +158,31 @@ async fn files_say_what_sessions_start_from_and_who_is_who() {
     assert_eq!(created["members"]["0"]["gamertag"], "Pilot");
 }
 
+#[tokio::test]
+async fn the_example_files_are_taken() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let (people, templates) = (docs.join("people.toml"), docs.join("templates.json"));
+    let bench = Bench::start(&["--people", text(&people), "--templates", text(&templates)]);
+    let created = body(&bench.put("duel", ACTIVE).await);
+    assert_eq!(created["members"]["0"]["gamertag"], "Host");
+    assert_eq!(created["constants"]["system"]["maxMembersCount"], 2);
+}
+
+#[tokio::test]
+async fn the_clock_of_a_recording_is_moved_too() {
+    let home = TempDir::new().unwrap();
+    let cassette = home.path().join("timers.cassette.json");
+    let deck = Deck::start(home.path(), &["record", "--upstream", "emulator", text(&cassette)]);
+    let bench = Bench { deck, home };
+    assert_eq!(bench.put("slow", ACTIVE).await.status, 201);
+    assert_eq!(bench.control("POST", "/v1/clock:advance", &[], r#"{"by":"5s"}"#).await.status, 200);
+    let read = bench.call("GET", &session("slow"), &[V107, HOST_TOKEN], "").await;
+    assert_eq!(read.headers.text("date"), Some("Fri, 02 Jan 2026 03:04:10 GMT"));
+    let ended = bench.deck.stopped();
+    assert_eq!(ended.code, Some(0), "{}", ended.talk);
+    assert!(ended.talk.contains("2 exchanges in 1 lane") && ended.talk.contains("replays"), "{}", ended.talk);
+}
+
 #[test]
 fn files_that_cannot_be_used_are_named_with_the_place() {
     let dir = TempDir::new().unwrap();

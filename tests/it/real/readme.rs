@@ -15,7 +15,7 @@ fn its_commands_do_what_it_says() {
     for part in ["\n201\n", "\n200\n", r#""changeNumber":1"#, r#""changeNumber":2"#, r#""changeNumber":3"#, "04:35"] {
         assert!(emulate.contains(part), "{part}: {emulate}");
     }
-    assert_eq!(emulate.matches("tap \":[{").count(), 3, "{emulate}");
+    assert_eq!(emulate.matches("\ntap {\"timestamp\"").count(), 3, "{emulate}");
     assert_eq!(emulate.matches("~lobby~party").count(), 3, "{emulate}");
     let check = run_section("Check", Some("Record"));
     assert!(check.contains("no findings in 14 exchanges"), "{check}");

@@ -1,0 +1,81 @@
+//! The control port of a deck that emulates.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, say, session};
+use crate::admin;
+use crate::engine::Engine;
+
+/// Where a test harness moves the emulator's clock and reads its state.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Control")]
+pub(super) struct Control {
+    /// Address of the control port, or `off`; port 0 picks a free one
+    #[arg(long, env = "TAPDECK_ADMIN", default_value = "127.0.0.1:8889", value_name = "ADDR|off")]
+    admin: AdminArg,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum AdminArg {
+    Off,
+    At(SocketAddr),
+}
+
+impl FromStr for AdminArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address: SocketAddr = text.parse().map_err(|_| "write an address and a port, or `off`")?;
+        if address.ip().is_loopback() { Ok(Self::At(address)) } else { Err("the control port is loopback only".into()) }
+    }
+}
+
+impl Control {
+    /// Opens the port, unless it is to be off.
+    pub(super) async fn open(self) -> Result<Option<Port>, Failure> {
+        let AdminArg::At(address) = self.admin else { return Ok(None) };
+        let (listener, address) = session::listen(address, "--admin").await?;
+        say(&format!("control port on http://{address}"));
+        Ok(Some(Port { listener }))
+    }
+}
+
+/// An open port nobody answers on yet.
+pub(super) struct Port {
+    listener: TcpListener,
+}
+
+impl Port {
+    /// Answers on it from now on.
+    pub(super) fn serve(self, engine: &Arc<Engine>) -> Served {
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(admin::serve(self.listener, Arc::clone(engine), stop.clone()));
+        Served { stop, serving }
+    }
+}
+
+/// A port that is answered on.
+pub(super) struct Served {
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl Served {
+    /// Ends it. A harness that keeps its connection open does not keep us.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        let _ = tokio::time::timeout(CLOSING, self.serving).await;
+    }
+}
+
+const CLOSING: Duration = Duration::from_secs(2);
