@@ -67,12 +67,14 @@ async fn run(count: usize) -> bool {
     println!("{heard} taps of {} delivered", 2 * count);
 
     deck.terminate();
+    let began = Instant::now();
     let mut closed = 0;
-    for (socket, _) in sockets.iter_mut().chain(&mut warm) {
+    for (socket, _) in sockets.into_iter().chain(warm) {
         closed += usize::from(ends_with_close(socket).await);
     }
     let code = deck.child.wait().unwrap().code();
-    println!("{closed} close frames of {}, exit code {code:?}", count + WARM_UP);
+    let took = began.elapsed().as_secs_f64();
+    println!("{closed} close frames of {}, exit code {code:?} after {took:.1} s", count + WARM_UP);
     each <= MOST_BYTES && heard == 2 * count && closed == count + WARM_UP && code == Some(0)
 }
 
@@ -113,7 +115,7 @@ async fn hears_tap(socket: &mut Socket) -> bool {
     matches!(next, Ok(Some(Ok(Message::Text(text)))) if text.contains("shoulderTaps"))
 }
 
-async fn ends_with_close(socket: &mut Socket) -> bool {
+async fn ends_with_close(mut socket: Socket) -> bool {
     let mut closed = false;
     while let Ok(Some(Ok(message))) = tokio::time::timeout(WAIT, socket.next()).await {
         closed |= message.is_close();

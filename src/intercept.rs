@@ -17,8 +17,8 @@ mod upgrade;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use ::http::Uri;
@@ -91,6 +91,8 @@ pub struct Door {
     relay: Relay,
     limits: Limits,
     seats: Arc<Semaphore>,
+    /// Says once that clients have to wait for a seat.
+    crowded: Once,
     buffers: Arc<Semaphore>,
     accepted: AtomicU64,
 }
@@ -105,7 +107,8 @@ impl Door {
         let seats = Arc::new(Semaphore::new(limits.connections));
         let buffers = Arc::new(Semaphore::new(limits.buffered));
         let accepted = AtomicU64::new(0);
-        Arc::new(Self { engine, authority, reverse, hosts, dialler, relay, limits, seats, buffers, accepted })
+        let crowded = Once::new();
+        Arc::new(Self { engine, authority, reverse, hosts, dialler, relay, limits, seats, crowded, buffers, accepted })
     }
 
     /// Waits until a body may be read: there is room for all of it, so that no two bodies wait for each other.
@@ -162,6 +165,10 @@ pub async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Shutdown) {
 async fn accept(listener: &TcpListener, door: &Door) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     let mut pause = ACCEPT_PAUSE;
     loop {
+        if door.seats.available_permits() == 0 {
+            let connections = door.limits.connections;
+            door.crowded.call_once(|| tracing::warn!(connections, "no more connections at once; further ones wait"));
+        }
         // The semaphore is never closed, so the error is never seen; waiting is then right all the same.
         let Ok(seat) = Arc::clone(&door.seats).acquire_owned().await else {
             std::future::pending::<()>().await;

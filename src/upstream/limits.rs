@@ -64,7 +64,7 @@ impl Default for Limits {
             body: 8 * 1024 * 1024,
             message: 32 * 1024 * 1024,
             buffered: 512 * 1024 * 1024,
-            connections: 1024,
+            connections: 4096,
             streams: 128,
         }
     }
