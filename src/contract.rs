@@ -39,6 +39,7 @@ use view::View;
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
 use crate::mpsd::{Op, Service};
+use crate::socket::{Message, Sender};
 
 /// The contract, ready to judge. Schemas are compiled when a body first needs them.
 #[derive(Debug, Default)]
@@ -98,6 +99,11 @@ impl Contract {
         findings.finish(asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
     }
 
+    /// What a message on a real-time activity socket breaks by itself.
+    pub fn check_message(&self, _from: Sender, _message: &Message) -> Vec<Finding> {
+        Vec::new()
+    }
+
     fn check_body(&self, call: &Call, op: Op, value: &Value, findings: &mut Findings) {
         let known = headers::rendering(&call.request.headers);
         if let Some(shape) = Shape::of_request(op, known.unwrap_or(Rendering::V107)) {
@@ -121,11 +127,11 @@ fn is_judged(call: &Call) -> bool {
 
 /// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it.
 pub fn rejection(findings: &[Finding]) -> Option<Response> {
-    let is_grave = |found: &&Finding| found.rule.severity == Severity::Error && found.rule.side == Side::Client;
+    let is_grave = |found: &&Finding| found.severity == Severity::Error && found.rule.side == Side::Client;
     let found = findings.iter().find(is_grave)?;
     let status = if found.rule.id.starts_with("contract-version-") { 406 } else { 400 };
     let headers: Headers = [("content-type", "text/plain")].into_iter().collect();
-    let Finding { rule, place, message } = found;
+    let Finding { rule, place, message, .. } = found;
     let text = format!("{}: {place}: {message}. {} (tapdeck --enforce)\n", rule.id, rule.requires);
     Some(Response::new(status, headers, text))
 }

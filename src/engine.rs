@@ -4,6 +4,7 @@
 //! findings. What is sent on is the call as it came. The client's answer waits for its record and for nothing else.
 
 pub mod journal;
+mod judging;
 mod nonces;
 mod recorder;
 mod sockets;
@@ -13,9 +14,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::contract::{self, Contract};
+use crate::contract::{self, Contract, Finding};
 use crate::emulator::{Emulator, Reply, Ticket};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::message::{Body, Request, Response};
@@ -24,6 +24,7 @@ use crate::replay::{Played, Player};
 use crate::upstream::Upstream;
 
 use journal::JournalError;
+use judging::{Case, Docket};
 use nonces::Nonces;
 use recorder::Begun;
 pub use recorder::Recorder;
@@ -55,38 +56,47 @@ pub enum Enforce {
 struct Place {
     lane: String,
     begun: Option<Begun>,
+    /// Where it was asked, as it is judged.
+    asked: u64,
 }
 
 /// Everything a call passes.
 pub struct Engine {
     source: Source,
     redactor: Arc<Redactor>,
-    contract: Contract,
-    watch: Watch,
+    contract: Arc<Contract>,
+    watch: Arc<Watch>,
+    docket: Docket,
     recorder: Option<Recorder>,
     enforce: Enforce,
     nonces: Nonces,
     sockets: Sockets,
     failed: CancellationToken,
     failure: OnceLock<JournalError>,
-    afterwards: TaskTracker,
 }
 
 impl Engine {
-    /// An engine; with a recorder, every exchange is recorded before it is answered.
-    pub fn new(source: Source, redactor: Arc<Redactor>, recorder: Option<Recorder>, enforce: Enforce) -> Arc<Self> {
+    /// An engine; with a recorder, every exchange is recorded before it is answered. Needs a runtime.
+    pub fn new(
+        source: Source,
+        redactor: Arc<Redactor>,
+        contract: Arc<Contract>,
+        recorder: Option<Recorder>,
+        enforce: Enforce,
+    ) -> Arc<Self> {
+        let watch = Arc::new(Watch::default());
         Arc::new(Self {
             source,
             redactor,
-            contract: Contract::new(),
-            watch: Watch::default(),
+            docket: Docket::open(Arc::clone(&contract), Arc::clone(&watch)),
+            contract,
+            watch,
             recorder,
             enforce,
             nonces: Nonces::default(),
             sockets: Sockets::default(),
             failed: CancellationToken::new(),
             failure: OnceLock::new(),
-            afterwards: TaskTracker::new(),
         })
     }
 
@@ -97,12 +107,13 @@ impl Engine {
         let call = self.nonces.attributed(call);
         let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
-        let (answer, caused) = match self.rejection(&place, &kept) {
+        let found = self.contract.check_call(&kept.message);
+        let (answer, caused) = match self.rejection(&found) {
             Some(rejection) => (rejection, Caused::Nothing),
             None => self.source(&call, &kept.message).await,
         };
         self.nonces.remember(&call, &answer);
-        self.keep(place, &call, kept, &answer).await?;
+        self.keep(place, &call, kept, found, &answer).await?;
         self.let_out(caused);
         Some(answer)
     }
@@ -164,8 +175,7 @@ impl Engine {
 
     /// Waits until every answer given has been judged.
     pub async fn settle(&self) {
-        self.afterwards.close();
-        self.afterwards.wait().await;
+        self.docket.close().await;
     }
 
     /// Gives a call its lane and its place in the recording; `None` when nothing more is accepted.
@@ -174,22 +184,27 @@ impl Engine {
             return None;
         }
         let begun = self.recorder.as_ref().map(Recorder::begin);
-        Some(Place { lane: self.watch.lane(LaneKey::of(call)), begun })
+        Some(Place { lane: self.watch.lane(LaneKey::of(call)), begun, asked: self.docket.position() })
     }
 
-    /// The answer to a call that is not to be let through; whatever was found is reported.
-    fn rejection(&self, place: &Place, kept: &Redacted<Call>) -> Option<Answer> {
-        let findings = self.contract.check_call(&kept.message);
-        self.watch.report(&place.lane, &kept.message, &findings);
+    /// The answer to a call that is not to be let through.
+    fn rejection(&self, found: &[Finding]) -> Option<Answer> {
         let response = match self.enforce {
-            Enforce::Reject => contract::rejection(&findings)?,
+            Enforce::Reject => contract::rejection(found)?,
             Enforce::Report => return None,
         };
         Some(Answer { outcome: Outcome::Refused, response })
     }
 
-    /// Records an exchange and has its answer judged; `None` when it could not be recorded.
-    async fn keep(self: &Arc<Self>, place: Place, call: &Call, kept: Redacted<Call>, answer: &Answer) -> Option<()> {
+    /// Records an exchange and has it judged; `None` when it could not be recorded.
+    async fn keep(
+        &self,
+        place: Place,
+        call: &Call,
+        kept: Redacted<Call>,
+        found: Vec<Finding>,
+        answer: &Answer,
+    ) -> Option<()> {
         let kept_answer = self.redactor.answer(call, answer);
         self.watch.tell(&place.lane, &kept, &kept_answer);
         let recorded = match self.record(&place, &kept, &kept_answer).await {
@@ -201,7 +216,9 @@ impl Engine {
             recorded => recorded,
         };
         self.unless_failed(recorded)?;
-        self.judge_later(place.lane, kept, kept_answer);
+        let Place { lane, asked, .. } = place;
+        let (call, answer) = (Box::new(kept.message), Box::new(kept_answer.message));
+        self.docket.put(Case::Exchange { lane, asked, answered: self.docket.position(), call, answer, found }).await;
         Some(())
     }
 
@@ -251,20 +268,6 @@ impl Engine {
             }
             Source::Replay(player) => (replayed(player.answer(call, kept)), Caused::Nothing),
         }
-    }
-
-    /// Off the client's path: the answer is out, now it is judged.
-    fn judge_later(self: &Arc<Self>, lane: String, call: Redacted<Call>, answer: Redacted<Answer>) {
-        let engine = Arc::clone(self);
-        self.afterwards.spawn(async move {
-            let findings = engine.contract.check_answer(&call.message, &answer.message);
-            engine.watch.report(&lane, &call.message, &findings);
-            tracing::debug!(
-                target: "tapdeck::exchange",
-                lane, op = call.message.resolution.name(), status = answer.message.response.status,
-                outcome = answer.message.outcome.as_str(), "{} {}", call.message.request.method, call.message.request.target
-            );
-        });
     }
 }
 

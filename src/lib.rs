@@ -31,8 +31,9 @@
 //! | [`exchange`] | a call, its answer, and whose it is |
 //! | [`slot`] | spans that hold an alias or a bound value; the walk that finds them |
 //! | [`redact`] | what becomes an alias before anything is kept |
-//! | [`contract`] | the documented contract as data, and the one engine that judges by it |
+//! | [`contract`] | the documented contract as data, and what one exchange breaks of it |
 //! | [`cassette`] | journal and sealed file |
+//! | [`conduct`] | the one judge of live traffic and of every file |
 //! | [`report`] | findings as people and programs read them |
 //! | [`replay`] | answers from a cassette |
 //! | [`emulator`] | an MPSD in memory |
@@ -62,6 +63,8 @@ pub mod redact;
 pub mod contract;
 
 pub mod cassette;
+
+pub mod conduct;
 
 pub mod report;
 

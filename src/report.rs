@@ -11,8 +11,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 pub use rules::{rule_page, rules_list};
 
-use crate::cassette::Cassette;
-use crate::contract::{Contract, Finding, Place, Severity};
+use crate::cassette::{Cassette, FrameRecord, HttpRecord, Record};
+use crate::conduct::{Exchange, Heard, Judge};
+use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call};
 use crate::mpsd::Service;
 
@@ -41,8 +42,10 @@ pub enum Colour {
 pub struct Located {
     /// The file the exchange came from, if it came from one.
     pub file: Option<String>,
-    /// The exchange's ordinal.
+    /// The exchange's ordinal; for a message, that of the opening of its socket (0: the opening is not there).
     pub exchange: usize,
+    /// The message's ordinal on its socket, if it is about one.
+    pub message: Option<usize>,
     /// The player's lane.
     pub lane: String,
     /// The operation's name.
@@ -59,72 +62,168 @@ pub struct Located {
     pub count: usize,
 }
 
-/// Everything a report is made of.
+/// Everything a report is made of. Repeats of one fault are merged as they are added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// How many exchanges were judged.
     pub exchanges: usize,
-    /// What was found, in the order it was found.
+    /// How many messages were judged.
+    pub messages: usize,
+    /// What was found, each fault once, in the order it was first found.
     pub findings: Vec<Located>,
+    /// Findings beyond the most that are kept apart.
+    pub untold: usize,
+    first: BTreeMap<Fault, usize>,
 }
 
+/// What makes two findings one fault: same file, lane, operation, rule, place and weight.
+type Fault = (Option<String>, String, String, &'static str, Place, Severity);
+
 impl Report {
-    /// Judges every exchange of a cassette and adds what is found.
-    pub fn add(&mut self, contract: &Contract, cassette: &Cassette, file: &str) {
-        let exchanges = cassette.entries.iter().filter_map(|entry| Some((entry.line, entry.record.http()?)));
-        for (at, (line, record)) in exchanges.enumerate() {
-            let request = record.request();
-            let service = Service::behind(request.host());
-            let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
-            let answer = Answer { outcome: record.outcome, response: record.response() };
-            let findings = contract.check_call(&call).into_iter().chain(contract.check_answer(&call, &answer));
-            self.findings.extend(findings.map(|finding| Located {
-                file: Some(file.to_owned()),
-                exchange: at + 1,
-                lane: record.lane.clone(),
+    /// Judges everything a cassette holds and adds what is found.
+    pub fn cassette(&mut self, judge: &mut Judge, cassette: &Cassette, file: &str) {
+        let mut sockets: BTreeMap<u64, Opening> = BTreeMap::new();
+        let mut ordinal = 0;
+        for entry in &cassette.entries {
+            match &entry.record {
+                Record::Http(record) => {
+                    ordinal += 1;
+                    let opening = self.exchange_of(judge, record, file, (ordinal, entry.line));
+                    sockets.insert(record.asked, opening);
+                }
+                Record::Frame(record) => {
+                    let opening = sockets.entry(record.socket).or_default();
+                    opening.messages += 1;
+                    self.message_of(judge, record, file, opening, entry.line);
+                }
+                Record::Mark(_) => {}
+            }
+        }
+    }
+
+    fn exchange_of(&mut self, judge: &mut Judge, record: &HttpRecord, file: &str, at: (usize, usize)) -> Opening {
+        let request = record.request();
+        let service = Service::behind(request.host());
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
+        let answer = Answer { outcome: record.outcome, response: record.response() };
+        let (lane, asked, answered) = (record.lane.as_str(), record.asked, record.answered);
+        let exchange = Exchange { lane, asked, answered, call: &call, answer: &answer };
+        self.exchange(judge, &exchange, Some(file), at);
+        let (method, target) = (call.request.method, call.request.target);
+        Opening { ordinal: at.0, op: call.resolution.name(), method, target, messages: 0 }
+    }
+
+    fn message_of(&mut self, judge: &mut Judge, record: &FrameRecord, file: &str, opening: &Opening, line: usize) {
+        let Some(message) = record.what.message() else { return };
+        let FrameRecord { lane, socket, from, at, .. } = record;
+        let heard = Heard { lane, socket: *socket, at: *at, from: *from, message: &message };
+        self.message(judge, &heard, Some(file), opening, line);
+    }
+
+    /// Judges an exchange and adds what is found; `at` is its ordinal and its line, 0 for none.
+    pub fn exchange(
+        &mut self,
+        judge: &mut Judge,
+        exchange: &Exchange<'_>,
+        file: Option<&str>,
+        (ordinal, line): (usize, usize),
+    ) {
+        let Exchange { lane, call, .. } = exchange;
+        self.exchanges += 1;
+        for finding in judge.exchange(exchange) {
+            self.add(Located {
+                file: file.map(str::to_owned),
+                exchange: ordinal,
+                message: None,
+                lane: (*lane).to_owned(),
                 op: call.resolution.name().to_owned(),
                 method: call.request.method.clone(),
                 target: call.request.target.clone(),
                 line: (line > 0).then_some(line),
                 finding,
                 count: 1,
-            }));
-            self.exchanges += 1;
+            });
         }
     }
 
-    /// The report in a form. Repeats of one rule by one lane, operation and place are merged with a count.
+    /// Judges a message and adds what is found; `opening` tells how its socket was opened.
+    pub fn message(
+        &mut self,
+        judge: &mut Judge,
+        heard: &Heard<'_>,
+        file: Option<&str>,
+        opening: &Opening,
+        line: usize,
+    ) {
+        self.messages += 1;
+        for finding in judge.message(heard) {
+            self.add(Located {
+                file: file.map(str::to_owned),
+                exchange: opening.ordinal,
+                message: Some(opening.messages),
+                lane: heard.lane.to_owned(),
+                op: opening.op.to_owned(),
+                method: opening.method.clone(),
+                target: opening.target.clone(),
+                line: (line > 0).then_some(line),
+                finding,
+                count: 1,
+            });
+        }
+    }
+
+    /// Adds a finding, or counts it with its like.
+    pub fn add(&mut self, located: Located) {
+        let Located { file, lane, op, finding, .. } = &located;
+        let Finding { rule, place, severity, .. } = finding;
+        let fault = (file.clone(), lane.clone(), op.clone(), rule.id, place.clone(), *severity);
+        match self.first.get(&fault) {
+            Some(at) => self.findings[*at].count += located.count,
+            None if self.findings.len() >= KEPT_AT_MOST => self.untold += located.count,
+            None => {
+                self.first.insert(fault, self.findings.len());
+                self.findings.push(located);
+            }
+        }
+    }
+
+    /// The report in a form.
     pub fn render(&self, format: Format, colour: Colour) -> String {
-        let merged = merge(&self.findings);
         match format {
-            Format::Text => text::render(self, &merged, colour),
-            Format::Json => json::render(&merged),
+            Format::Text => text::render(self, colour),
+            Format::Json => json::render(self),
         }
     }
 
     /// How many findings have this severity, repeats counted.
     pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|located| located.finding.rule.severity == severity).map(|one| one.count).sum()
+        self.findings.iter().filter(|located| located.finding.severity == severity).map(|one| one.count).sum()
     }
 }
 
-/// Merges repeats into their first: same file, rule, lane, operation and place.
-pub fn merge(findings: &[Located]) -> Vec<Located> {
-    let mut merged: Vec<Located> = Vec::new();
-    let mut first: BTreeMap<(Option<&str>, &str, &str, &str, &Place), usize> = BTreeMap::new();
-    for located in findings {
-        let rule = located.finding.rule.id;
-        let key = (located.file.as_deref(), rule, located.lane.as_str(), located.op.as_str(), &located.finding.place);
-        match first.get(&key) {
-            Some(at) => merged[*at].count += located.count,
-            None => {
-                first.insert(key, merged.len());
-                merged.push(located.clone());
-            }
-        }
-    }
-    merged
+/// How a socket was opened, and how many messages of it were seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The ordinal of the exchange.
+    pub ordinal: usize,
+    /// The operation's name.
+    pub op: &'static str,
+    /// The request's verb.
+    pub method: String,
+    /// The request's path and query.
+    pub target: String,
+    /// Messages so far.
+    pub messages: usize,
 }
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self { ordinal: 0, op: "unknown", method: String::new(), target: String::new(), messages: 0 }
+    }
+}
+
+/// Most faults kept apart: what comes after them is counted.
+const KEPT_AT_MOST: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -132,10 +231,11 @@ mod tests {
     use crate::contract::rule;
 
     fn located(exchange: usize, id: &str, place: Place) -> Located {
-        let finding = Finding { rule: rule(id).unwrap(), place, message: "version 1 is below 104".to_owned() };
+        let finding = Finding::new(rule(id).unwrap(), place, "version 1 is below 104");
         Located {
             file: Some("a.cassette.jsonl".to_owned()),
             exchange,
+            message: None,
             lane: "player2".to_owned(),
             op: "session.put".to_owned(),
             method: "PUT".to_owned(),
@@ -149,14 +249,16 @@ mod tests {
     fn report() -> Report {
         let header = || Place::Header("x-xbl-contract-version".to_owned());
         let body = |pointer: &str| Place::Body(pointer.to_owned());
-        let findings = vec![
+        let findings = [
             located(1, "contract-version-too-low", header()),
             located(2, "contract-version-too-low", header()),
             located(2, "members-key-invalid", body("/members/Me")),
             located(3, "xuid-not-string", body("/members/reserve_0")),
             located(4, "body-on-delete", body("")),
         ];
-        Report { exchanges: 14, findings }
+        let mut report = Report { exchanges: 14, ..Report::default() };
+        findings.into_iter().for_each(|located| report.add(located));
+        report
     }
 
     #[test]
@@ -206,9 +308,10 @@ mod tests {
         let of = |pointer: &str| located(1, "turn-index-range", Place::Body(pointer.to_owned()));
         let mut other = of("/a");
         other.lane = "host".to_owned();
-        let merged = merge(&[of("/a"), of("/b"), of("/a"), other, of("/a")]);
-        assert_eq!(merged.iter().map(|one| one.count).collect::<Vec<_>>(), [3, 1, 1]);
-        assert_eq!(merged[0].exchange, 1);
+        let mut report = Report::default();
+        [of("/a"), of("/b"), of("/a"), other, of("/a")].into_iter().for_each(|located| report.add(located));
+        assert_eq!(report.findings.iter().map(|one| one.count).collect::<Vec<_>>(), [3, 1, 1]);
+        assert_eq!(report.findings[0].exchange, 1);
     }
 
     #[test]

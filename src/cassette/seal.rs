@@ -14,7 +14,7 @@ use super::load::version;
 use super::order::Order;
 use super::record::{Head, Lane, Timing, json};
 use super::renumber::renumber;
-use super::{Cassette, FORMAT, Notice, Record};
+use super::{Cassette, Entry, FORMAT, Notice, Record};
 use crate::dice::hex;
 use crate::json;
 
@@ -34,6 +34,24 @@ pub enum SealError {
 /// # Errors
 /// The cassette holds what this build does not understand.
 pub fn seal(cassette: &Cassette) -> Result<Vec<u8>, SealError> {
+    let mut canonical = canonical(cassette)?;
+    let times: Vec<_> = canonical.entries.iter_mut().map(|entry| take_time(&mut entry.record)).collect();
+    let lanes: Vec<Lane> = canonical.lanes.iter().cloned().map(|name| Lane { name }).collect();
+    let parts = Parts {
+        head: json(&canonical.head),
+        aliases: json(&canonical.aliases),
+        lanes: json(&lanes),
+        records: canonical.entries.iter().map(|entry| text(&entry.record)).collect(),
+        timing: json(&times),
+    };
+    Ok(parts.document())
+}
+
+/// A cassette as its sealed file will hold it, each record with the line it stands on now.
+///
+/// # Errors
+/// The cassette holds what this build does not understand.
+pub fn canonical(cassette: &Cassette) -> Result<Cassette, SealError> {
     let skipped = cassette.notes.iter().any(|note| matches!(note.what, Notice::UnknownKind(_)));
     if skipped || version(&cassette.head.format) > version(FORMAT) {
         return Err(SealError::Newer(cassette.head.format.clone()));
@@ -42,17 +60,17 @@ pub fn seal(cassette: &Cassette) -> Result<Vec<u8>, SealError> {
     let order = Order::of(cassette);
     let mut records: Vec<Record> = order.sequence.iter().map(|index| renamed(cassette, &order, *index)).collect();
     let aliases = renumber(&mut records, &cassette.aliases)?;
-    let times: Vec<Option<(u64, u64)>> = records.iter_mut().map(take_time).collect();
-    let lanes: Vec<Lane> = (1..=order.lanes.len()).map(|number| Lane { name: format!("player{number}") }).collect();
-    let head = Head { format: FORMAT.to_owned(), ..cassette.head.clone() };
-    let parts = Parts {
-        head: json(&head),
-        aliases: json(&aliases),
-        lanes: json(&lanes),
-        records: records.iter().map(text).collect(),
-        timing: json(&times),
-    };
-    Ok(parts.document())
+    let lines = order.sequence.iter().map(|index| cassette.entries[*index].line);
+    let lanes: Vec<String> = (1..=order.lanes.len()).map(|number| format!("player{number}")).collect();
+    Ok(Cassette {
+        head: Head { format: FORMAT.to_owned(), ..cassette.head.clone() },
+        aliases,
+        named: lanes.iter().cloned().collect(),
+        lanes,
+        entries: lines.zip(records).map(|(line, record)| Entry { line, record }).collect(),
+        seal: cassette.seal,
+        notes: cassette.notes.clone(),
+    })
 }
 
 /// The cassette with each message in its socket's lane: that of the opening, or else of the first message.

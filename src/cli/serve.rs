@@ -106,7 +106,7 @@ pub(super) async fn record(options: RecordOptions, redactor: Arc<Redactor>) -> R
     remove_if_empty(&options.cassette.journal());
     let recorder = Recorder::create(&options.cassette.journal()).map_err(|error| unopened(&error))?;
     say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
-    let engine = Engine::new(reached.source, redactor, Some(recorder), options.enforce.into());
+    let engine = Engine::new(reached.source, redactor, Arc::default(), Some(recorder), options.enforce.into());
     let control = control.map(|port| port.serve(&engine));
     let ended = deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
     if let Some(control) = control {
@@ -130,7 +130,7 @@ pub(super) async fn replay(options: ReplayOptions, redactor: Arc<Redactor>) -> R
         many(lanes, "lane"),
         options.cassette.display()
     ));
-    let engine = Engine::new(Source::Replay(player), redactor, None, options.enforce.into());
+    let engine = Engine::new(Source::Replay(player), redactor, Arc::default(), None, options.enforce.into());
     let (dialler, neighbours) = (deck.dialler(), neighbours_in(&cassette));
     deck.run(&engine, Some(Reverse::default()), neighbours, dialler).await;
     let tally = engine.player().map(Player::tally).unwrap_or_default();
@@ -150,7 +150,7 @@ pub(super) async fn watch(options: WatchOptions, redactor: Arc<Redactor>) -> Res
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(deck.address, deck.limits)?;
     say(&format!("watching calls to {}", reached.name));
-    let engine = Engine::new(reached.source, redactor, None, options.enforce.into());
+    let engine = Engine::new(reached.source, redactor, Arc::default(), None, options.enforce.into());
     deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
     say(&found(&engine));
     Ok(Code::Clean)
@@ -166,7 +166,7 @@ pub(super) async fn emulate(options: EmulateOptions, redactor: Arc<Redactor>) ->
     let control = options.control.open().await?;
     let reached = Reached::emulating(settings, deck.dialler());
     say("emulating MPSD and RTA");
-    let engine = Engine::new(reached.source, redactor, None, options.enforce.into());
+    let engine = Engine::new(reached.source, redactor, Arc::default(), None, options.enforce.into());
     let control = control.map(|port| port.serve(&engine));
     deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
     if let Some(control) = control {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::catalogue;
-use super::rule::Rule;
+use super::rule::{Rule, Severity};
 use crate::json::{Doc, Node};
 
 /// One violation of one rule.
@@ -13,10 +13,24 @@ use crate::json::{Doc, Node};
 pub struct Finding {
     /// The rule that is broken.
     pub rule: &'static Rule,
+    /// How much it weighs here: the rule's own weight, unless the project or the service's answer says otherwise.
+    pub severity: Severity,
     /// Where.
     pub place: Place,
     /// What stands there.
     pub message: String,
+    /// The status by which the service itself rejected the request.
+    pub rejected: Option<u16>,
+    /// The title's own schema that says so: its file and the JSON pointer of the keyword.
+    pub schema: Option<String>,
+}
+
+impl Finding {
+    /// A finding of the rule's own weight.
+    pub fn new(rule: &'static Rule, place: Place, message: impl Into<String>) -> Self {
+        let (severity, message) = (rule.severity, message.into());
+        Self { rule, severity, place, message, rejected: None, schema: None }
+    }
 }
 
 /// Where in an exchange a finding is.
@@ -34,6 +48,8 @@ pub enum Place {
     AnswerHeader(String),
     /// The answer body; a JSON pointer.
     AnswerBody(String),
+    /// A message on a socket; a JSON pointer.
+    Message(String),
 }
 
 impl Place {
@@ -56,14 +72,14 @@ impl Place {
     /// The JSON pointer of a place in a body.
     pub fn pointer(&self) -> Option<&str> {
         match self {
-            Self::Body(pointer) | Self::AnswerBody(pointer) => Some(pointer),
+            Self::Body(pointer) | Self::AnswerBody(pointer) | Self::Message(pointer) => Some(pointer),
             _ => None,
         }
     }
 
     /// The same place; a pointer through absurdly long names is cut short.
     fn bounded(mut self) -> Self {
-        if let Self::Body(pointer) | Self::AnswerBody(pointer) = &mut self
+        if let Self::Body(pointer) | Self::AnswerBody(pointer) | Self::Message(pointer) = &mut self
             && pointer.len() > LONGEST_POINTER
         {
             let end = (0..=LONGEST_POINTER).rev().find(|end| pointer.is_char_boundary(*end)).unwrap_or_default();
@@ -83,6 +99,7 @@ impl Place {
             Self::Status => (3, 0),
             Self::AnswerHeader(_) => (4, 0),
             Self::AnswerBody(pointer) => (5, offset(answer, pointer)),
+            Self::Message(pointer) => (6, offset(request, pointer)),
         }
     }
 }
@@ -98,6 +115,8 @@ impl fmt::Display for Place {
             Self::AnswerHeader(name) => write!(f, "answer header {name}"),
             Self::AnswerBody(pointer) if pointer.is_empty() => f.write_str("answer body"),
             Self::AnswerBody(pointer) => write!(f, "answer body {pointer}"),
+            Self::Message(pointer) if pointer.is_empty() => f.write_str("message"),
+            Self::Message(pointer) => write!(f, "message {pointer}"),
         }
     }
 }
@@ -111,7 +130,7 @@ impl Findings {
         let known = catalogue::rule(id);
         debug_assert!(known.is_some(), "no rule is called {id}");
         if let Some(rule) = known.filter(|_| self.0.len() < COLLECTED_AT_MOST) {
-            self.0.push(Finding { rule, place: place.bounded(), message: message.into() });
+            self.0.push(Finding::new(rule, place.bounded(), message));
         }
     }
 

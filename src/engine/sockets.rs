@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::recorder::frame::Spot;
-use super::{Caused, Engine, Source, replayed};
+use super::{Case, Caused, Engine, Source, replayed};
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
 use crate::redact::Redacted;
@@ -53,6 +53,8 @@ pub struct Scribe {
     lane: String,
     /// Where the opening was asked, when it is recorded.
     asked: Option<u64>,
+    /// Where the opening was asked, as it is judged.
+    socket: u64,
 }
 
 /// Who waits for messages of a source of our own, and the clock that makes some fall due.
@@ -72,13 +74,18 @@ impl Engine {
         let call = self.nonces.attributed(call);
         let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
-        let (answer, spelling, behind) = match self.rejection(&place, &kept) {
+        let found = self.contract.check_call(&kept.message);
+        let (answer, spelling, behind) = match self.rejection(&found) {
             Some(rejection) => (rejection, Extensions::new(), None),
             None => self.behind(&call, &kept.message, spelling).await,
         };
-        let scribe =
-            Scribe { engine: Arc::clone(self), lane: place.lane.clone(), asked: place.begun.map(|begun| begun.asked) };
-        self.keep(place, &call, kept, &answer).await?;
+        let scribe = Scribe {
+            engine: Arc::clone(self),
+            lane: place.lane.clone(),
+            asked: place.begun.map(|begun| begun.asked),
+            socket: place.asked,
+        };
+        self.keep(place, &call, kept, found, &answer).await?;
         if behind.is_some() {
             self.watch.opened();
         }
@@ -257,6 +264,8 @@ impl Scribe {
             let written = recorder.message(spot, &kept, what).await;
             self.engine.unless_failed(written).ok_or(Unrecorded)?;
         }
+        let (lane, at, message) = (lane.clone(), self.engine.docket.position(), kept.message.clone());
+        self.engine.docket.put(Case::Message { lane, socket: self.socket, at, from, message }).await;
         Ok(kept)
     }
 

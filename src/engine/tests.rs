@@ -14,7 +14,7 @@ use crate::replay::{self, Tape};
 fn recording(journal: &Path) -> Arc<Engine> {
     let source = Source::Emulator(Emulator::new(Settings::new(1, Clock::manual(virtual_start()))));
     let recorder = Recorder::create(journal).unwrap();
-    Engine::new(source, Arc::new(Redactor::new(1)), Some(recorder), Enforce::Report)
+    Engine::new(source, Arc::new(Redactor::new(1)), Arc::default(), Some(recorder), Enforce::Report)
 }
 
 fn put(session: &str, body: impl Into<Bytes>) -> Call {

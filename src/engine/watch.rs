@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::contract::{Finding, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::redact::Redacted;
+use crate::socket::Sender;
 
 /// What was found so far, and by which names clients are called.
 #[derive(Debug, Default)]
@@ -46,12 +47,22 @@ impl Watch {
         state.lanes.entry(key).or_insert_with(|| format!("lane-{next}")).clone()
     }
 
-    /// Logs findings of one call or its answer: the first of a kind, and then each tenfold of it.
+    /// Logs findings of one exchange: the first of a kind, and then each tenfold of it.
     pub(super) fn report(&self, lane: &str, call: &Call, findings: &[Finding]) {
+        let (method, target) = (&call.request.method, &call.request.target);
+        self.report_about(&About { lane, op: call.resolution.name(), method, target }, findings);
+    }
+
+    /// Logs findings of one message in the same way.
+    pub(super) fn report_message(&self, lane: &str, from: Sender, findings: &[Finding]) {
+        self.report_about(&About { lane, op: "rta.message", method: from.as_str(), target: "" }, findings);
+    }
+
+    fn report_about(&self, about: &About<'_>, findings: &[Finding]) {
         for finding in findings {
-            let count = self.count(lane, call, finding);
+            let count = self.count(about, finding);
             if is_power_of_ten(count) {
-                log(lane, call, finding, count);
+                log(about, finding, count);
             }
         }
     }
@@ -91,14 +102,14 @@ impl Watch {
         self.state().lanes.len()
     }
 
-    fn count(&self, lane: &str, call: &Call, finding: &Finding) -> usize {
+    fn count(&self, about: &About<'_>, finding: &Finding) -> usize {
         let mut state = self.state();
-        match finding.rule.severity {
+        match finding.severity {
             Severity::Error => state.tallied.errors += 1,
             Severity::Warning => state.tallied.warnings += 1,
             Severity::Info => state.tallied.infos += 1,
         }
-        let key = (lane.to_owned(), finding.rule.id, call.resolution.name().to_owned(), finding.place.to_string());
+        let key = (about.lane.to_owned(), finding.rule.id, about.op.to_owned(), finding.place.to_string());
         if state.seen.len() >= MOST_KINDS && !state.seen.contains_key(&key) {
             return 1;
         }
@@ -112,19 +123,28 @@ impl Watch {
     }
 }
 
-fn log(lane: &str, call: &Call, finding: &Finding, count: usize) {
-    let (rule, op, place) = (finding.rule.id, call.resolution.name(), finding.place.to_string());
-    let (side, citation) = (finding.rule.side.as_str(), finding.rule.citation);
-    let (method, target, message) = (&call.request.method, &call.request.target, &finding.message);
-    match finding.rule.severity {
+/// What a finding is about.
+struct About<'a> {
+    lane: &'a str,
+    op: &'static str,
+    method: &'a str,
+    target: &'a str,
+}
+
+fn log(about: &About<'_>, finding: &Finding, count: usize) {
+    let About { lane, op, method, target } = about;
+    let (rule, place) = (finding.rule.id, finding.place.to_string());
+    let (side, citation, message) = (finding.rule.side.as_str(), finding.rule.citation, &finding.message);
+    let rejected = finding.rejected;
+    match finding.severity {
         Severity::Error => {
-            tracing::error!(target: TARGET, rule, severity = "error", side, lane, op, place, method, path = target, citation, count, "{message}");
+            tracing::error!(target: TARGET, rule, severity = "error", side, lane, op, place, method, path = target, citation, rejected, count, "{message}");
         }
         Severity::Warning => {
-            tracing::warn!(target: TARGET, rule, severity = "warning", side, lane, op, place, method, path = target, citation, count, "{message}");
+            tracing::warn!(target: TARGET, rule, severity = "warning", side, lane, op, place, method, path = target, citation, rejected, count, "{message}");
         }
         Severity::Info => {
-            tracing::info!(target: TARGET, rule, severity = "info", side, lane, op, place, method, path = target, citation, count, "{message}");
+            tracing::info!(target: TARGET, rule, severity = "info", side, lane, op, place, method, path = target, citation, rejected, count, "{message}");
         }
     }
 }

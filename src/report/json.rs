@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Located;
+use super::{Located, Report};
 
-/// The merged findings as one array, a line each.
-pub(super) fn render(merged: &[Located]) -> String {
-    if merged.is_empty() {
+/// The findings as one array, a line each.
+pub(super) fn render(report: &Report) -> String {
+    if report.findings.is_empty() {
         return "[]\n".to_owned();
     }
-    let objects: Vec<String> = merged.iter().map(|located| format!("  {}", object(located))).collect();
+    let objects: Vec<String> = report.findings.iter().map(|located| format!("  {}", object(located))).collect();
     format!("[\n{}\n]\n", objects.join(",\n"))
 }
 
@@ -17,12 +17,13 @@ fn object(located: &Located) -> Value {
     let rule = located.finding.rule;
     json!({
         "rule": rule.id,
-        "severity": rule.severity.as_str(),
+        "severity": located.finding.severity.as_str(),
         "side": rule.side.as_str(),
         "place": located.finding.place.to_string(),
         "pointer": located.finding.place.pointer(),
         "file": located.file,
         "exchange": located.exchange,
+        "messageOrdinal": located.message,
         "line": located.line,
         "lane": located.lane,
         "op": located.op,
@@ -32,6 +33,8 @@ fn object(located: &Located) -> Value {
         "requires": rule.requires,
         "fix": rule.fix,
         "citation": rule.citation,
+        "schema": located.finding.schema,
+        "rejected": located.finding.rejected,
         "count": located.count,
     })
 }

@@ -6,9 +6,9 @@ use super::{Colour, Located, Report};
 use crate::contract::Severity;
 
 /// Lines of the merged findings, and the summary.
-pub(super) fn render(report: &Report, merged: &[Located], colour: Colour) -> String {
+pub(super) fn render(report: &Report, colour: Colour) -> String {
     let mut out = String::new();
-    for located in merged {
+    for located in &report.findings {
         line(&mut out, located, colour);
     }
     summary(&mut out, report);
@@ -23,7 +23,7 @@ fn line(out: &mut String, located: &Located, colour: Colour) {
     let _ = write!(
         out,
         "{} {} {} {} {} {}: {} · documents require: {}",
-        painted(rule.severity, colour),
+        painted(located.finding.severity, colour),
         rule.id,
         plain(&located.lane),
         plain(&located.method),

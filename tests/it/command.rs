@@ -240,8 +240,10 @@ fn a_check_finds_what_was_done_and_says_where() {
     let home = TempDir::new().unwrap();
     let good = demo(&home);
     let checked = binary::run(home.path(), &["check", text(&good)]);
+    assert_eq!((checked.code, checked.talk.as_str()), (Some(0), ""), "the service rejected both: {}", checked.stdout);
+    let checked = binary::run(home.path(), &["check", "--fail-on", "info", text(&good)]);
     assert_eq!((checked.code, checked.talk.as_str()), (Some(1), ""), "{}", checked.stdout);
-    let found: Vec<_> = checked.stdout.lines().filter(|line| line.contains(": error ")).collect();
+    let found: Vec<_> = checked.stdout.lines().filter(|line| line.contains(": info ")).collect();
     assert!(found.len() == 2 && found[0].contains("contract-version-missing"), "{}", checked.stdout);
     assert!(found[1].contains("active-and-ready") && found[1].contains("/members/me/properties/system"), "{found:?}");
 
@@ -296,10 +298,11 @@ async fn a_watch_reports_findings_as_json_lines() {
     let lines = ended.talk.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let finding = lines.into_iter().find(|line| line["rule"] == "contract-version-missing");
     let finding = finding.unwrap_or_else(|| panic!("{}", ended.talk));
-    assert_eq!((&finding["severity"], &finding["op"]), (&"error".into(), &"session.get".into()));
+    assert_eq!((&finding["severity"], &finding["op"]), (&"info".into(), &"session.get".into()));
+    assert_eq!(finding["rejected"], 400, "the service said so itself");
     assert_eq!(finding["place"], "header x-xbl-contract-version");
     assert_eq!(finding["citation"], tapdeck::contract::rule("contract-version-missing").unwrap().citation);
-    assert!(ended.talk.contains("1 call from 1 client: 1 error,"), "{}", ended.talk);
+    assert!(ended.talk.contains("1 call from 1 client: 0 errors,"), "{}", ended.talk);
 }
 
 #[test]

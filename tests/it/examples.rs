@@ -4,10 +4,11 @@
 //! virtual clock seals to the same bytes, wall-clock facts aside, so a difference is a change in tapdeck.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tapdeck::cassette::{Cassette, Record, Seal, seal};
 use tapdeck::client::{Client, Way};
-use tapdeck::contract::Contract;
+use tapdeck::conduct::Judge;
 use tapdeck::exchange::Protocol;
 use tapdeck::replay::verify;
 use tapdeck::report::Report;
@@ -280,7 +281,7 @@ async fn perform(clients: &mut [Client], script: &[Line]) {
 
 fn errors(cassette: &Cassette) -> Vec<&'static str> {
     let mut report = Report::default();
-    report.add(&Contract::new(), cassette, "example");
+    report.cassette(&mut Judge::new(Arc::default()), cassette, "example");
     let rules = report.findings.iter().map(|located| located.finding.rule);
     rules.filter(|rule| rule.severity == tapdeck::contract::Severity::Error).map(|rule| rule.id).collect()
 }

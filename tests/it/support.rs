@@ -323,7 +323,7 @@ impl Setup {
         let options = upstream::Options { base: self.base, extra_roots: self.roots, limits: self.limits };
         let source = self.source.unwrap_or_else(|| Source::Upstream(Upstream::new(&dialler, options).unwrap()));
         let recorder = self.journal.as_deref().map(|journal| Recorder::create(journal).unwrap());
-        let engine = Engine::new(source, Arc::new(Redactor::new(1)), recorder, Enforce::Report);
+        let engine = Engine::new(source, Arc::new(Redactor::new(1)), Arc::default(), recorder, Enforce::Report);
         let door = Door::new(intercept::Options {
             engine: Arc::clone(&engine),
             authority: Arc::clone(&authority),

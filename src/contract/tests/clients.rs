@@ -4,7 +4,7 @@ use super::*;
 
 /// Errors and warnings of an exchange; information is allowed.
 fn alarms(text: &str) -> Vec<String> {
-    let grave = |finding: &Finding| finding.rule.severity != Severity::Info;
+    let grave = |finding: &Finding| finding.severity != Severity::Info;
     findings(text)
         .iter()
         .filter(|finding| grave(finding))
@@ -127,7 +127,7 @@ fn bedrock_portal_and_broadcaster_sessions() {
 fn known_oddities_are_warnings() {
     let invite = "handle.create\n-Content-Type\n\n{\"type\":\"invite\",\"sessionRef\":$ref,\"invitedXuid\":\"3210\"}";
     assert_eq!(broken(invite), ["content-type-missing", "handle-version-missing", "invite-attributes-missing"]);
-    assert!(findings(invite).iter().all(|finding| finding.rule.severity == Severity::Warning));
+    assert!(findings(invite).iter().all(|finding| finding.severity == Severity::Warning));
 }
 
 /// The documents' own samples, repaired to strict JSON.

@@ -1,0 +1,90 @@
+//! Conduct: what is judged, exchange after exchange and message after message, whichever way it comes.
+//!
+//! Live traffic, a journal, a sealed cassette, a replay and a HAR file all go through the one [`Judge`], so that all of
+//! them show the same findings in the same order. It asks the contract what an exchange breaks by itself, and knows
+//! from what it has seen what only the sequence shows. No clock is asked: one thing comes before another when its
+//! answer was complete before the other was asked.
+
+use std::sync::Arc;
+
+use crate::contract::{Contract, Finding, Severity, Side};
+use crate::exchange::{Answer, Call, Outcome};
+use crate::socket::{Message, Sender};
+
+/// Judges traffic in the order it is shown.
+#[derive(Debug)]
+pub struct Judge {
+    contract: Arc<Contract>,
+}
+
+/// An exchange, as redacted as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// The player's lane.
+    pub lane: &'a str,
+    /// Position at which the call had been read.
+    pub asked: u64,
+    /// Position at which the answer was complete. A precedes B only if `A.answered < B.asked`.
+    pub answered: u64,
+    /// The call.
+    pub call: &'a Call,
+    /// Its answer.
+    pub answer: &'a Answer,
+}
+
+/// A message on a socket, as redacted as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// The lane whose socket it is.
+    pub lane: &'a str,
+    /// The socket: the position at which its opening was asked.
+    pub socket: u64,
+    /// Position at which the message had been read.
+    pub at: u64,
+    /// Who sent it.
+    pub from: Sender,
+    /// What it says.
+    pub message: &'a Message,
+}
+
+impl Judge {
+    /// A judge that has seen nothing yet.
+    pub fn new(contract: Arc<Contract>) -> Self {
+        Self { contract }
+    }
+
+    /// What an exchange breaks, in document order: the request's faults, then its answer's.
+    pub fn exchange(&mut self, exchange: &Exchange<'_>) -> Vec<Finding> {
+        let asked = self.contract.check_call(exchange.call);
+        self.answered(exchange, asked)
+    }
+
+    /// The same for an exchange whose call was judged already, with `asked` as the outcome.
+    pub fn answered(&mut self, exchange: &Exchange<'_>, asked: Vec<Finding>) -> Vec<Finding> {
+        let mut findings = asked;
+        findings.extend(self.contract.check_answer(exchange.call, exchange.answer));
+        if let Some(status) = rejection(exchange.answer) {
+            findings.iter_mut().filter(|finding| finding.rule.side == Side::Client).for_each(|finding| {
+                finding.rejected = Some(status);
+                finding.severity = Severity::Info;
+            });
+        }
+        findings
+    }
+
+    /// What a message breaks, by itself and by where it stands.
+    pub fn message(&mut self, heard: &Heard<'_>) -> Vec<Finding> {
+        self.contract.check_message(heard.from, heard.message)
+    }
+}
+
+/// The status by which the service itself rejected a request: then what is wrong with it was expected. A lost update
+/// (412) and a full window (429) say nothing about the request.
+fn rejection(answer: &Answer) -> Option<u16> {
+    let status = answer.response.status;
+    let rejects = (400..500).contains(&status) && !matches!(status, 412 | 429);
+    (rejects && answer.outcome == Outcome::Answered).then_some(status)
+}
+
+#[cfg(test)]
+mod tests;
