@@ -40,6 +40,22 @@ pub(super) enum Shape {
     SessionDocument,
     /// A handle the service answers.
     HandleDocument,
+    /// `[1, seq, uri]`.
+    RtaSubscribe,
+    /// `[2, seq, subId]`.
+    RtaUnsubscribe,
+    /// The answer to either.
+    RtaReply,
+    /// `[3, subId, data]`.
+    RtaEvent,
+    /// What a match ticket asks.
+    TicketRequest,
+    /// The answer to a match ticket.
+    TicketAnswer,
+    /// How a match ticket stands.
+    TicketStatus,
+    /// How full a hopper is.
+    HopperStats,
 }
 
 /// The types of handle `POST /handles` makes.
@@ -155,6 +171,7 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
         ValidationErrorKind::MinLength { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MinItems { limit } => format!("has fewer than {limit} items"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
         ValidationErrorKind::Not { .. } => format!("{shown} may not stand here"),
@@ -196,8 +213,10 @@ const REQUEST_105: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-re
 const REQUEST_107: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-request-107.json")];
 const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
+const RTA: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/rta.json")];
+const SMARTMATCH: &[&str] = &[include_str!("schemas/smartmatch.json")];
 
-const SHAPES: [Source; 15] = [
+const SHAPES: [Source; 23] = [
     source(Shape::Session(Rendering::V105), "sessionRequest", REQUEST_105),
     source(Shape::Session(Rendering::V107), "sessionRequest", REQUEST_107),
     source(Shape::Properties(Rendering::V105), "propertiesElement", REQUEST_105),
@@ -213,6 +232,14 @@ const SHAPES: [Source; 15] = [
     source(Shape::Handle(HandleType::Other), "handleOther", HANDLE),
     source(Shape::SessionDocument, "sessionDocument", ANSWER),
     source(Shape::HandleDocument, "handleDocument", ANSWER),
+    source(Shape::RtaSubscribe, "rtaSubscribe", RTA),
+    source(Shape::RtaUnsubscribe, "rtaUnsubscribe", RTA),
+    source(Shape::RtaReply, "rtaReply", RTA),
+    source(Shape::RtaEvent, "rtaEvent", RTA),
+    source(Shape::TicketRequest, "ticketRequest", SMARTMATCH),
+    source(Shape::TicketAnswer, "ticketAnswer", SMARTMATCH),
+    source(Shape::TicketStatus, "ticketStatus", SMARTMATCH),
+    source(Shape::HopperStats, "hopperStats", SMARTMATCH),
 ];
 
 /// Most errors taken from one body.
@@ -237,7 +264,7 @@ mod tests {
                     }
                 }
                 "items" | "additionalProperties" => subschemas(at, value, all),
-                "allOf" => {
+                "allOf" | "prefixItems" => {
                     for (index, schema) in value.as_array().unwrap().iter().enumerate() {
                         subschemas(format!("{at}/{index}"), schema, all);
                     }
@@ -247,8 +274,8 @@ mod tests {
         }
     }
 
-    const ASSERTIONS: [&str; 9] =
-        ["type", "const", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "required"];
+    const ASSERTIONS: [&str; 10] =
+        ["type", "const", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "required"];
 
     #[test]
     fn every_keyword_that_can_fail_names_a_rule_that_exists() {
@@ -299,6 +326,7 @@ mod tests {
             "properties",
             "patternProperties",
             "items",
+            "prefixItems",
             "additionalProperties",
         ];
         for source in &SHAPES {
