@@ -89,7 +89,7 @@ impl Query {
         let Some(take) = self.value("take").filter(|_| is_session_query(op) || op == Op::HandlesQuery) else {
             return;
         };
-        if !number(take).is_some_and(|take| take <= MOST_RESULTS) {
+        if number(take).is_none_or(|take| take > MOST_RESULTS) {
             broken.add("query-take-out-of-range", format!("take is {}", quoted(take)));
         }
     }
