@@ -9,6 +9,7 @@ use super::headers::version;
 use crate::exchange::Call;
 use crate::mpsd::Op;
 use crate::mpsd::name::is_xuid;
+use crate::mpsd::route::Kind;
 use crate::mpsd::target::parameters;
 
 /// Runs every rule of the query string. `body` is the request's, read: a batch names its players there.
@@ -17,7 +18,7 @@ pub(super) fn check(call: &Call, op: Op, body: Option<&Value>, findings: &mut Fi
     let mut broken = Broken::default();
     query.names(op, &mut broken);
     query.take(op, &mut broken);
-    query.includes(&mut broken);
+    query.includes(op, &mut broken);
     if is_session_query(op) {
         query.players(op, body, &mut broken);
         query.flags(op, body, &mut broken);
@@ -25,6 +26,18 @@ pub(super) fn check(call: &Call, op: Op, body: Option<&Value>, findings: &mut Fi
         query.version(call, &mut broken);
     }
     broken.tell(findings);
+}
+
+/// The parameters an operation takes, and those of other pages that clients send and nobody minds.
+fn names_of(op: Op) -> impl Iterator<Item = &'static str> {
+    let tolerated: &[&str] = match op {
+        Op::HandlesQuery => &["xuid", "take"],
+        Op::HandleGet => &["include"],
+        // A rule of its own says where a batch names its players.
+        Op::Batch | Op::TemplateBatch => &["xuid"],
+        _ => &[],
+    };
+    op.route().query.iter().map(|parameter| parameter.name).chain(tolerated.iter().copied())
 }
 
 /// True for queries of sessions, of one player or many.
@@ -65,8 +78,7 @@ impl Query {
     fn names(&self, op: Op, broken: &mut Broken) {
         let mut seen: BTreeMap<String, Option<&str>> = BTreeMap::new();
         for (name, value) in &self.0 {
-            let known = op.route().query.iter().find(|known| known.eq_ignore_ascii_case(name));
-            match known {
+            match names_of(op).find(|known| known.eq_ignore_ascii_case(name)) {
                 Some(known) if known != name => {
                     broken.add("query-param-case", format!("{} is written {known}", quoted(name)));
                 }
@@ -90,15 +102,19 @@ impl Query {
         let Some(take) = self.value("take").filter(|_| is_session_query(op) || op == Op::HandlesQuery) else {
             return;
         };
-        if !number(take).is_some_and(|take| take <= MOST_RESULTS) {
+        if number(take).is_none_or(|take| take > MOST_RESULTS) {
             broken.add("query-take-out-of-range", format!("take is {}", quoted(take)));
         }
     }
 
-    fn includes(&self, broken: &mut Broken) {
-        let words = self.value("include").unwrap_or_default().split(',').map(str::trim);
-        for word in words.filter(|word| !word.is_empty()) {
-            if !INCLUDES.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+    fn includes(&self, op: Op, broken: &mut Broken) {
+        let parameter = op.route().query.iter().find(|parameter| parameter.name == "include");
+        let Some((Kind::Words(known), include)) = parameter.map(|parameter| parameter.kind).zip(self.value("include"))
+        else {
+            return;
+        };
+        for word in include.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            if !known.iter().chain(&ALSO_INCLUDED).any(|known| known.eq_ignore_ascii_case(word)) {
                 broken.add("handle-query-include-unknown", format!("{} is nothing to include", quoted(word)));
             }
         }
@@ -208,8 +224,8 @@ const FLAGS: [(&str, &str); 3] = [
     ("private", "query-private-without-xuid"),
 ];
 
-/// What `include` may name: by the documents, and by clients.
-const INCLUDES: [&str; 5] = ["relatedInfo", "roleInfo", "customProperties", "activityInfo", "session"];
+/// What XSAPI knows to include besides.
+const ALSO_INCLUDED: [&str; 1] = ["session"];
 
 const MOST_RESULTS: u32 = 100;
 
