@@ -9,6 +9,7 @@ use super::headers::version;
 use crate::exchange::Call;
 use crate::mpsd::Op;
 use crate::mpsd::name::is_xuid;
+use crate::mpsd::route::Kind;
 use crate::mpsd::target::parameters;
 
 /// Runs every rule of the query string. `body` is the request's, read: a batch names its players there.
@@ -17,7 +18,7 @@ pub(super) fn check(call: &Call, op: Op, body: Option<&Value>, findings: &mut Fi
     let mut broken = Broken::default();
     query.names(op, &mut broken);
     query.take(op, &mut broken);
-    query.includes(&mut broken);
+    query.includes(op, &mut broken);
     if is_session_query(op) {
         query.players(op, body, &mut broken);
         query.flags(op, body, &mut broken);
@@ -25,6 +26,18 @@ pub(super) fn check(call: &Call, op: Op, body: Option<&Value>, findings: &mut Fi
         query.version(call, &mut broken);
     }
     broken.tell(findings);
+}
+
+/// The parameters an operation takes, and those of other pages that clients send and nobody minds.
+fn names_of(op: Op) -> impl Iterator<Item = &'static str> {
+    let tolerated: &[&str] = match op {
+        Op::HandlesQuery => &["xuid", "take"],
+        Op::HandleGet => &["include"],
+        // A rule of its own says where a batch names its players.
+        Op::Batch | Op::TemplateBatch => &["xuid"],
+        _ => &[],
+    };
+    op.route().query.iter().map(|parameter| parameter.name).chain(tolerated.iter().copied())
 }
 
 /// True for queries of sessions, of one player or many.
@@ -65,12 +78,12 @@ impl Query {
     fn names(&self, op: Op, broken: &mut Broken) {
         let mut seen: BTreeMap<String, Option<&str>> = BTreeMap::new();
         for (name, value) in &self.0 {
-            let known = op.route().query.iter().map(|known| known.name).find(|known| known.eq_ignore_ascii_case(name));
-            match known {
+            match names_of(op).find(|known| known.eq_ignore_ascii_case(name)) {
                 Some(known) if known != name => {
                     broken.add("query-param-case", format!("{} is written {known}", quoted(name)));
                 }
-                None if !has_rules_of_its_own(op, name) => {
+                // `nocommit` has rules of its own.
+                None if !name.eq_ignore_ascii_case("nocommit") => {
                     broken.add("query-param-unknown", format!("{} is no parameter here", quoted(name)));
                 }
                 _ => {}
@@ -94,10 +107,14 @@ impl Query {
         }
     }
 
-    fn includes(&self, broken: &mut Broken) {
-        let words = self.value("include").unwrap_or_default().split(',').map(str::trim);
-        for word in words.filter(|word| !word.is_empty()) {
-            if !INCLUDES.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+    fn includes(&self, op: Op, broken: &mut Broken) {
+        let parameter = op.route().query.iter().find(|parameter| parameter.name == "include");
+        let Some((Kind::Words(known), include)) = parameter.map(|parameter| parameter.kind).zip(self.value("include"))
+        else {
+            return;
+        };
+        for word in include.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            if !known.iter().chain(&ALSO_INCLUDED).any(|known| known.eq_ignore_ascii_case(word)) {
                 broken.add("handle-query-include-unknown", format!("{} is nothing to include", quoted(word)));
             }
         }
@@ -207,14 +224,10 @@ const FLAGS: [(&str, &str); 3] = [
     ("private", "query-private-without-xuid"),
 ];
 
-/// What `include` may name: by the documents, and by clients.
-const INCLUDES: [&str; 5] = ["relatedInfo", "roleInfo", "customProperties", "activityInfo", "session"];
+/// What XSAPI knows to include besides.
+const ALSO_INCLUDED: [&str; 1] = ["session"];
 
 const MOST_RESULTS: u32 = 100;
 
 /// Most parameters told by one finding.
 const TOLD_AT_MOST: usize = 5;
-/// Parameters that a route does not know and a rule of their own speaks of.
-fn has_rules_of_its_own(op: Op, name: &str) -> bool {
-    name.eq_ignore_ascii_case("nocommit") || is_batch(op) && name.eq_ignore_ascii_case("xuid")
-}
