@@ -130,9 +130,9 @@ impl Body {
         Self { wire, plain: Some(plain), coding }
     }
 
-    /// A body that travelled, but is not here: opaque, and not empty.
-    pub fn withheld() -> Self {
-        Self { wire: Bytes::new(), plain: None, coding: Coding::Unknown }
+    /// A body that travelled and was not kept: there is something, nobody can say what.
+    pub fn unknown() -> Self {
+        Self { wire: Bytes::new(), plain: None, coding: Coding::Identity }
     }
 
     /// The bytes as they travel.

@@ -288,7 +288,7 @@ impl<'a> Pass<'a> {
     fn body(&mut self, body: &Body, content: &Content<'_>) -> Body {
         let Some(plain) = body.decoded() else {
             self.withheld = Some(("content coding not understood", body.wire().clone()));
-            return Body::withheld();
+            return Body::unknown();
         };
         let slots = content.slots(&self.judge());
         let spliced = self.spliced(plain, &slots);

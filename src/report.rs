@@ -11,11 +11,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 pub use rules::{rule_page, rules_list};
 
-use crate::cassette::{Cassette, FrameRecord, HttpRecord, Record, StoredBody};
+use crate::cassette::{Cassette, FrameRecord, HttpRecord, Record};
 use crate::conduct::{Exchange, Heard, Judge};
 use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call};
-use crate::message::Body;
 use crate::mpsd::Service;
 
 /// The form of a report.
@@ -103,13 +102,10 @@ impl Report {
     }
 
     fn exchange_of(&mut self, judge: &mut Judge, record: &HttpRecord, file: &str, at: (usize, usize)) -> Opening {
-        let (mut request, mut response) = (record.request(), record.response());
-        // A body that was not kept is not the same as none.
-        request.body = judged(record.request.body.as_ref(), request.body);
-        response.body = judged(record.response.body.as_ref(), response.body);
+        let request = record.request();
         let service = Service::behind(request.host());
         let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
-        let answer = Answer { outcome: record.outcome, response };
+        let answer = Answer { outcome: record.outcome, response: record.response() };
         let (lane, asked, answered) = (record.lane.as_str(), record.asked, record.answered);
         let exchange = Exchange { lane, asked, answered, call: &call, answer: &answer };
         self.exchange(judge, &exchange, Some(file), at);
@@ -203,10 +199,6 @@ impl Report {
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|located| located.finding.severity == severity).map(|one| one.count).sum()
     }
-}
-
-fn judged(stored: Option<&StoredBody>, body: Body) -> Body {
-    if stored.is_some_and(|stored| stored.as_withheld().is_some()) { Body::withheld() } else { body }
 }
 
 /// How a socket was opened, and how many messages of it were seen.

@@ -26,6 +26,10 @@ pub(super) fn run(options: &Options) -> Result<Code, Failure> {
     let contract = Arc::new(Contract::new());
     let mut report = Report::default();
     let is_whole = input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
+    // Where nothing at all could be judged, there is nothing to report.
+    if !is_whole && report.exchanges + report.messages == 0 {
+        return Ok(Code::Input);
+    }
     let code = options.output.emit(&report)?;
     Ok(if is_whole { code } else { Code::Input })
 }

@@ -36,10 +36,22 @@ pub(super) enum Shape {
     Server(Rendering),
     /// `POST /handles` of a type.
     Handle(HandleType),
+    /// A batch query of sessions.
+    Batch,
+    /// `POST /handles/query` of a type.
+    HandleQuery(QueryType),
     /// A MultiplayerSession the service answers.
     SessionDocument,
     /// A handle the service answers.
     HandleDocument,
+    /// What session and batch queries answer.
+    SessionResults,
+    /// What a query of handles answers, by its type.
+    HandleResults(QueryType),
+    /// The list of session templates.
+    TemplateNames,
+    /// One session template.
+    TemplateDocument,
 }
 
 /// The types of handle `POST /handles` makes.
@@ -68,6 +80,28 @@ impl HandleType {
             ("transfer", Self::Transfer),
         ];
         known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or(Self::Other, |(_, kind)| *kind)
+    }
+}
+
+/// The types of handle `POST /handles/query` looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QueryType {
+    /// What users are playing.
+    Activity,
+    /// Sessions to join.
+    Search,
+    /// No type we know.
+    Other,
+}
+
+impl QueryType {
+    /// The type a body names.
+    pub(super) fn of(body: Option<&Value>) -> Self {
+        match body.and_then(|body| body.get("type")).and_then(Value::as_str) {
+            Some(name) if name.eq_ignore_ascii_case("activity") => Self::Activity,
+            Some(name) if name.eq_ignore_ascii_case("search") => Self::Search,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -154,7 +188,8 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
-        ValidationErrorKind::MinLength { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MaxItems { limit } => format!("there are more than {limit}"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
         ValidationErrorKind::Not { .. } => format!("{shown} may not stand here"),
@@ -195,9 +230,11 @@ const REQUEST: &str = include_str!("schemas/session-request.json");
 const REQUEST_105: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-request-105.json")];
 const REQUEST_107: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-request-107.json")];
 const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
+const QUERY: &[&str] = &[COMMON, include_str!("schemas/query-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
+const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
 
-const SHAPES: [Source; 15] = [
+const SHAPES: [Source; 25] = [
     source(Shape::Session(Rendering::V105), "sessionRequest", REQUEST_105),
     source(Shape::Session(Rendering::V107), "sessionRequest", REQUEST_107),
     source(Shape::Properties(Rendering::V105), "propertiesElement", REQUEST_105),
@@ -211,8 +248,18 @@ const SHAPES: [Source; 15] = [
     source(Shape::Handle(HandleType::Search), "handleSearch", HANDLE),
     source(Shape::Handle(HandleType::Transfer), "handleTransfer", HANDLE),
     source(Shape::Handle(HandleType::Other), "handleOther", HANDLE),
+    source(Shape::Batch, "batchRequest", QUERY),
+    source(Shape::HandleQuery(QueryType::Activity), "handleQueryActivity", QUERY),
+    source(Shape::HandleQuery(QueryType::Search), "handleQuerySearch", QUERY),
+    source(Shape::HandleQuery(QueryType::Other), "handleQueryOther", QUERY),
     source(Shape::SessionDocument, "sessionDocument", ANSWER),
     source(Shape::HandleDocument, "handleDocument", ANSWER),
+    source(Shape::SessionResults, "sessionResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Activity), "activityResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Search), "searchResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Other), "activityResults", RESULTS),
+    source(Shape::TemplateNames, "templateNames", RESULTS),
+    source(Shape::TemplateDocument, "templateDocument", RESULTS),
 ];
 
 /// Most errors taken from one body.
@@ -247,8 +294,19 @@ mod tests {
         }
     }
 
-    const ASSERTIONS: [&str; 9] =
-        ["type", "const", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "required"];
+    const ASSERTIONS: [&str; 11] = [
+        "type",
+        "const",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "required",
+    ];
 
     #[test]
     fn every_keyword_that_can_fail_names_a_rule_that_exists() {

@@ -25,7 +25,7 @@ pub(super) fn sent(request: Node<'_>, method: &str, headers: &Headers) -> Body {
         // Some recorders write an empty text for a body they left out, and a comment that they did.
         Text::Whole(body) if body.is_empty() => absent(is_empty && data.is_none_or(|data| !is_commented(data))),
         Text::Whole(body) => body,
-        Text::Withheld => Body::withheld(),
+        Text::Withheld => Body::unknown(),
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn answered(response: Node<'_>, method: &str, status: u16, headers: &
         Text::Whole(body) => body,
         Text::Absent => absent(is_empty),
         Text::Withheld if status == 204 => Body::default(),
-        Text::Withheld => Body::withheld(),
+        Text::Withheld => Body::unknown(),
     }
 }
 
@@ -99,7 +99,7 @@ fn form(data: Node<'_>) -> Option<String> {
 }
 
 fn absent(is_empty: bool) -> Body {
-    if is_empty { Body::default() } else { Body::withheld() }
+    if is_empty { Body::default() } else { Body::unknown() }
 }
 
 fn is_commented(data: Node<'_>) -> bool {
