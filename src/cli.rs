@@ -56,7 +56,7 @@ enum Command {
     /// Answer calls from the embedded MPSD emulator
     #[command(after_help = serve::EMULATE_EXAMPLES)]
     Emulate(serve::EmulateOptions),
-    /// Check cassettes and journals against the contract
+    /// Check cassettes, journals and HAR files against the contract
     #[command(after_help = check::EXAMPLES)]
     Check(check::Options),
     /// Look into a cassette, reformat it, or examine it for damage
