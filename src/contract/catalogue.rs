@@ -37,6 +37,7 @@ mod handle;
 mod matchmaking;
 mod members;
 mod properties;
+mod query;
 mod request;
 mod rta;
 
@@ -52,8 +53,9 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
-const TABLES: [&[Rule]; 9] = [
+const TABLES: [&[Rule]; 10] = [
     request::RULES,
+    query::RULES,
     members::RULES,
     properties::RULES,
     constants::RULES,

@@ -10,7 +10,8 @@
 //! ---
 //! 200                              optional: the answer, with headers and a body of its own
 //!
-//! @session {"changeNumber": 4}     a good document (`@session`, `@large`, `@handle`), merge-patched (RFC 7396)
+//! @session {"changeNumber": 4}     a good document (`@session`, `@large`, `@handle`), merge-patched (RFC 7396);
+//!                                  `@handles 3` are so many handles, as a query answers them
 //! ===
 //! > [1, 1, "https://…"]             optional: what comes next, another exchange or messages on a socket: what the
 //! < [1, 1, 0, 0, null]             client says, what the service says. Messages are said on the socket opened
@@ -143,9 +144,13 @@ fn response(call: &Call, text: &str) -> Response {
 
 fn document(text: &str) -> String {
     let Some((name, patch)) = text.strip_prefix('@').map(|text| text.split_once(' ').unwrap_or((text, "{}"))) else {
-        return text.to_owned();
+        return text.replace("$ref", REFERENCE);
     };
     let base = match name {
+        "handles" => {
+            let handles = vec![HANDLE.replace("$ref", REFERENCE); patch.parse().unwrap()];
+            return format!("{{\"results\": [{}]}}", handles.join(","));
+        }
         "session" => SESSION.to_owned(),
         "large" => SESSION.replace("\"connectivity\": true,", "\"large\": true,").replace("\"0\": {", "\"me\": {"),
         "handle" => HANDLE.replace("$ref", REFERENCE),

@@ -3,6 +3,7 @@
 mod clients;
 mod hostile;
 mod messages;
+mod queries;
 
 use std::sync::LazyLock;
 
