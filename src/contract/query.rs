@@ -158,7 +158,7 @@ impl Query {
                 broken.add("query-bool-not-true", format!("{name} is {}", quoted(value)));
             } else if !self.is_on(name) {
                 broken.add("query-bool-invalid", format!("{name} is {}", quoted(value)));
-            } else if !self.names_players(op, body) && !(by_service && name == "private") {
+            } else if !self.names_players(op, body) && (name != "private" || !by_service) {
                 broken.add(without_players, format!("{name} is true, and no player is named"));
             }
         }
