@@ -52,6 +52,22 @@ pub(super) enum Shape {
     TemplateNames,
     /// One session template.
     TemplateDocument,
+    /// `[1, seq, uri]`.
+    RtaSubscribe,
+    /// `[2, seq, subId]`.
+    RtaUnsubscribe,
+    /// The answer to either.
+    RtaReply,
+    /// `[3, subId, data]`.
+    RtaEvent,
+    /// What a match ticket asks.
+    TicketRequest,
+    /// The answer to a match ticket.
+    TicketAnswer,
+    /// How a match ticket stands.
+    TicketStatus,
+    /// How full a hopper is.
+    HopperStats,
 }
 
 /// The types of handle `POST /handles` makes.
@@ -119,8 +135,15 @@ impl Shape {
 }
 
 /// Every schema, compiled when first needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Schemas([OnceLock<Schema>; SHAPES.len()]);
+
+impl Default for Schemas {
+    /// None is compiled yet.
+    fn default() -> Self {
+        Self([const { OnceLock::new() }; SHAPES.len()])
+    }
+}
 
 impl Schemas {
     /// Checks a value and adds a finding per failed keyword.
@@ -188,8 +211,9 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
-        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { .. } => "is empty".to_owned(),
-        ValidationErrorKind::MaxItems { limit } => format!("there are more than {limit}"),
+        ValidationErrorKind::MinLength { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MinItems { limit } => format!("has fewer than {limit} items"),
+        ValidationErrorKind::MaxItems { limit } => format!("has more than {limit} items"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
         ValidationErrorKind::Not { .. } => format!("{shown} may not stand here"),
@@ -233,8 +257,10 @@ const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
 const QUERY: &[&str] = &[COMMON, include_str!("schemas/query-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
 const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
+const RTA: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/rta.json")];
+const SMARTMATCH: &[&str] = &[include_str!("schemas/smartmatch.json")];
 
-const SHAPES: [Source; 25] = [
+const SHAPES: [Source; 33] = [
     source(Shape::Session(Rendering::V105), "sessionRequest", REQUEST_105),
     source(Shape::Session(Rendering::V107), "sessionRequest", REQUEST_107),
     source(Shape::Properties(Rendering::V105), "propertiesElement", REQUEST_105),
@@ -260,6 +286,14 @@ const SHAPES: [Source; 25] = [
     source(Shape::HandleResults(QueryType::Other), "activityResults", RESULTS),
     source(Shape::TemplateNames, "templateNames", RESULTS),
     source(Shape::TemplateDocument, "templateDocument", RESULTS),
+    source(Shape::RtaSubscribe, "rtaSubscribe", RTA),
+    source(Shape::RtaUnsubscribe, "rtaUnsubscribe", RTA),
+    source(Shape::RtaReply, "rtaReply", RTA),
+    source(Shape::RtaEvent, "rtaEvent", RTA),
+    source(Shape::TicketRequest, "ticketRequest", SMARTMATCH),
+    source(Shape::TicketAnswer, "ticketAnswer", SMARTMATCH),
+    source(Shape::TicketStatus, "ticketStatus", SMARTMATCH),
+    source(Shape::HopperStats, "hopperStats", SMARTMATCH),
 ];
 
 /// Most errors taken from one body.
@@ -284,7 +318,7 @@ mod tests {
                     }
                 }
                 "items" | "additionalProperties" => subschemas(at, value, all),
-                "allOf" => {
+                "allOf" | "prefixItems" => {
                     for (index, schema) in value.as_array().unwrap().iter().enumerate() {
                         subschemas(format!("{at}/{index}"), schema, all);
                     }
@@ -357,6 +391,7 @@ mod tests {
             "properties",
             "patternProperties",
             "items",
+            "prefixItems",
             "additionalProperties",
         ];
         for source in &SHAPES {
