@@ -14,6 +14,7 @@ mod intercept;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
+mod rules;
 mod scenarios;
 mod sockets;
 mod support;
