@@ -2,6 +2,7 @@
 
 mod clients;
 mod hostile;
+mod verdicts;
 
 use std::sync::LazyLock;
 
@@ -20,7 +21,10 @@ fn broken(text: &str) -> Vec<&'static str> {
 }
 
 fn findings(text: &str) -> Vec<Finding> {
-    let example = Example::read(text);
+    judged(&Example::read(text))
+}
+
+fn judged(example: &Example) -> Vec<Finding> {
     let mut found = CONTRACT.check_call(&example.call);
     if let Some(answer) = &example.answer {
         found.extend(CONTRACT.check_answer(&example.call, answer));
