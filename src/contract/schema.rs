@@ -220,6 +220,10 @@ impl Schema {
             ValidationErrorKind::Required { property } => {
                 findings.add(rule, place(pointer), format!("{} is missing", shown(property)));
             }
+            ValidationErrorKind::Not { schema } if schema.as_object().is_some_and(Map::is_empty) => {
+                let name = pointer.rsplit_once('/').map_or(pointer, |(_, name)| name);
+                findings.add(rule, place(pointer), format!("{} may not stand here", super::finding::quoted(name)));
+            }
             kind => findings.add(rule, place(pointer), describe(kind, error.instance(), rule)),
         }
     }
