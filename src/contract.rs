@@ -18,6 +18,7 @@ mod finding;
 mod format;
 mod handle;
 mod headers;
+mod openapi;
 mod parts;
 mod query;
 mod results;
@@ -31,6 +32,7 @@ use serde_json::Value;
 
 pub use catalogue::{rule, rules};
 pub use finding::{Finding, Place, REPORTED_AT_MOST};
+pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
 
 use against::Written;

@@ -2,6 +2,7 @@
 
 mod clients;
 mod hostile;
+mod queries;
 
 use std::sync::LazyLock;
 
