@@ -9,6 +9,7 @@ mod durable;
 mod emulate;
 mod examples;
 mod fidelity;
+mod har;
 mod hostile;
 mod intercept;
 mod playback;
