@@ -64,7 +64,15 @@ impl Cassette {
     /// # Errors
     /// The file cannot be read, is no cassette, or is a sealed file with a broken record. Lost journal lines are notes.
     pub fn read(path: &Path) -> Result<Self, CassetteError> {
-        Self::parse(path, &bytes_of(path)?)
+        Self::parse(path, &Self::bytes(path)?)
+    }
+
+    /// The bytes of a file, for [`Self::parse`].
+    ///
+    /// # Errors
+    /// The file cannot be read, or is larger than any cassette.
+    pub fn bytes(path: &Path) -> Result<Vec<u8>, CassetteError> {
+        bytes_of(path)
     }
 
     /// Reads the bytes of a journal or a sealed file; `path` is for messages only.

@@ -8,11 +8,12 @@ use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
 use crate::exchange::Outcome;
-use crate::report::Report;
+use crate::report::{Report, Source};
 
 /// Judges everything a file holds and adds what is found.
 pub(super) fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(), Failure> {
-    let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
+    let mut text = Cassette::bytes(file).map_err(|error| serve::unreadable(&error))?;
+    let cassette = Cassette::parse(file, &text).map_err(|error| serve::unreadable(&error))?;
     for note in &cassette.notes {
         say(&format!("note: {}: {note}", file.display()));
     }
@@ -25,9 +26,13 @@ pub(super) fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) 
     }
     // A journal is judged as the file it will be sealed to: the order of its lines is a matter of timing.
     let cassette = match cassette.seal {
-        Seal::Unsealed => seal::canonical(&cassette).unwrap_or(cassette),
+        Seal::Unsealed => {
+            text = Vec::new();
+            seal::canonical(&cassette).unwrap_or(cassette)
+        }
         Seal::Sealed | Seal::Edited => cassette,
     };
-    report.cassette(&mut Judge::new(Arc::clone(contract)), &cassette, &file.display().to_string());
+    let source = Source { name: &file.display().to_string(), text: &text };
+    report.cassette(&mut Judge::new(Arc::clone(contract)), &cassette, source);
     Ok(())
 }
