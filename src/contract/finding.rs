@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::catalogue;
 use super::rule::{Rule, Severity};
-use crate::json::{Doc, Node};
+use crate::json::Doc;
 
 /// One violation of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,16 +196,12 @@ fn offset(doc: Option<&Doc<'_>>, pointer: &str) -> usize {
     };
     let mut node = doc.root();
     for step in pointer.split('/').skip(1) {
-        match child(node, &step.replace("~1", "/").replace("~0", "~")) {
+        match node.step(step) {
             Some(next) => node = next,
             None => return usize::MAX,
         }
     }
     node.span().start
-}
-
-fn child<'d>(node: Node<'d>, step: &str) -> Option<Node<'d>> {
-    node.get(step).or_else(|| node.items().nth(step.parse().ok()?))
 }
 
 /// A value as a message shows it: short, on one line.

@@ -4,6 +4,7 @@
 mod architecture;
 mod canaries;
 mod cassette;
+mod check;
 mod command;
 mod durable;
 mod emulate;
@@ -15,7 +16,6 @@ mod intercept;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
-mod rules;
 mod scenarios;
 mod sockets;
 mod support;
