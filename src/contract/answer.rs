@@ -47,7 +47,7 @@ pub(super) fn check(
         _ => {}
     }
     if let (429, Some(value)) = (response.status, value) {
-        rate_limit(value, findings);
+        schemas.check(Shape::Limit, value, Place::answer_body, findings);
     }
 }
 
@@ -153,16 +153,4 @@ fn path_of(location: &str) -> &str {
         return location;
     };
     rest.find('/').map_or("", |at| &rest[at..])
-}
-
-fn rate_limit(value: &Value, findings: &mut Findings) {
-    let is_count = |name: &str| value.get(name).is_some_and(Value::is_u64);
-    let kind = value.get("limitType").and_then(Value::as_str).unwrap_or_default();
-    let is_known = ["rate", "concurrency"].iter().any(|known| known.eq_ignore_ascii_case(kind));
-    let counts = ["currentRequests", "maxRequests", "periodInSeconds"].into_iter().filter(|name| !is_count(name));
-    let wrong: Vec<&str> = counts.chain((!is_known).then_some("limitType")).collect();
-    if !wrong.is_empty() {
-        let message = format!("{} is missing, or of another form", wrong.join(", "));
-        findings.add("response-429-shape", Place::answer_body(""), message);
-    }
 }

@@ -13,6 +13,7 @@ mod fidelity;
 mod har;
 mod hostile;
 mod intercept;
+mod openapi;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
