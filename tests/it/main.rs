@@ -4,14 +4,17 @@
 mod architecture;
 mod canaries;
 mod cassette;
+mod check;
 mod command;
 mod durable;
 mod emulate;
 mod examples;
 mod fidelity;
+mod har;
 mod hostile;
 mod intercept;
 mod judged;
+mod openapi;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
