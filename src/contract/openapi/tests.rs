@@ -166,8 +166,7 @@ fn the_document_judges_the_catalogues_bodies_as_we_do() {
     let mut theirs = BTreeMap::new();
     let mut judged = (0, 0);
     for rule in rules() {
-        for text in [rule.bad, rule.good] {
-            let example = Example::read(text);
+        for example in [rule.bad, rule.good].into_iter().flat_map(Example::all) {
             for (shape, value) in bodies_of(&example) {
                 let compiled = || validator(&document, &components.reference(shape));
                 let validator = theirs.entry(format!("{shape:?}")).or_insert_with(compiled);
