@@ -63,6 +63,7 @@ impl Judge {
     pub fn answered(&mut self, exchange: &Exchange<'_>, asked: Vec<Finding>) -> Vec<Finding> {
         let mut findings = asked;
         findings.extend(self.contract.check_answer(exchange.call, exchange.answer));
+        self.contract.weigh(&mut findings);
         if let Some(status) = rejection(exchange.answer) {
             findings.iter_mut().filter(|finding| finding.rule.side == Side::Client).for_each(|finding| {
                 finding.rejected = Some(status);

@@ -22,6 +22,8 @@ mod rule;
 mod schema;
 mod session;
 mod target;
+mod terms;
+mod title;
 mod view;
 
 use serde_json::Value;
@@ -29,6 +31,8 @@ use serde_json::Value;
 pub use catalogue::{rule, rules};
 pub use finding::{Finding, Place, REPORTED_AT_MOST};
 pub use rule::{Rule, Severity, Side};
+pub use terms::{Terms, Weight};
+pub use title::{Bag, SchemaFault, Title, TitleSchema};
 
 use against::Written;
 use finding::Findings;
@@ -45,12 +49,18 @@ use crate::socket::{Message, Sender};
 #[derive(Debug, Default)]
 pub struct Contract {
     schemas: Schemas,
+    terms: Terms,
 }
 
 impl Contract {
     /// The documented contract.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The documented contract on a project's own terms.
+    pub fn with(terms: Terms) -> Self {
+        Self { schemas: Schemas::default(), terms }
     }
 
     /// What a request breaks, in document order. Only MPSD's own requests are judged.
@@ -67,8 +77,9 @@ impl Contract {
         let op = call.resolution.operation().map(|operation| operation.op);
         if let Some((op, value)) = op.zip(view.as_ref().and_then(|view| view.value.as_ref())) {
             self.check_body(call, op, value, &mut findings);
+            title::check_call(self.terms.titles(), call, op, value, &mut findings);
         }
-        findings.finish(view.as_ref().map(|view| &view.doc), None)
+        findings.finish(&self.terms, view.as_ref().map(|view| &view.doc), None)
     }
 
     /// What an answer breaks, and what the request breaks once its answer is seen, in document order.
@@ -95,13 +106,20 @@ impl Contract {
                 };
                 against::check(call, &Parts::of(op, request), document, written, &mut findings);
             }
+            let shown = view.as_ref().and_then(|view| view.value.as_ref());
+            title::check_answer(self.terms.titles(), (call, op), response, (request, shown), &mut findings);
         }
-        findings.finish(asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
+        findings.finish(&self.terms, asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
     }
 
     /// What a message on a real-time activity socket breaks by itself.
     pub fn check_message(&self, _from: Sender, _message: &Message) -> Vec<Finding> {
         Vec::new()
+    }
+
+    /// Gives findings that were made elsewhere the weight their rules have here, and drops those that are off.
+    pub fn weigh(&self, findings: &mut Vec<Finding>) {
+        self.terms.apply(findings);
     }
 
     fn check_body(&self, call: &Call, op: Op, value: &Value, findings: &mut Findings) {

@@ -4,10 +4,10 @@ mod input;
 mod output;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use super::options::contract;
 use super::{Code, Failure};
-use crate::contract::Contract;
+use crate::config::Project;
 use crate::report::Report;
 
 /// What to check, and how to say it.
@@ -20,8 +20,8 @@ pub(super) struct Options {
     output: output::Output,
 }
 
-pub(super) fn run(options: &Options) -> Result<Code, Failure> {
-    let contract = Arc::new(Contract::new());
+pub(super) fn run(options: &Options, project: &Project) -> Result<Code, Failure> {
+    let contract = contract(project)?;
     let mut report = Report::default();
     for file in &options.files {
         input::judge(file, &contract, &mut report)?;

@@ -6,6 +6,7 @@ mod handle;
 mod members;
 mod properties;
 mod request;
+mod title;
 
 use super::rule::{Rule, Severity, Side};
 
@@ -19,8 +20,8 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
-const TABLES: [&[Rule]; 6] =
-    [request::RULES, members::RULES, properties::RULES, constants::RULES, handle::RULES, answer::RULES];
+const TABLES: [&[Rule]; 7] =
+    [request::RULES, members::RULES, properties::RULES, constants::RULES, handle::RULES, answer::RULES, title::RULES];
 
 const COUNT: usize = {
     let (mut count, mut table) = (0, 0);

@@ -20,10 +20,12 @@ fn broken(text: &str) -> Vec<&'static str> {
 }
 
 fn findings(text: &str) -> Vec<Finding> {
-    let example = Example::read(text);
-    let mut found = CONTRACT.check_call(&example.call);
-    if let Some(answer) = &example.answer {
-        found.extend(CONTRACT.check_answer(&example.call, answer));
+    let Example { call, answer, terms } = Example::read(text);
+    let own = terms.map(Contract::with);
+    let contract = own.as_ref().unwrap_or(&CONTRACT);
+    let mut found = contract.check_call(&call);
+    if let Some(answer) = &answer {
+        found.extend(contract.check_answer(&call, answer));
     }
     found
 }

@@ -12,6 +12,7 @@ mod fidelity;
 mod hostile;
 mod intercept;
 mod playback;
+mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod scenarios;
