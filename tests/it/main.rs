@@ -16,6 +16,7 @@ mod intercept;
 mod judged;
 mod openapi;
 mod playback;
+mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod scenarios;
