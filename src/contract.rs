@@ -19,6 +19,7 @@ mod format;
 mod handle;
 mod headers;
 mod matchmaking;
+mod openapi;
 mod parts;
 mod query;
 mod results;
@@ -34,6 +35,7 @@ use serde_json::Value;
 pub use catalogue::{rule, rules};
 pub use finding::{Finding, Place, REPORTED_AT_MOST};
 pub(crate) use finding::{Findings, quoted};
+pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
 pub(crate) use target::has_parameter;
 

@@ -132,6 +132,37 @@ impl Shape {
             _ => None,
         }
     }
+
+    /// The rendering it is written in, where the two differ.
+    pub(super) fn rendering(self) -> Option<Rendering> {
+        match self {
+            Self::Session(rendering)
+            | Self::Properties(rendering)
+            | Self::Member(rendering)
+            | Self::Server(rendering) => Some(rendering),
+            _ => None,
+        }
+    }
+}
+
+/// A shape's schema in parts.
+#[derive(Debug)]
+pub(super) struct Definitions {
+    /// The shape.
+    pub(super) shape: Shape,
+    /// The definition it starts at.
+    pub(super) root: &'static str,
+    /// Every definition it may refer to.
+    pub(super) all: Map<String, Value>,
+}
+
+/// The schema of every shape.
+#[expect(clippy::expect_used, reason = "the schemas are part of the program; a test compiles every one")]
+pub(super) fn definitions() -> impl Iterator<Item = Definitions> {
+    SHAPES.iter().map(|source| {
+        let all = source.definitions().expect("the schema files are JSON");
+        Definitions { shape: source.shape, root: source.root, all }
+    })
 }
 
 /// Every schema, compiled when first needed.
@@ -229,7 +260,7 @@ struct Source {
 }
 
 impl Source {
-    fn merged(&self) -> serde_json::Result<Value> {
+    fn definitions(&self) -> serde_json::Result<Map<String, Value>> {
         let mut definitions = Map::new();
         for file in self.files {
             let mut document: Value = serde_json::from_str(file)?;
@@ -237,10 +268,14 @@ impl Source {
                 definitions.extend(more);
             }
         }
+        Ok(definitions)
+    }
+
+    fn merged(&self) -> serde_json::Result<Value> {
         Ok(json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$ref": format!("#/$defs/{}", self.root),
-            "$defs": definitions,
+            "$defs": self.definitions()?,
         }))
     }
 }

@@ -30,12 +30,18 @@ pub enum Service {
 impl Service {
     /// The service behind a host name (no port), or `None` for a host we have no contract of.
     pub fn of_host(host: &str) -> Option<Self> {
-        match host.to_ascii_lowercase().as_str() {
-            "sessiondirectory.xboxlive.com" => Some(Self::Mpsd),
-            "rta.xboxlive.com" => Some(Self::Rta),
-            "smartmatch.xboxlive.com" | "momatch.xboxlive.com" => Some(Self::SmartMatch),
-            "multiplayeractivity.xboxlive.com" => Some(Self::MultiplayerActivity),
-            _ => None,
+        let answers = |service: &Self| service.hosts().iter().any(|known| known.eq_ignore_ascii_case(host));
+        [Self::Mpsd, Self::Rta, Self::SmartMatch, Self::MultiplayerActivity].into_iter().find(answers)
+    }
+
+    /// Its host names; the one clients use is the first.
+    pub fn hosts(self) -> &'static [&'static str] {
+        match self {
+            Self::Mpsd => &["sessiondirectory.xboxlive.com"],
+            Self::Rta => &["rta.xboxlive.com"],
+            Self::SmartMatch => &["smartmatch.xboxlive.com", "momatch.xboxlive.com"],
+            Self::MultiplayerActivity => &["multiplayeractivity.xboxlive.com"],
+            Self::Neighbour => &[],
         }
     }
 

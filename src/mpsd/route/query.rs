@@ -104,12 +104,9 @@ pub(super) const WRITE: &[Parameter] = &[parameter(
 pub(super) const INCLUDE: &[Parameter] =
     &[parameter("include", DETAILS, INCLUDE_SUMMARY, "shipping clients; discrepancies C16")];
 
-/// What `POST /handles/query` takes. A real client adds `xuid`; the page lists the filters of session queries.
-pub(super) const HANDLE_FILTERS: &[Parameter] = &[
-    parameter("include", DETAILS, INCLUDE_SUMMARY, "MPSD REST: POST handles/query?include; mpsd-wire 5.4"),
-    XUID,
-    TAKE,
-];
+/// What `POST /handles/query` takes.
+pub(super) const QUERY_INCLUDE: &[Parameter] =
+    &[parameter("include", DETAILS, INCLUDE_SUMMARY, "MPSD REST: POST handles/query?include; mpsd-wire 5.4")];
 
 /// What opens a socket for whoever cannot set a header.
 pub(super) const NONCE: &[Parameter] = &[parameter(

@@ -287,7 +287,7 @@ pub const ROUTES: &[Route] = &[
         about: "Activities are found by their users, search handles by a filter.",
         method: "POST",
         path: "/handles/query",
-        query: query::HANDLE_FILTERS,
+        query: query::QUERY_INCLUDE,
         replies: HANDLES_FOUND,
         citation: "MPSD REST: POST handles/query; mpsd-wire 5.4",
         ..HANDLES
@@ -297,7 +297,6 @@ pub const ROUTES: &[Route] = &[
         name: "handle.get",
         summary: "Read a handle",
         path: "/handles/{handle}",
-        query: query::INCLUDE,
         replies: HANDLE_READ,
         citation: "MPSD REST: GET handles/{handleId}; mpsd-wire 5.2",
         ..HANDLES
