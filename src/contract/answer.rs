@@ -47,7 +47,7 @@ pub(super) fn check(
         _ => {}
     }
     if let (429, Some(value)) = (response.status, value) {
-        rate_limit(value, findings);
+        schemas.check(Shape::Limit, value, Place::answer_body, findings);
     }
 }
 
@@ -153,15 +153,4 @@ fn path_of(location: &str) -> &str {
         return location;
     };
     rest.find('/').map_or("", |at| &rest[at..])
-}
-
-fn rate_limit(value: &Value, findings: &mut Findings) {
-    let missing: Vec<&str> = ["currentRequests", "maxRequests", "periodInSeconds", "limitType"]
-        .into_iter()
-        .filter(|name| value.get(name).is_none())
-        .collect();
-    if !missing.is_empty() {
-        let message = format!("{} is missing", missing.join(", "));
-        findings.add("response-429-shape", Place::answer_body(""), message);
-    }
 }

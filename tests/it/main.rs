@@ -11,6 +11,7 @@ mod examples;
 mod fidelity;
 mod hostile;
 mod intercept;
+mod openapi;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
