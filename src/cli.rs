@@ -63,9 +63,7 @@ enum Command {
     #[command(subcommand, after_help = "Example:\n  tapdeck cassette show lobby.cassette.json")]
     Cassette(cassette::Command),
     /// List the contract's rules, or explain one
-    #[command(
-        after_help = "Examples:\n  tapdeck rules                            every rule, a line each\n  tapdeck rules contract-version-missing   what it requires, why, and how to fix it"
-    )]
+    #[command(after_help = rules::EXAMPLES)]
     Rules(rules::Options),
     /// List the contract's operations, or print all of it as an OpenAPI document
     #[command(after_help = contract::EXAMPLES)]

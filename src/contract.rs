@@ -32,7 +32,7 @@ mod view;
 
 use serde_json::Value;
 
-pub use catalogue::{rule, rules};
+pub use catalogue::{rule, rules, similar_rules};
 pub use finding::{Finding, Place, REPORTED_AT_MOST};
 pub(crate) use finding::{Findings, quoted};
 pub use openapi::openapi;

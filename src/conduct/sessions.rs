@@ -169,7 +169,7 @@ impl Sessions {
         let is_next = |now: &Sighting| now.branch == told.branch && now.change <= told.change + 1;
         let counts = rejection(exchange.answer).is_some() || sighting.is_some_and(is_next);
         if counts && told.stage.as_deref() != Some("evaluating") {
-            let stage = told.stage.as_deref().map_or("no stage".to_owned(), |stage| format!("stage {}", quoted(stage)));
+            let stage = told.stage.as_deref().map_or_else(|| "no stage".to_owned(), quoted);
             let message = format!("the session was at {stage}");
             findings.add("initialization-succeeded-wrong-stage", Place::Body(pointer.clone()), message);
         }
@@ -284,7 +284,7 @@ fn difference(before: &str, now: &str) -> Option<(String, String)> {
     while let Some((name, left, right)) = differing(before, now) {
         pointer = join_pointer(&pointer, &name);
         let Some((left, right)) = left.zip(right) else {
-            return Some((pointer, left.map_or("absent".to_owned(), shown)));
+            return Some((pointer, left.map_or_else(|| "absent".to_owned(), shown)));
         };
         (before, now) = (left, right);
     }

@@ -53,6 +53,21 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
+/// The names most like one that is none, the likest first.
+pub fn similar_rules(id: &str) -> Vec<&'static str> {
+    if id.len() > LONGEST_ID {
+        return Vec::new();
+    }
+    let id = id.to_ascii_lowercase();
+    let likeness = |rule: &'static Rule| (strsim::normalized_damerau_levenshtein(rule.id, &id), rule.id);
+    let mut near: Vec<(f64, &str)> = RULES.iter().map(likeness).filter(|(likeness, _)| *likeness > 0.6).collect();
+    near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+    near.into_iter().take(3).map(|(_, id)| id).collect()
+}
+
+/// Nothing longer is the misspelt name of a rule.
+const LONGEST_ID: usize = 80;
+
 const TABLES: [&[Rule]; 10] = [
     request::RULES,
     query::RULES,
@@ -105,3 +120,16 @@ const NONE: Rule = Rule {
     bad: "",
     good: "",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_recognised() {
+        assert_eq!(similar_rules("contract-version-mising").first(), Some(&"contract-version-missing"));
+        assert_eq!(similar_rules("Active-and-redy"), ["active-and-ready"]);
+        assert_eq!(similar_rules("nonsense"), Vec::<&str>::new());
+        assert!(similar_rules("").is_empty() && similar_rules(&"x".repeat(100_000)).is_empty());
+    }
+}

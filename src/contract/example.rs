@@ -102,8 +102,12 @@ fn request_line(line: &str) -> (Service, String, String) {
     }
     let (name, query) = line.split_once('?').map_or((line, String::new()), |(name, query)| (name, format!("?{query}")));
     let route = ROUTES.iter().find(|route| route.name == name).unwrap_or_else(|| panic!("no operation {name}"));
-    let path = PARAMETERS.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value));
-    (route.service, route.method.to_owned(), path + &query)
+    (route.service, route.method.to_owned(), filled(route.path) + &query)
+}
+
+/// A path with the example's names in place of those in braces.
+pub(super) fn filled(path: &str) -> String {
+    PARAMETERS.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 
 fn edit<'t>(headers: &mut Headers, lines: impl Iterator<Item = &'t str>) {
@@ -124,7 +128,7 @@ fn response(call: &Call, text: &str) -> Response {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut lines = head.lines();
     let status: u16 = lines.next().unwrap().parse().unwrap();
-    let body = document(body);
+    let body = document(body.trim_end().replace("$ref", REFERENCE).as_str());
     let op = call.resolution.operation().unwrap().op;
     let mut headers = Headers::new();
     if !body.is_empty() {
@@ -161,7 +165,8 @@ fn document(text: &str) -> String {
     document.to_string()
 }
 
-fn merge(target: &mut Value, patch: Value) {
+/// Merges a patch (RFC 7396).
+pub(super) fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;
         return;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::catalogue;
 use super::rule::{Rule, Severity};
-use crate::json::{Doc, Node};
+use crate::json::Doc;
 
 /// One violation of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,13 +138,34 @@ impl Findings {
         }
     }
 
+    /// Adds what would break a rule unless something unseen speaks for it: worth a line, no more.
+    pub(super) fn hint(&mut self, id: &str, place: Place, message: impl Into<String>) {
+        let before = self.0.len();
+        self.add(id, place, message);
+        self.soften(before);
+    }
+
+    /// Takes findings of another check, all as hints.
+    pub(super) fn extend_softly(&mut self, other: Self) {
+        let before = self.0.len();
+        self.extend(other);
+        self.soften(before);
+    }
+
+    fn soften(&mut self, from: usize) {
+        self.0.iter_mut().skip(from).for_each(|finding| finding.severity = Severity::Info);
+    }
+
     pub(super) fn has(&self, id: &str) -> bool {
         self.0.iter().any(|finding| finding.rule.id == id)
     }
 
-    /// Drops what other findings say already.
+    /// Drops what other findings say already, and no more softly.
     pub(super) fn without(mut self, other: &Self) -> Self {
-        self.0.retain(|finding| !other.0.iter().any(|one| one.rule == finding.rule && one.place == finding.place));
+        self.0.retain(|finding| {
+            let says = |one: &Finding| one.rule == finding.rule && one.place == finding.place;
+            !other.0.iter().any(|one| says(one) && one.severity <= finding.severity)
+        });
         self
     }
 
@@ -175,16 +196,12 @@ fn offset(doc: Option<&Doc<'_>>, pointer: &str) -> usize {
     };
     let mut node = doc.root();
     for step in pointer.split('/').skip(1) {
-        match child(node, &step.replace("~1", "/").replace("~0", "~")) {
+        match node.step(step) {
             Some(next) => node = next,
             None => return usize::MAX,
         }
     }
     node.span().start
-}
-
-fn child<'d>(node: Node<'d>, step: &str) -> Option<Node<'d>> {
-    node.get(step).or_else(|| node.items().nth(step.parse().ok()?))
 }
 
 /// A value as a message shows it: short, on one line.

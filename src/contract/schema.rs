@@ -44,14 +44,6 @@ pub(super) enum Shape {
     SessionDocument,
     /// A handle the service answers.
     HandleDocument,
-    /// What session and batch queries answer.
-    SessionResults,
-    /// What a query of handles answers, by its type.
-    HandleResults(QueryType),
-    /// The list of session templates.
-    TemplateNames,
-    /// One session template.
-    TemplateDocument,
     /// `[1, seq, uri]`.
     RtaSubscribe,
     /// `[2, seq, subId]`.
@@ -68,6 +60,14 @@ pub(super) enum Shape {
     TicketStatus,
     /// How full a hopper is.
     HopperStats,
+    /// What session and batch queries answer.
+    SessionResults,
+    /// What a query of handles answers, by its type.
+    HandleResults(QueryType),
+    /// The list of session templates.
+    TemplateNames,
+    /// One session template.
+    TemplateDocument,
     /// What 429 says of the limit.
     Limit,
 }
@@ -172,7 +172,6 @@ pub(super) fn definitions() -> impl Iterator<Item = Definitions> {
 pub(super) struct Schemas([OnceLock<Schema>; SHAPES.len()]);
 
 impl Default for Schemas {
-    /// None is compiled yet.
     fn default() -> Self {
         Self([const { OnceLock::new() }; SHAPES.len()])
     }
@@ -223,6 +222,10 @@ impl Schema {
             ValidationErrorKind::Required { property } => {
                 findings.add(rule, place(pointer), format!("{} is missing", shown(property)));
             }
+            ValidationErrorKind::Not { schema } if schema.as_object().is_some_and(Map::is_empty) => {
+                let name = pointer.rsplit_once('/').map_or(pointer, |(_, name)| name);
+                findings.add(rule, place(pointer), format!("{} may not stand here", super::finding::quoted(name)));
+            }
             kind => findings.add(rule, place(pointer), describe(kind, error.instance(), rule)),
         }
     }
@@ -244,9 +247,9 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
-        ValidationErrorKind::MinLength { .. } => "is empty".to_owned(),
-        ValidationErrorKind::MinItems { limit } => format!("has fewer than {limit} items"),
-        ValidationErrorKind::MaxItems { limit } => format!("has more than {limit} items"),
+        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { limit: 1 } => "is empty".to_owned(),
+        ValidationErrorKind::MinItems { limit } => format!("there are fewer than {limit}"),
+        ValidationErrorKind::MaxItems { limit } => format!("there are more than {limit}"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
         ValidationErrorKind::Not { .. } => format!("{shown} may not stand here"),
@@ -293,9 +296,9 @@ const REQUEST_107: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-re
 const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
 const QUERY: &[&str] = &[COMMON, include_str!("schemas/query-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
-const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
 const RTA: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/rta.json")];
 const SMARTMATCH: &[&str] = &[include_str!("schemas/smartmatch.json")];
+const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
 const LIMIT: &[&str] = &[include_str!("schemas/limit.json")];
 
 const SHAPES: [Source; 34] = [
@@ -318,12 +321,6 @@ const SHAPES: [Source; 34] = [
     source(Shape::HandleQuery(QueryType::Other), "handleQueryOther", QUERY),
     source(Shape::SessionDocument, "sessionDocument", ANSWER),
     source(Shape::HandleDocument, "handleDocument", ANSWER),
-    source(Shape::SessionResults, "sessionResults", RESULTS),
-    source(Shape::HandleResults(QueryType::Activity), "activityResults", RESULTS),
-    source(Shape::HandleResults(QueryType::Search), "searchResults", RESULTS),
-    source(Shape::HandleResults(QueryType::Other), "activityResults", RESULTS),
-    source(Shape::TemplateNames, "templateNames", RESULTS),
-    source(Shape::TemplateDocument, "templateDocument", RESULTS),
     source(Shape::RtaSubscribe, "rtaSubscribe", RTA),
     source(Shape::RtaUnsubscribe, "rtaUnsubscribe", RTA),
     source(Shape::RtaReply, "rtaReply", RTA),
@@ -332,6 +329,12 @@ const SHAPES: [Source; 34] = [
     source(Shape::TicketAnswer, "ticketAnswer", SMARTMATCH),
     source(Shape::TicketStatus, "ticketStatus", SMARTMATCH),
     source(Shape::HopperStats, "hopperStats", SMARTMATCH),
+    source(Shape::SessionResults, "sessionResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Activity), "activityResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Search), "searchResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Other), "activityResults", RESULTS),
+    source(Shape::TemplateNames, "templateNames", RESULTS),
+    source(Shape::TemplateDocument, "templateDocument", RESULTS),
     source(Shape::Limit, "rateLimit", LIMIT),
 ];
 

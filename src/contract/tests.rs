@@ -4,6 +4,7 @@ mod clients;
 mod hostile;
 mod messages;
 mod queries;
+mod verdicts;
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,10 @@ fn broken(text: &str) -> Vec<&'static str> {
 }
 
 fn findings(text: &str) -> Vec<Finding> {
-    let example = Example::read(text);
+    judged(&Example::read(text))
+}
+
+fn judged(example: &Example) -> Vec<Finding> {
     let mut found = CONTRACT.check_call(&example.call);
     if let Some(answer) = &example.answer {
         found.extend(CONTRACT.check_answer(&example.call, answer));

@@ -253,7 +253,7 @@ fn a_check_finds_what_was_done_and_says_where() {
     assert_eq!(rules, ["contract-version-missing", "active-and-ready"]);
     let lines = fs::read_to_string(&good).unwrap();
     let line = usize::try_from(listed[0]["line"].as_u64().unwrap()).unwrap();
-    assert_eq!(lines.lines().nth(line - 1), Some("    {"), "a finding names the line its record starts at");
+    assert_eq!(lines.lines().nth(line - 1), Some("        \"headers\": ["), "there is no such header");
 }
 
 /// A client that comes to the deck's own address.

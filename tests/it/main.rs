@@ -4,18 +4,19 @@
 mod architecture;
 mod canaries;
 mod cassette;
+mod check;
 mod command;
 mod durable;
 mod emulate;
 mod examples;
 mod fidelity;
+mod har;
 mod hostile;
 mod intercept;
 mod openapi;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
-mod rules;
 mod scenarios;
 mod sockets;
 mod support;

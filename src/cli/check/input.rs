@@ -14,7 +14,7 @@ use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
 use crate::exchange::Outcome;
-use crate::report::Report;
+use crate::report::{Report, Source};
 
 /// Judges everything that files and directories hold and adds what is found. What cannot be read is told, and keeps
 /// nothing else from being judged; true when everything was read.
@@ -51,16 +51,16 @@ fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(
     let judge = &mut Judge::new(Arc::clone(contract));
     match format {
         Format::Cassette | Format::Empty => {
-            let cassette = Cassette::read_from(file, source).map_err(|error| serve::unreadable(&error))?;
-            judge_cassette(file, cassette, judge, report);
-            Ok(())
+            let text = Cassette::bytes_from(file, source).map_err(|error| serve::unreadable(&error))?;
+            judge_cassette(file, text, judge, report)
         }
         Format::Har => judge_har(file, source, judge, report),
         other => Err(foreign(file, other)),
     }
 }
 
-fn judge_cassette(file: &Path, cassette: Cassette, judge: &mut Judge, report: &mut Report) {
+fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+    let cassette = Cassette::parse(file, &text).map_err(|error| serve::unreadable(&error))?;
     for note in &cassette.notes {
         say(&format!("note: {}: {note}", file.display()));
     }
@@ -73,10 +73,15 @@ fn judge_cassette(file: &Path, cassette: Cassette, judge: &mut Judge, report: &m
     }
     // A journal is judged as the file it will be sealed to: the order of its lines is a matter of timing.
     let cassette = match cassette.seal {
-        Seal::Unsealed => seal::canonical(&cassette).unwrap_or(cassette),
+        Seal::Unsealed => {
+            text = Vec::new();
+            seal::canonical(&cassette).unwrap_or(cassette)
+        }
         Seal::Sealed | Seal::Edited => cassette,
     };
-    report.cassette(judge, &cassette, &file.display().to_string());
+    let source = Source { name: &file.display().to_string(), text: &text };
+    report.cassette(judge, &cassette, source);
+    Ok(())
 }
 
 fn judge_har(file: &Path, source: impl Read, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
