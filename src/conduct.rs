@@ -96,7 +96,7 @@ impl Judge {
         let mut findings = self.contract.check_message(heard.from, heard.message);
         let mut more = Findings::default();
         self.sockets.message(heard, &mut more);
-        findings.extend(more.finish(None, None));
+        findings.extend(self.contract.finish(more));
         findings
     }
 
@@ -112,7 +112,7 @@ impl Judge {
             }
             _ => {}
         }
-        findings.finish(None, None)
+        self.contract.finish(findings)
     }
 }
 

@@ -28,6 +28,8 @@ mod schema;
 mod session;
 mod socket;
 mod target;
+mod terms;
+mod title;
 mod view;
 
 use serde_json::Value;
@@ -38,6 +40,8 @@ pub(crate) use finding::{Findings, quoted};
 pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
 pub(crate) use target::has_parameter;
+pub use terms::{Terms, Weight};
+pub use title::{Bag, SchemaFault, Title, TitleSchema};
 
 use against::Written;
 use parts::Parts;
@@ -53,12 +57,18 @@ use crate::socket::{Message, Sender};
 #[derive(Debug, Default)]
 pub struct Contract {
     schemas: Schemas,
+    terms: Terms,
 }
 
 impl Contract {
     /// The documented contract.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The documented contract on a project's own terms.
+    pub fn with(terms: Terms) -> Self {
+        Self { schemas: Schemas::default(), terms }
     }
 
     /// What a request breaks, in document order. Requests to services next door are not judged.
@@ -85,9 +95,10 @@ impl Contract {
             }
             if let Some(value) = value {
                 self.check_body(call, op, value, &mut findings);
+                title::check_call(self.terms.titles(), call, op, value, &mut findings);
             }
         }
-        findings.finish(view.as_ref().map(|view| &view.doc), None)
+        findings.finish(&self.terms, view.as_ref().map(|view| &view.doc), None)
     }
 
     /// What an answer breaks, and what the request breaks once its answer is seen, in document order.
@@ -118,13 +129,20 @@ impl Contract {
                 };
                 against::check(call, &Parts::of(op, request), document, written, &mut findings);
             }
+            let shown = view.as_ref().and_then(|view| view.value.as_ref());
+            title::check_answer(self.terms.titles(), (call, op), response, (request, shown), &mut findings);
         }
-        findings.finish(asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
+        findings.finish(&self.terms, asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
     }
 
     /// What a message on a real-time activity socket breaks by itself.
     pub fn check_message(&self, from: Sender, message: &Message) -> Vec<Finding> {
-        socket::check(&self.schemas, from, message)
+        socket::check(&self.schemas, &self.terms, from, message)
+    }
+
+    /// Findings that were made elsewhere, in order and as heavy as the terms say.
+    pub(crate) fn finish(&self, findings: Findings) -> Vec<Finding> {
+        findings.finish(&self.terms, None, None)
     }
 
     fn check_body(&self, call: &Call, op: Op, value: &Value, findings: &mut Findings) {

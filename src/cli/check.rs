@@ -7,10 +7,10 @@ mod output;
 mod progress;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use super::options::contract;
 use super::{Code, Failure};
-use crate::contract::Contract;
+use crate::config::Project;
 use crate::report::Report;
 
 /// What to check, and how to say it.
@@ -23,9 +23,9 @@ pub(super) struct Options {
     output: output::Output,
 }
 
-pub(super) fn run(options: &Options) -> Result<Code, Failure> {
+pub(super) fn run(options: &Options, project: &Project) -> Result<Code, Failure> {
     let desk = options.output.open()?;
-    let contract = Arc::new(Contract::new());
+    let contract = contract(project)?;
     let mut report = Report::default();
     let is_whole = input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
     // Where nothing at all could be judged, there is nothing to report.

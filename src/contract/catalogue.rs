@@ -40,6 +40,7 @@ mod properties;
 mod query;
 mod request;
 mod rta;
+mod title;
 
 use super::rule::{Rule, Severity, Side};
 
@@ -68,7 +69,7 @@ pub fn similar_rules(id: &str) -> Vec<&'static str> {
 /// Nothing longer is the misspelt name of a rule.
 const LONGEST_ID: usize = 80;
 
-const TABLES: [&[Rule]; 10] = [
+const TABLES: [&[Rule]; 11] = [
     request::RULES,
     query::RULES,
     members::RULES,
@@ -79,6 +80,7 @@ const TABLES: [&[Rule]; 10] = [
     rta::RULES,
     matchmaking::RULES,
     flow::RULES,
+    title::RULES,
 ];
 
 const COUNT: usize = {

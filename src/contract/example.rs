@@ -1,6 +1,7 @@
 //! The form of the catalogue's examples, and how they become exchanges.
 //!
 //! ```text
+//! @title session-properties {"type": "object"}   first, if at all: the title's own schemas, a line each
 //! session.put?nocommit=true        an operation by name, or a verb and a target
 //! X-Xbl-Contract-Version: 105      a header in place of the good one every example starts with
 //! +X-Xbl-Contract-Version: 107     one more header line
@@ -18,8 +19,12 @@
 //!                                  last; before the first is opened, on one that was there
 //! ```
 
+use jsonschema::{Retrieve, Uri};
 use serde_json::Value;
 
+use super::Contract;
+use super::terms::Terms;
+use super::title::{Bag, Title, TitleSchema};
 use crate::exchange::{Answer, Call, Protocol};
 use crate::message::{Body, Headers, Request, Response};
 use crate::mpsd::{ROUTES, Service};
@@ -30,6 +35,8 @@ use crate::socket::{Message, Sender};
 pub(crate) struct Example {
     pub(crate) call: Call,
     pub(crate) answer: Option<Answer>,
+    /// The contract with the title's own schemas, if it names any.
+    pub(crate) contract: Option<Contract>,
 }
 
 /// One thing of an example after the other.
@@ -57,10 +64,34 @@ fn message(line: &str) -> Step {
 impl Example {
     /// Reads one exchange.
     pub(crate) fn read(text: &str) -> Self {
+        let (contract, text) = contract(text);
         let (request, answer) = text.split_once("\n---\n").map_or((text, None), |(left, right)| (left, Some(right)));
         let call = call(request);
         let answer = answer.map(|answer| Answer::answered(response(&call, answer)));
-        Self { call, answer }
+        Self { call, answer, contract }
+    }
+}
+
+fn contract(mut text: &str) -> (Option<Contract>, &str) {
+    let mut title = Title::new(None, Vec::new());
+    let whole = text;
+    while let Some((line, rest)) = text.strip_prefix("@title ").and_then(|text| text.split_once('\n')) {
+        let (bag, schema) = line.split_once(' ').unwrap();
+        let schema = serde_json::from_str(schema).unwrap();
+        title.keep(Bag::of_key(bag).unwrap(), TitleSchema::compile("title.json", &schema, Nothing).unwrap());
+        text = rest;
+    }
+    let mut terms = Terms::default();
+    terms.hold(title);
+    ((text != whole).then(|| Contract::with(terms)), text)
+}
+
+/// An example's schemas stand alone.
+struct Nothing;
+
+impl Retrieve for Nothing {
+    fn retrieve(&self, _: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err("an example's schema stands alone".into())
     }
 }
 

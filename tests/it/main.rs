@@ -15,6 +15,7 @@ mod hostile;
 mod intercept;
 mod openapi;
 mod playback;
+mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod scenarios;
