@@ -62,12 +62,6 @@ fn message(line: &str) -> Step {
 }
 
 impl Example {
-    /// The exchanges of an example of any length.
-    pub(crate) fn all(text: &str) -> Vec<Self> {
-        let exchange = |step| if let Step::Exchange(example) = step { Some(*example) } else { None };
-        steps(text).into_iter().filter_map(exchange).collect()
-    }
-
     /// Reads one exchange.
     pub(crate) fn read(text: &str) -> Self {
         let (contract, text) = contract(text);
