@@ -44,6 +44,7 @@ pub use body::{StoredBody, WireBytes, Withheld};
 pub use frame::{Cue, FrameRecord, What};
 pub use line::{LineBody, LineFault};
 pub use load::CassetteError;
+pub(crate) use load::is_journal;
 pub use maintain::{Formatted, MaintainError, Verdict, fmt, fsck};
 pub use record::{Circumstances, Head, HttpRecord, Mark, Timing};
 pub use show::{View, show};

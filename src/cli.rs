@@ -3,6 +3,7 @@
 mod ca;
 mod cassette;
 mod check;
+mod contract;
 mod control;
 mod demo;
 mod failure;
@@ -55,7 +56,7 @@ enum Command {
     /// Answer calls from the embedded MPSD emulator
     #[command(after_help = serve::EMULATE_EXAMPLES)]
     Emulate(serve::EmulateOptions),
-    /// Check cassettes and journals against the contract
+    /// Check cassettes, journals and HAR files against the contract
     #[command(after_help = check::EXAMPLES)]
     Check(check::Options),
     /// Look into a cassette, reformat it, or examine it for damage
@@ -66,6 +67,9 @@ enum Command {
         after_help = "Examples:\n  tapdeck rules                            every rule, a line each\n  tapdeck rules contract-version-missing   what it requires, why, and how to fix it"
     )]
     Rules(rules::Options),
+    /// List the contract's operations, or print all of it as an OpenAPI document
+    #[command(after_help = contract::EXAMPLES)]
+    Contract(contract::Options),
     /// The certificate authority that intercepted clients must trust
     #[command(subcommand, after_help = "Example:\n  tapdeck ca export > ca.pem")]
     Ca(ca::Command),
@@ -111,6 +115,7 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Check(options) => check::run(&options),
         Command::Cassette(command) => cassette::run(&command),
         Command::Rules(options) => rules::run(&options),
+        Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),
     }
 }

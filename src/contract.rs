@@ -13,11 +13,15 @@ mod context;
 mod document;
 #[cfg(test)]
 mod example;
+mod filter;
 mod finding;
 mod format;
 mod handle;
 mod headers;
+mod openapi;
 mod parts;
+mod query;
+mod results;
 mod rule;
 mod schema;
 mod session;
@@ -28,12 +32,13 @@ use serde_json::Value;
 
 pub use catalogue::{rule, rules};
 pub use finding::{Finding, Place, REPORTED_AT_MOST};
+pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
 
 use against::Written;
 use finding::Findings;
 use parts::Parts;
-use schema::{HandleType, Rendering, Schemas, Shape};
+use schema::{HandleType, QueryType, Rendering, Schemas, Shape};
 use view::View;
 
 use crate::exchange::{Answer, Call, Outcome};
@@ -64,9 +69,12 @@ impl Contract {
         headers::check(call, &mut findings);
         target::check(call, &mut findings);
         let view = body::read(call, &mut findings);
-        let op = call.resolution.operation().map(|operation| operation.op);
-        if let Some((op, value)) = op.zip(view.as_ref().and_then(|view| view.value.as_ref())) {
-            self.check_body(call, op, value, &mut findings);
+        let value = view.as_ref().and_then(|view| view.value.as_ref());
+        if let Some(op) = call.resolution.operation().map(|operation| operation.op) {
+            query::check(call, op, value, &mut findings);
+            if let Some(value) = value {
+                self.check_body(call, op, value, &mut findings);
+            }
         }
         findings.finish(view.as_ref().map(|view| &view.doc), None)
     }
@@ -84,6 +92,8 @@ impl Contract {
         let view = View::of(&response.body);
         answer::check(&self.schemas, call, response, view.as_ref(), &mut findings);
         if let Some(op) = call.resolution.operation().map(|operation| operation.op) {
+            let exchange = results::Exchange { call, op, asked: asked.as_ref(), response, view: view.as_ref() };
+            results::check(&self.schemas, &exchange, &mut findings);
             let carries = answer::carries_session(op, response, view.as_ref());
             let document = view.as_ref().filter(|_| carries).and_then(|view| view.value.as_ref());
             let request = asked.as_ref().and_then(|asked| asked.value.as_ref());
@@ -113,9 +123,21 @@ impl Contract {
                 findings.retain(|finding| !OF_ONE_VERSION.contains(&finding.rule.id));
             }
         }
-        if op == Op::HandleCreate {
-            self.schemas.check(Shape::Handle(HandleType::of(value)), value, Place::body, findings);
-            handle::check(value, findings);
+        match op {
+            Op::HandleCreate => {
+                self.schemas.check(Shape::Handle(HandleType::of(value)), value, Place::body, findings);
+                handle::check(value, findings);
+            }
+            Op::Batch | Op::TemplateBatch => self.schemas.check(Shape::Batch, value, Place::body, findings),
+            Op::HandlesQuery => {
+                let kind = QueryType::of(Some(value));
+                self.schemas.check(Shape::HandleQuery(kind), value, Place::body, findings);
+                let filter = value.get("filter").and_then(Value::as_str).filter(|_| kind == QueryType::Search);
+                if let Some(filter) = filter {
+                    filter::check(filter, findings);
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `tapdeck check`: recordings against the contract, by the judge of live traffic.
 
+mod find;
 mod input;
 mod output;
+mod progress;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use crate::report::Report;
 /// What to check, and how to say it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Cassettes or journals
+    /// Cassettes, journals, HAR files, or directories of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -23,15 +25,18 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<Code, Failure> {
     let contract = Arc::new(Contract::new());
     let mut report = Report::default();
-    for file in &options.files {
-        input::judge(file, &contract, &mut report)?;
+    let is_whole = input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
+    // Where nothing at all could be judged, there is nothing to report.
+    if !is_whole && report.exchanges + report.messages == 0 {
+        return Ok(Code::Input);
     }
-    options.output.emit(&report)
+    let code = options.output.emit(&report)?;
+    Ok(if is_whole { code } else { Code::Input })
 }
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   tapdeck check lobby.cassette.json
-  tapdeck check --format json --fail-on warning cassettes/*.cassette.json
+  tapdeck check --format json --fail-on warning cassettes/ captured.har
 
-Exit code 1 when a finding is at or above --fail-on. `tapdeck rules ID` explains a rule.";
+Exit code 1 when a finding is at or above --fail-on, 4 when something could not be read. `tapdeck rules ID` explains a rule.";

@@ -5,6 +5,7 @@ mod constants;
 mod handle;
 mod members;
 mod properties;
+mod query;
 mod request;
 
 use super::rule::{Rule, Severity, Side};
@@ -19,8 +20,8 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
-const TABLES: [&[Rule]; 6] =
-    [request::RULES, members::RULES, properties::RULES, constants::RULES, handle::RULES, answer::RULES];
+const TABLES: [&[Rule]; 7] =
+    [request::RULES, query::RULES, members::RULES, properties::RULES, constants::RULES, handle::RULES, answer::RULES];
 
 const COUNT: usize = {
     let (mut count, mut table) = (0, 0);

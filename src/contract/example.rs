@@ -10,7 +10,8 @@
 //! ---
 //! 200                              optional: the answer, with headers and a body of its own
 //!
-//! @session {"changeNumber": 4}     a good document (`@session`, `@large`, `@handle`), merge-patched (RFC 7396)
+//! @session {"changeNumber": 4}     a good document (`@session`, `@large`, `@handle`), merge-patched (RFC 7396);
+//!                                  `@handles 3` are so many handles, as a query answers them
 //! ```
 
 use serde_json::Value;
@@ -91,7 +92,7 @@ fn response(call: &Call, text: &str) -> Response {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut lines = head.lines();
     let status: u16 = lines.next().unwrap().parse().unwrap();
-    let body = document(body.trim_end().replace("$ref", REFERENCE).as_str());
+    let body = document(body.trim_end());
     let op = call.resolution.operation().unwrap().op;
     let mut headers = Headers::new();
     if !body.is_empty() {
@@ -111,9 +112,13 @@ fn response(call: &Call, text: &str) -> Response {
 
 fn document(text: &str) -> String {
     let Some((name, patch)) = text.strip_prefix('@').map(|text| text.split_once(' ').unwrap_or((text, "{}"))) else {
-        return text.to_owned();
+        return text.replace("$ref", REFERENCE);
     };
     let base = match name {
+        "handles" => {
+            let handles = vec![HANDLE.replace("$ref", REFERENCE); patch.parse().unwrap()];
+            return format!("{{\"results\": [{}]}}", handles.join(","));
+        }
         "session" => SESSION.to_owned(),
         "large" => SESSION.replace("\"connectivity\": true,", "\"large\": true,").replace("\"0\": {", "\"me\": {"),
         "handle" => HANDLE.replace("$ref", REFERENCE),

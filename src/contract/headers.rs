@@ -119,7 +119,8 @@ pub(super) fn matches_one_state(headers: &Headers) -> bool {
     headers.text("if-match").is_some_and(|tag| !matches!(tag.trim(), "" | "*"))
 }
 
-fn is_quoted(tag: &str) -> bool {
+/// True for an entity tag in quotes, weak ones among them.
+pub(super) fn is_quoted(tag: &str) -> bool {
     let strong = tag.strip_prefix("W/").unwrap_or(tag);
     strong.len() >= 2 && strong.starts_with('"') && strong.ends_with('"')
 }

@@ -36,10 +36,22 @@ pub(super) enum Shape {
     Server(Rendering),
     /// `POST /handles` of a type.
     Handle(HandleType),
+    /// A batch query of sessions.
+    Batch,
+    /// `POST /handles/query` of a type.
+    HandleQuery(QueryType),
     /// A MultiplayerSession the service answers.
     SessionDocument,
     /// A handle the service answers.
     HandleDocument,
+    /// What session and batch queries answer.
+    SessionResults,
+    /// What a query of handles answers, by its type.
+    HandleResults(QueryType),
+    /// The list of session templates.
+    TemplateNames,
+    /// One session template.
+    TemplateDocument,
 }
 
 /// The types of handle `POST /handles` makes.
@@ -71,6 +83,28 @@ impl HandleType {
     }
 }
 
+/// The types of handle `POST /handles/query` looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QueryType {
+    /// What users are playing.
+    Activity,
+    /// Sessions to join.
+    Search,
+    /// No type we know.
+    Other,
+}
+
+impl QueryType {
+    /// The type a body names.
+    pub(super) fn of(body: Option<&Value>) -> Self {
+        match body.and_then(|body| body.get("type")).and_then(Value::as_str) {
+            Some(name) if name.eq_ignore_ascii_case("activity") => Self::Activity,
+            Some(name) if name.eq_ignore_ascii_case("search") => Self::Search,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Shape {
     /// The shape of an operation's session-like request body.
     pub(super) fn of_request(op: Op, rendering: Rendering) -> Option<Self> {
@@ -82,6 +116,37 @@ impl Shape {
             _ => None,
         }
     }
+
+    /// The rendering it is written in, where the two differ.
+    pub(super) fn rendering(self) -> Option<Rendering> {
+        match self {
+            Self::Session(rendering)
+            | Self::Properties(rendering)
+            | Self::Member(rendering)
+            | Self::Server(rendering) => Some(rendering),
+            _ => None,
+        }
+    }
+}
+
+/// A shape's schema in parts.
+#[derive(Debug)]
+pub(super) struct Definitions {
+    /// The shape.
+    pub(super) shape: Shape,
+    /// The definition it starts at.
+    pub(super) root: &'static str,
+    /// Every definition it may refer to.
+    pub(super) all: Map<String, Value>,
+}
+
+/// The schema of every shape.
+#[expect(clippy::expect_used, reason = "the schemas are part of the program; a test compiles every one")]
+pub(super) fn definitions() -> impl Iterator<Item = Definitions> {
+    SHAPES.iter().map(|source| {
+        let all = source.definitions().expect("the schema files are JSON");
+        Definitions { shape: source.shape, root: source.root, all }
+    })
 }
 
 /// Every schema, compiled when first needed.
@@ -158,7 +223,8 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
-        ValidationErrorKind::MinLength { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MaxItems { limit } => format!("there are more than {limit}"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
         ValidationErrorKind::Not { .. } => format!("{shown} may not stand here"),
@@ -174,7 +240,7 @@ struct Source {
 }
 
 impl Source {
-    fn merged(&self) -> serde_json::Result<Value> {
+    fn definitions(&self) -> serde_json::Result<Map<String, Value>> {
         let mut definitions = Map::new();
         for file in self.files {
             let mut document: Value = serde_json::from_str(file)?;
@@ -182,10 +248,14 @@ impl Source {
                 definitions.extend(more);
             }
         }
+        Ok(definitions)
+    }
+
+    fn merged(&self) -> serde_json::Result<Value> {
         Ok(json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$ref": format!("#/$defs/{}", self.root),
-            "$defs": definitions,
+            "$defs": self.definitions()?,
         }))
     }
 }
@@ -199,9 +269,11 @@ const REQUEST: &str = include_str!("schemas/session-request.json");
 const REQUEST_105: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-request-105.json")];
 const REQUEST_107: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-request-107.json")];
 const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
+const QUERY: &[&str] = &[COMMON, include_str!("schemas/query-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
+const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
 
-const SHAPES: [Source; 15] = [
+const SHAPES: [Source; 25] = [
     source(Shape::Session(Rendering::V105), "sessionRequest", REQUEST_105),
     source(Shape::Session(Rendering::V107), "sessionRequest", REQUEST_107),
     source(Shape::Properties(Rendering::V105), "propertiesElement", REQUEST_105),
@@ -215,8 +287,18 @@ const SHAPES: [Source; 15] = [
     source(Shape::Handle(HandleType::Search), "handleSearch", HANDLE),
     source(Shape::Handle(HandleType::Transfer), "handleTransfer", HANDLE),
     source(Shape::Handle(HandleType::Other), "handleOther", HANDLE),
+    source(Shape::Batch, "batchRequest", QUERY),
+    source(Shape::HandleQuery(QueryType::Activity), "handleQueryActivity", QUERY),
+    source(Shape::HandleQuery(QueryType::Search), "handleQuerySearch", QUERY),
+    source(Shape::HandleQuery(QueryType::Other), "handleQueryOther", QUERY),
     source(Shape::SessionDocument, "sessionDocument", ANSWER),
     source(Shape::HandleDocument, "handleDocument", ANSWER),
+    source(Shape::SessionResults, "sessionResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Activity), "activityResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Search), "searchResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Other), "activityResults", RESULTS),
+    source(Shape::TemplateNames, "templateNames", RESULTS),
+    source(Shape::TemplateDocument, "templateDocument", RESULTS),
 ];
 
 /// Most errors taken from one body.
@@ -251,8 +333,19 @@ mod tests {
         }
     }
 
-    const ASSERTIONS: [&str; 9] =
-        ["type", "const", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "required"];
+    const ASSERTIONS: [&str; 11] = [
+        "type",
+        "const",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "required",
+    ];
 
     #[test]
     fn every_keyword_that_can_fail_names_a_rule_that_exists() {

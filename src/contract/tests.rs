@@ -2,6 +2,7 @@
 
 mod clients;
 mod hostile;
+mod queries;
 mod verdicts;
 
 use std::sync::LazyLock;
