@@ -1,12 +1,45 @@
 //! The rule catalogue: one row per rule, by subject. Every rule has a check, and every example is run by a test.
 
+/// A socket, and the subscription to MPSD on it.
+macro_rules! opening {
+    () => {
+        "rta.connect\n---\n101\n===\n> [1, 1, \"https://sessiondirectory.xboxlive.com/connections/\"]\n\
+         < [1, 1, 0, 0, {\"ConnectionId\": \"85b40569-7cb3-45c6-b167-48536a6e2174\"}]"
+    };
+}
+
+/// An event with a tap of this change.
+macro_rules! tap {
+    ($change:literal) => {
+        concat!(
+            "[3, 0, {\"shoulderTaps\": [{\"subscription\": \"961dc162-3a8c-4982-b58b-0347ed086bc9\", ",
+            "\"resourceType\": \"mpsd/session\", ",
+            "\"resource\": \"097d0100-e05c-4d37-8420-46f1169056cf~lobbysession~9f9d4697-0311-449d-8ca3-70baa1667066\", ",
+            "\"branch\": \"17a13f76-1ba5-44a5-92c9-5c22196ddbc4\", \"changeNumber\": ",
+            $change,
+            "}]}]"
+        )
+    };
+}
+
+/// A ticket done right.
+macro_rules! ticket {
+    () => {
+        "ticket.create\n\n{\"giveUpDuration\": 60, \"preserveSession\": \"never\", \"ticketSessionRef\": $ref, \
+         \"ticketAttributes\": {\"skill\": 5}}"
+    };
+}
+
 mod answer;
 mod constants;
+mod flow;
 mod handle;
+mod matchmaking;
 mod members;
 mod properties;
 mod query;
 mod request;
+mod rta;
 
 use super::rule::{Rule, Severity, Side};
 
@@ -20,8 +53,18 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
-const TABLES: [&[Rule]; 7] =
-    [request::RULES, query::RULES, members::RULES, properties::RULES, constants::RULES, handle::RULES, answer::RULES];
+const TABLES: [&[Rule]; 10] = [
+    request::RULES,
+    query::RULES,
+    members::RULES,
+    properties::RULES,
+    constants::RULES,
+    handle::RULES,
+    answer::RULES,
+    rta::RULES,
+    matchmaking::RULES,
+    flow::RULES,
+];
 
 const COUNT: usize = {
     let (mut count, mut table) = (0, 0);

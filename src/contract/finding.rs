@@ -69,6 +69,10 @@ impl Place {
         Self::AnswerBody(pointer.to_owned())
     }
 
+    pub(super) fn message(pointer: &str) -> Self {
+        Self::Message(pointer.to_owned())
+    }
+
     /// The JSON pointer of a place in a body.
     pub fn pointer(&self) -> Option<&str> {
         match self {
@@ -123,10 +127,10 @@ impl fmt::Display for Place {
 
 /// Findings as checks make them.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(crate) struct Findings(Vec<Finding>);
 
 impl Findings {
-    pub(super) fn add(&mut self, id: &str, place: Place, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, id: &str, place: Place, message: impl Into<String>) {
         let known = catalogue::rule(id);
         debug_assert!(known.is_some(), "no rule is called {id}");
         if let Some(rule) = known.filter(|_| self.0.len() < COLLECTED_AT_MOST) {
@@ -174,7 +178,7 @@ impl Findings {
     }
 
     /// The findings in document order, one per rule and place, bounded.
-    pub(super) fn finish(self, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> Vec<Finding> {
+    pub(crate) fn finish(self, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> Vec<Finding> {
         let mut found = self.0;
         found.sort_by_cached_key(|finding| {
             (finding.place.rank(request, answer), finding.rule.id, finding.place.clone(), finding.message.clone())
@@ -215,7 +219,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// Text as a message shows it: quoted, short, on one line.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN_CHARACTERS).is_some() {
         shown.push('…');

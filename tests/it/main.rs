@@ -9,11 +9,13 @@ mod durable;
 mod emulate;
 mod examples;
 mod fidelity;
+mod har;
 mod hostile;
 mod intercept;
 mod playback;
 #[cfg(feature = "real-clients")]
 mod real;
+mod rules;
 mod scenarios;
 mod sockets;
 mod support;

@@ -166,8 +166,12 @@ fn one_said(node: Node<'_>) -> Option<Said> {
         "receive" => Sender::Service,
         _ => return None,
     };
-    let data = text(node, "data").unwrap_or_default();
-    let message = match number(node, "opcode").unwrap_or(1.0) {
+    let data = text(node, "data");
+    let opcode = number(node, "opcode").unwrap_or(1.0);
+    // A text that is not there was something, nobody can say what.
+    let opcode = if opcode == 1.0 && data.is_none() { 2.0 } else { opcode };
+    let data = data.unwrap_or_default();
+    let message = match opcode {
         1.0 => Message::text(data),
         2.0 => Message::new(Opcode::Binary, BASE64.decode(data.as_ref()).unwrap_or_else(|_| data.into_owned().into())),
         8.0 => Message::new(Opcode::Close, ""),

@@ -200,8 +200,8 @@ impl<'a> Timeline<'a> {
     fn exchange(&mut self, pair: Pair) {
         let stage = &mut self.stage;
         let position = stage.asked.remove(&pair.number).unwrap_or_default();
-        // What has no time precedes nothing, and nothing precedes it.
-        let asked = if pair.is_begun { position } else { 0 };
+        // What has no time precedes nothing, and nothing precedes it; but a socket is known by its position.
+        let asked = if pair.is_begun || pair.messages > 0 { position } else { 0 };
         let answered = if pair.is_ended { stage.position } else { u64::MAX };
         let (call, answer) = stage.redacted(pair.call, &pair.answer);
         let exchange = Exchange { lane: &pair.lane, asked, answered, call: &call, answer: &answer };
