@@ -18,6 +18,7 @@ mod playback;
 mod project;
 #[cfg(feature = "real-clients")]
 mod real;
+mod rules;
 mod scenarios;
 mod sockets;
 mod support;
