@@ -5,7 +5,6 @@
 
 pub mod journal;
 mod judging;
-mod nonces;
 mod recorder;
 mod sockets;
 mod watch;
@@ -17,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
 use crate::emulator::{Emulator, Reply, Ticket};
-use crate::exchange::{Answer, Call, LaneKey, Outcome};
+use crate::exchange::{Answer, Call, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
 use crate::replay::{Played, Player};
@@ -25,7 +24,6 @@ use crate::upstream::Upstream;
 
 use journal::JournalError;
 use judging::{Case, Docket};
-use nonces::Nonces;
 use recorder::Begun;
 pub use recorder::Recorder;
 use sockets::Sockets;

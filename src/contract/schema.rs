@@ -44,6 +44,22 @@ pub(super) enum Shape {
     SessionDocument,
     /// A handle the service answers.
     HandleDocument,
+    /// `[1, seq, uri]`.
+    RtaSubscribe,
+    /// `[2, seq, subId]`.
+    RtaUnsubscribe,
+    /// The answer to either.
+    RtaReply,
+    /// `[3, subId, data]`.
+    RtaEvent,
+    /// What a match ticket asks.
+    TicketRequest,
+    /// The answer to a match ticket.
+    TicketAnswer,
+    /// How a match ticket stands.
+    TicketStatus,
+    /// How full a hopper is.
+    HopperStats,
     /// What session and batch queries answer.
     SessionResults,
     /// What a query of handles answers, by its type.
@@ -152,8 +168,14 @@ pub(super) fn definitions() -> impl Iterator<Item = Definitions> {
 }
 
 /// Every schema, compiled when first needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Schemas([OnceLock<Schema>; SHAPES.len()]);
+
+impl Default for Schemas {
+    fn default() -> Self {
+        Self([const { OnceLock::new() }; SHAPES.len()])
+    }
+}
 
 impl Schemas {
     /// Checks a value and adds a finding per failed keyword.
@@ -200,6 +222,10 @@ impl Schema {
             ValidationErrorKind::Required { property } => {
                 findings.add(rule, place(pointer), format!("{} is missing", shown(property)));
             }
+            ValidationErrorKind::Not { schema } if schema.as_object().is_some_and(Map::is_empty) => {
+                let name = pointer.rsplit_once('/').map_or(pointer, |(_, name)| name);
+                findings.add(rule, place(pointer), format!("{} may not stand here", super::finding::quoted(name)));
+            }
             kind => findings.add(rule, place(pointer), describe(kind, error.instance(), rule)),
         }
     }
@@ -221,7 +247,8 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
-        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { limit: 1 } => "is empty".to_owned(),
+        ValidationErrorKind::MinItems { limit } => format!("there are fewer than {limit}"),
         ValidationErrorKind::MaxItems { limit } => format!("there are more than {limit}"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
@@ -269,10 +296,12 @@ const REQUEST_107: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-re
 const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
 const QUERY: &[&str] = &[COMMON, include_str!("schemas/query-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
+const RTA: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/rta.json")];
+const SMARTMATCH: &[&str] = &[include_str!("schemas/smartmatch.json")];
 const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
 const LIMIT: &[&str] = &[include_str!("schemas/limit.json")];
 
-const SHAPES: [Source; 26] = [
+const SHAPES: [Source; 34] = [
     source(Shape::Session(Rendering::V105), "sessionRequest", REQUEST_105),
     source(Shape::Session(Rendering::V107), "sessionRequest", REQUEST_107),
     source(Shape::Properties(Rendering::V105), "propertiesElement", REQUEST_105),
@@ -292,6 +321,14 @@ const SHAPES: [Source; 26] = [
     source(Shape::HandleQuery(QueryType::Other), "handleQueryOther", QUERY),
     source(Shape::SessionDocument, "sessionDocument", ANSWER),
     source(Shape::HandleDocument, "handleDocument", ANSWER),
+    source(Shape::RtaSubscribe, "rtaSubscribe", RTA),
+    source(Shape::RtaUnsubscribe, "rtaUnsubscribe", RTA),
+    source(Shape::RtaReply, "rtaReply", RTA),
+    source(Shape::RtaEvent, "rtaEvent", RTA),
+    source(Shape::TicketRequest, "ticketRequest", SMARTMATCH),
+    source(Shape::TicketAnswer, "ticketAnswer", SMARTMATCH),
+    source(Shape::TicketStatus, "ticketStatus", SMARTMATCH),
+    source(Shape::HopperStats, "hopperStats", SMARTMATCH),
     source(Shape::SessionResults, "sessionResults", RESULTS),
     source(Shape::HandleResults(QueryType::Activity), "activityResults", RESULTS),
     source(Shape::HandleResults(QueryType::Search), "searchResults", RESULTS),
@@ -323,7 +360,7 @@ mod tests {
                     }
                 }
                 "items" | "additionalProperties" => subschemas(at, value, all),
-                "allOf" => {
+                "allOf" | "prefixItems" => {
                     for (index, schema) in value.as_array().unwrap().iter().enumerate() {
                         subschemas(format!("{at}/{index}"), schema, all);
                     }
@@ -396,6 +433,7 @@ mod tests {
             "properties",
             "patternProperties",
             "items",
+            "prefixItems",
             "additionalProperties",
         ];
         for source in &SHAPES {
