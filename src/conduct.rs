@@ -75,7 +75,9 @@ impl Judge {
 
     /// What a message breaks, by itself and by where it stands.
     pub fn message(&mut self, heard: &Heard<'_>) -> Vec<Finding> {
-        self.contract.check_message(heard.from, heard.message)
+        let mut findings = self.contract.check_message(heard.from, heard.message);
+        self.contract.weigh(&mut findings);
+        findings
     }
 }
 

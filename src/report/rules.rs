@@ -31,7 +31,7 @@ fn indented(text: &str) -> String {
 }
 
 const NOTE: &str = "\n`$ref` stands for the session's reference; `@session`, `@large` and `@handle` for a good answer, \
-                    changed as shown.\n";
+                    changed as shown; `@title` for a schema of the title's own.\n";
 
 #[cfg(test)]
 mod tests {
