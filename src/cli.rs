@@ -4,6 +4,7 @@ mod ca;
 mod cassette;
 mod check;
 mod config;
+mod contract;
 mod control;
 mod demo;
 mod failure;
@@ -64,17 +65,18 @@ enum Command {
     /// Answer calls from the embedded MPSD emulator
     #[command(after_help = serve::emulate::EXAMPLES)]
     Emulate(serve::emulate::Options),
-    /// Check cassettes and journals against the contract
+    /// Check cassettes, journals and HAR files against the contract
     #[command(after_help = check::EXAMPLES)]
     Check(check::Options),
     /// Look into a cassette, reformat it, or examine it for damage
     #[command(subcommand, after_help = "Example:\n  tapdeck cassette show lobby.cassette.json")]
     Cassette(cassette::Command),
     /// List the contract's rules, or explain one
-    #[command(
-        after_help = "Examples:\n  tapdeck rules                            every rule, a line each\n  tapdeck rules contract-version-missing   what it requires, why, and how to fix it"
-    )]
+    #[command(after_help = rules::EXAMPLES)]
     Rules(rules::Options),
+    /// List the contract's operations, or print all of it as an OpenAPI document
+    #[command(after_help = contract::EXAMPLES)]
+    Contract(contract::Options),
     /// The certificate authority that intercepted clients must trust
     #[command(subcommand, after_help = "Example:\n  tapdeck ca export > ca.pem")]
     Ca(ca::Command),
@@ -128,6 +130,7 @@ fn run(cli: Cli, project: &Project) -> Result<Code, Failure> {
         Command::Check(options) => check::run(&options, project),
         Command::Cassette(command) => cassette::run(&command),
         Command::Rules(options) => rules::run(&options),
+        Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),
         Command::Init(options) => init::run(&options),
         Command::Config(command) => config::run(&command, project),

@@ -12,15 +12,21 @@ mod constants;
 mod context;
 mod document;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
+mod filter;
 mod finding;
 mod format;
 mod handle;
 mod headers;
+mod matchmaking;
+mod openapi;
 mod parts;
+mod query;
+mod results;
 mod rule;
 mod schema;
 mod session;
+mod socket;
 mod target;
 mod terms;
 mod title;
@@ -28,16 +34,18 @@ mod view;
 
 use serde_json::Value;
 
-pub use catalogue::{rule, rules};
+pub use catalogue::{rule, rules, similar_rules};
 pub use finding::{Finding, Place, REPORTED_AT_MOST};
+pub(crate) use finding::{Findings, quoted};
+pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
+pub(crate) use target::has_parameter;
 pub use terms::{Terms, Weight};
 pub use title::{Bag, SchemaFault, Title, TitleSchema};
 
 use against::Written;
-use finding::Findings;
 use parts::Parts;
-use schema::{HandleType, Rendering, Schemas, Shape};
+use schema::{HandleType, QueryType, Rendering, Schemas, Shape};
 use view::View;
 
 use crate::exchange::{Answer, Call, Outcome};
@@ -63,7 +71,7 @@ impl Contract {
         Self { schemas: Schemas::default(), terms }
     }
 
-    /// What a request breaks, in document order. Only MPSD's own requests are judged.
+    /// What a request breaks, in document order. Requests to services next door are not judged.
     ///
     /// A request the service went on to reject is judged like any other.
     pub fn check_call(&self, call: &Call) -> Vec<Finding> {
@@ -71,15 +79,26 @@ impl Contract {
             return Vec::new();
         }
         let mut findings = Findings::default();
-        headers::check(call, &mut findings);
-        target::check(call, &mut findings);
-        let view = body::read(call, &mut findings);
-        let op = call.resolution.operation().map(|operation| operation.op);
-        if let Some((op, value)) = op.zip(view.as_ref().and_then(|view| view.value.as_ref())) {
-            self.check_body(call, op, value, &mut findings);
-            title::check_call(self.terms.titles(), call, op, value, &mut findings);
+        match call.service {
+            Service::Rta => socket::check_opening(call, &mut findings),
+            Service::SmartMatch => matchmaking::check_head(call, &mut findings),
+            _ => {
+                headers::check(call, &mut findings);
+                target::check(call, &mut findings);
+            }
         }
-        findings.finish(&self.terms, view.as_ref().map(|view| &view.doc), None)
+        let view = body::read(call, &mut findings);
+        let value = view.as_ref().and_then(|view| view.value.as_ref());
+        if let Some(op) = call.resolution.operation().map(|operation| operation.op) {
+            if call.service == Service::Mpsd {
+                query::check(call, op, value, &mut findings);
+            }
+            if let Some(value) = value {
+                self.check_body(call, op, value, &mut findings);
+                title::check_call(self.terms.titles(), call, op, value, &mut findings);
+            }
+        }
+        findings.weighed(&self.terms).finish(view.as_ref().map(|view| &view.doc), None)
     }
 
     /// What an answer breaks, and what the request breaks once its answer is seen, in document order.
@@ -93,8 +112,12 @@ impl Contract {
         let response = &answer.response;
         let asked = View::of(&call.request.body);
         let view = View::of(&response.body);
-        answer::check(&self.schemas, call, response, view.as_ref(), &mut findings);
+        if call.service != Service::Rta {
+            answer::check(&self.schemas, call, response, view.as_ref(), &mut findings);
+        }
         if let Some(op) = call.resolution.operation().map(|operation| operation.op) {
+            let exchange = results::Exchange { call, op, asked: asked.as_ref(), response, view: view.as_ref() };
+            results::check(&self.schemas, &exchange, &mut findings);
             let carries = answer::carries_session(op, response, view.as_ref());
             let document = view.as_ref().filter(|_| carries).and_then(|view| view.value.as_ref());
             let request = asked.as_ref().and_then(|asked| asked.value.as_ref());
@@ -109,12 +132,14 @@ impl Contract {
             let shown = view.as_ref().and_then(|view| view.value.as_ref());
             title::check_answer(self.terms.titles(), (call, op), response, (request, shown), &mut findings);
         }
-        findings.finish(&self.terms, asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
+        findings.weighed(&self.terms).finish(asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
     }
 
     /// What a message on a real-time activity socket breaks by itself.
-    pub fn check_message(&self, _from: Sender, _message: &Message) -> Vec<Finding> {
-        Vec::new()
+    pub fn check_message(&self, from: Sender, message: &Message) -> Vec<Finding> {
+        let mut findings = socket::check(&self.schemas, from, message);
+        self.weigh(&mut findings);
+        findings
     }
 
     /// Gives findings that were made elsewhere the weight their rules have here, and drops those that are off.
@@ -131,16 +156,36 @@ impl Contract {
                 findings.retain(|finding| !OF_ONE_VERSION.contains(&finding.rule.id));
             }
         }
-        if op == Op::HandleCreate {
-            self.schemas.check(Shape::Handle(HandleType::of(value)), value, Place::body, findings);
-            handle::check(value, findings);
+        match op {
+            Op::HandleCreate => {
+                self.schemas.check(Shape::Handle(HandleType::of(value)), value, Place::body, findings);
+                handle::check(value, findings);
+            }
+            Op::Batch | Op::TemplateBatch => self.schemas.check(Shape::Batch, value, Place::body, findings),
+            Op::HandlesQuery => {
+                let kind = QueryType::of(Some(value));
+                self.schemas.check(Shape::HandleQuery(kind), value, Place::body, findings);
+                let filter = value.get("filter").and_then(Value::as_str).filter(|_| kind == QueryType::Search);
+                if let Some(filter) = filter {
+                    filter::check(filter, findings);
+                }
+            }
+            Op::TicketCreate => {
+                self.schemas.check(Shape::TicketRequest, value, Place::body, findings);
+                matchmaking::check_ticket(value, findings);
+            }
+            _ => {}
         }
     }
 }
 
 /// True for requests the contract speaks of. The session explorer under `/debug` is for people, not for games.
 fn is_judged(call: &Call) -> bool {
-    call.service == Service::Mpsd && call.request.path().split('/').nth(1) != Some("debug")
+    match call.service {
+        Service::Mpsd => call.request.path().split('/').nth(1) != Some("debug"),
+        Service::Rta | Service::SmartMatch => true,
+        Service::MultiplayerActivity | Service::Neighbour => false,
+    }
 }
 
 /// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it.

@@ -5,7 +5,6 @@
 
 pub mod journal;
 mod judging;
-mod nonces;
 mod recorder;
 mod sockets;
 mod watch;
@@ -17,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
 use crate::emulator::{Emulator, Reply, Ticket};
-use crate::exchange::{Answer, Call, LaneKey, Outcome};
+use crate::exchange::{Answer, Call, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
 use crate::replay::{Played, Player};
@@ -25,7 +24,6 @@ use crate::upstream::Upstream;
 
 use journal::JournalError;
 use judging::{Case, Docket};
-use nonces::Nonces;
 use recorder::Begun;
 pub use recorder::Recorder;
 use sockets::Sockets;
@@ -122,8 +120,11 @@ impl Engine {
     /// [`Self::answer`].
     ///
     /// `unread` says why the call has no body although one was sent; a recorded call of that kind is never replayed.
-    pub async fn refuse(&self, call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
+    pub async fn refuse(&self, mut call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
         let place = self.place(&call)?;
+        if unread.is_some() {
+            call.request.body = Body::unknown();
+        }
         let answer = Answer { outcome: Outcome::Refused, response };
         let withheld = unread.map(|reason| (reason, Bytes::new()));
         let kept = Redacted { withheld, ..self.redactor.call(&call) };
@@ -237,8 +238,9 @@ impl Engine {
     /// An exchange without its bodies, and without the aliases only those show.
     fn heads(&self, call: &Call, answer: &Answer, reason: &'static str) -> (Redacted<Call>, Redacted<Answer>) {
         let withheld = |body: &Body| (!body.is_empty()).then(|| (reason, body.wire().clone()));
-        let request = Request { body: Body::default(), ..call.request.clone() };
-        let response = Response { body: Body::default(), ..answer.response.clone() };
+        let left = |body: &Body| if body.is_empty() { Body::default() } else { Body::unknown() };
+        let request = Request { body: left(&call.request.body), ..call.request.clone() };
+        let response = Response { body: left(&answer.response.body), ..answer.response.clone() };
         let head = self.redactor.call(&Call { request, ..call.clone() });
         let answer_head = self.redactor.answer(call, &Answer { outcome: answer.outcome, response });
         (

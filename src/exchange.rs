@@ -1,6 +1,10 @@
 //! A call, its answer, and both together.
 
+mod nonces;
+
 use std::net::IpAddr;
+
+pub use nonces::Nonces;
 
 use crate::message::{Request, Response};
 use crate::mpsd::{Resolution, Service, resolve};

@@ -35,6 +35,7 @@
 //! | [`cassette`] | journal and sealed file |
 //! | [`conduct`] | the one judge of live traffic and of every file |
 //! | [`report`] | findings as people and programs read them |
+//! | [`archive`] | recordings of other tools: HAR |
 //! | [`replay`] | answers from a cassette |
 //! | [`emulator`] | an MPSD in memory |
 //! | [`upstream`] | the service behind pooled connections; every limit |
@@ -67,6 +68,8 @@ pub mod cassette;
 pub mod conduct;
 
 pub mod report;
+
+pub mod archive;
 
 pub mod replay;
 

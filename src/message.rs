@@ -130,6 +130,11 @@ impl Body {
         Self { wire, plain: Some(plain), coding }
     }
 
+    /// A body that travelled and was not kept: there is something, nobody can say what.
+    pub fn unknown() -> Self {
+        Self { wire: Bytes::new(), plain: None, coding: Coding::Identity }
+    }
+
     /// The bytes as they travel.
     pub fn wire(&self) -> &Bytes {
         &self.wire
@@ -147,7 +152,7 @@ impl Body {
 
     /// True when no byte travels.
     pub fn is_empty(&self) -> bool {
-        self.wire.is_empty()
+        self.wire.is_empty() && self.plain.is_some()
     }
 }
 

@@ -130,6 +130,11 @@ impl Redactor {
         pass.done(Answer { outcome: answer.outcome, response: redacted })
     }
 
+    /// How many aliases there are.
+    pub fn aliases(&self) -> usize {
+        self.lock().aliases()
+    }
+
     /// A line of text that may be logged.
     pub fn text(&self, text: &str) -> String {
         let judge = ScanJudge { known: self.lock().known() };
@@ -283,7 +288,7 @@ impl<'a> Pass<'a> {
     fn body(&mut self, body: &Body, content: &Content<'_>) -> Body {
         let Some(plain) = body.decoded() else {
             self.withheld = Some(("content coding not understood", body.wire().clone()));
-            return Body::default();
+            return Body::unknown();
         };
         let slots = content.slots(&self.judge());
         let spliced = self.spliced(plain, &slots);

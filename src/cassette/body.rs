@@ -88,10 +88,11 @@ impl StoredBody {
 
     /// The body again: the recorded wire bytes, or the decoded bytes with the coding re-applied.
     ///
-    /// A withheld body comes back empty; ask [`Self::content`] first.
+    /// A withheld body comes back unknown; ask [`Self::content`] first.
     pub fn body(&self) -> Body {
         let plain = self.content.bytes();
         match &self.wire {
+            _ if self.as_withheld().is_some() => Body::unknown(),
             Some(wire) => Body::known(wire.clone(), plain, self.coding),
             None => Body::encoded(plain, self.coding),
         }
@@ -331,7 +332,7 @@ mod tests {
         let text = serde_json::to_string(&stored).unwrap();
         assert!(text.contains("\"length\":3,\"sha256\":\"ba7816bf"), "{text}");
         assert!(!text.contains("b64"), "{text}");
-        assert!(stored.body().is_empty());
+        assert!(stored.body().decoded().is_none() && !stored.body().is_empty());
     }
 
     #[test]

@@ -67,6 +67,14 @@ impl Cassette {
         Self::parse(path, &bytes_of(path)?)
     }
 
+    /// The bytes of a file that is open already, for [`Self::parse`]; `path` is for messages only.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is larger than any cassette.
+    pub fn bytes_from(path: &Path, source: impl Read) -> Result<Vec<u8>, CassetteError> {
+        all_of(path, source)
+    }
+
     /// Reads the bytes of a journal or a sealed file; `path` is for messages only.
     ///
     /// # Errors
@@ -92,10 +100,14 @@ impl Cassette {
 }
 
 pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>, CassetteError> {
-    let io = |source| CassetteError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(|source| CassetteError::Io { path: path.to_owned(), source })?;
+    all_of(path, file)
+}
+
+fn all_of(path: &Path, source: impl Read) -> Result<Vec<u8>, CassetteError> {
     let mut bytes = Vec::new();
-    file.take(MAX_JOURNAL + 1).read_to_end(&mut bytes).map_err(io)?;
+    let read = source.take(MAX_JOURNAL + 1).read_to_end(&mut bytes);
+    read.map_err(|source| CassetteError::Io { path: path.to_owned(), source })?;
     check_size(path, &bytes, "journal", MAX_JOURNAL)?;
     Ok(bytes)
 }
@@ -112,7 +124,7 @@ pub(super) fn without_bom(bytes: &[u8]) -> &[u8] {
 }
 
 /// A journal's first bytes are those of a line, whole or torn; its first line may be damaged, the second then is not.
-pub(super) fn is_journal(bytes: &[u8]) -> bool {
+pub(crate) fn is_journal(bytes: &[u8]) -> bool {
     let is_line = |line: &[u8]| line.starts_with(PREFIX);
     is_line(bytes) || PREFIX.starts_with(bytes) || bytes.split(|byte| *byte == b'\n').nth(1).is_some_and(is_line)
 }

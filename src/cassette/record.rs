@@ -151,7 +151,7 @@ impl HttpRecord {
         }
     }
 
-    /// The response as it was recorded. A withheld body is empty here: see [`Self::withheld`].
+    /// The response as it was recorded. A withheld body is unknown here: see [`Self::withheld`].
     pub fn response(&self) -> Response {
         let stored = &self.response;
         Response {

@@ -4,12 +4,14 @@ use serde_json::Value;
 
 use super::document;
 use super::finding::{Findings, Place, quoted};
-use super::headers::{is_json, matches_one_state};
+use super::headers::{is_json, is_quoted, matches_one_state};
+use super::matchmaking;
 use super::schema::{Schemas, Shape};
+use super::target::has_parameter;
 use super::view::View;
 use crate::exchange::Call;
 use crate::message::Response;
-use crate::mpsd::{Op, target};
+use crate::mpsd::Op;
 
 /// Runs every rule of the answer as such. `view` is its body, read.
 pub(super) fn check(
@@ -22,9 +24,14 @@ pub(super) fn check(
     let Some(op) = call.resolution.operation().map(|operation| operation.op) else {
         return;
     };
-    status_and_headers(call, response, findings);
+    status(call, op, response, findings);
+    headers(call, response, findings);
     if op.answers_session() {
         entity_tag(call, op, response, view, findings);
+    }
+    let is_session = matches!(op, Op::SessionGet | Op::SessionPut) && matches!(response.status, 200 | 201);
+    if is_session && view.is_none() && call.request.method != "HEAD" && response.body.decoded().is_some() {
+        findings.add("response-session-missing", Place::answer_body(""), "the answer is no JSON");
     }
     let value = view.and_then(|view| view.value.as_ref());
     if let Some(value) = value.filter(|_| carries_session(op, response, view)) {
@@ -34,10 +41,13 @@ pub(super) fn check(
     match (op, response.status) {
         (Op::HandleCreate, 200 | 201) => handle(schemas, response, value, findings),
         (Op::HandleSessionGet | Op::HandleSessionPut, 200 | 201) => session_location(response, findings),
+        (Op::TicketCreate | Op::TicketGet | Op::HopperStats, 200 | 201) => {
+            matchmaking::check_answer(schemas, op, value, findings);
+        }
         _ => {}
     }
     if let (429, Some(value)) = (response.status, value) {
-        rate_limit(value, findings);
+        schemas.check(Shape::Limit, value, Place::answer_body, findings);
     }
 }
 
@@ -49,7 +59,23 @@ pub(super) fn carries_session(op: Op, response: &Response, view: Option<&View<'_
     op.answers_session() && matches!(response.status, 200 | 201 | 412) && view.is_some() && (whole || looks)
 }
 
-fn status_and_headers(call: &Call, response: &Response, findings: &mut Findings) {
+fn status(call: &Call, op: Op, response: &Response, findings: &mut Findings) {
+    let says = |name: &str| call.request.headers.text(name).is_some();
+    let is_asked = match response.status {
+        304 => says("if-none-match"),
+        412 => says("if-match") || says("if-none-match"),
+        _ => true,
+    };
+    if !is_asked {
+        let message = format!("{} to a request without a precondition", response.status);
+        findings.add("response-status-unasked", Place::Status, message);
+    } else if response.status < 500 && !op.route().answers().any(|answer| answer.status == response.status) {
+        let message = format!("{} is no answer the documents name for {}", response.status, op.name());
+        findings.add("response-status-undocumented", Place::Status, message);
+    }
+}
+
+fn headers(call: &Call, response: &Response, findings: &mut Findings) {
     let has_body = !response.body.is_empty() && call.request.method != "HEAD";
     match response.status {
         200 | 201 if has_body => {
@@ -60,11 +86,14 @@ fn status_and_headers(call: &Call, response: &Response, findings: &mut Findings)
             }
         }
         204 | 304 if has_body => findings.add("response-204-body", Place::answer_body(""), "there is a body"),
-        429 | 503 if response.headers.text("retry-after").is_none() => {
+        429 | 503 if response.headers.text("retry-after").is_none_or(|value| value.trim().is_empty()) => {
             let message = format!("{} without Retry-After", response.status);
             findings.add("response-503-no-retry-after", Place::answer_header("retry-after"), message);
         }
         _ => {}
+    }
+    if let Some(tag) = response.headers.text("etag").filter(|tag| !is_quoted(tag)) {
+        findings.add("response-etag-unquoted", Place::answer_header("etag"), format!("{} has no quotes", quoted(tag)));
     }
 }
 
@@ -74,13 +103,9 @@ fn entity_tag(call: &Call, op: Op, response: &Response, view: Option<&View<'_>>,
         if missing || response.body.is_empty() {
             findings.add("response-412-without-etag", Place::Status, "412 without the session and its ETag");
         }
-    } else if missing && carries_session(op, response, view) && !target_has_nocommit(&call.request.target) {
+    } else if missing && carries_session(op, response, view) && !has_parameter(call, "nocommit") {
         findings.add("response-etag-missing", Place::answer_header("etag"), "the session has no ETag");
     }
-}
-
-fn target_has_nocommit(target: &str) -> bool {
-    target::parameters(target).iter().any(|(name, _)| name.text.eq_ignore_ascii_case("nocommit"))
 }
 
 /// An activity handle's answer may be empty: the documents say so, the service says otherwise.
@@ -92,14 +117,15 @@ fn handle(schemas: &Schemas, response: &Response, value: Option<&Value>, finding
         return;
     }
     let id = value.and_then(|value| value.get("id")).and_then(Value::as_str);
-    let location = response.headers.text("location").map(path_of);
     let is_right = |location: &str| {
-        let named = location.strip_prefix("/handles/");
+        let named = path_of(location).strip_prefix("/handles/");
         named.is_some_and(|named| id.is_none_or(|id| named.eq_ignore_ascii_case(id)))
     };
-    if !location.is_some_and(is_right) {
-        let message = "it is not `/handles/` and the handle's id";
-        findings.add("handle-response-location", Place::answer_header("location"), message);
+    for (header, is_needed) in [("location", true), ("content-location", false)] {
+        if !response.headers.text(header).map_or(!is_needed, is_right) {
+            let message = "it is not `/handles/` and the handle's id";
+            findings.add("handle-response-location", Place::answer_header(header), message);
+        }
     }
 }
 
@@ -127,15 +153,4 @@ fn path_of(location: &str) -> &str {
         return location;
     };
     rest.find('/').map_or("", |at| &rest[at..])
-}
-
-fn rate_limit(value: &Value, findings: &mut Findings) {
-    let missing: Vec<&str> = ["currentRequests", "maxRequests", "periodInSeconds", "limitType"]
-        .into_iter()
-        .filter(|name| value.get(name).is_none())
-        .collect();
-    if !missing.is_empty() {
-        let message = format!("{} is missing", missing.join(", "));
-        findings.add("response-429-shape", Place::answer_body(""), message);
-    }
 }

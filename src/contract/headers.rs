@@ -53,13 +53,18 @@ fn contract_version(headers: &Headers, findings: &mut Findings) {
     }
 }
 
-/// Judges the form only: the value is a secret, or what redaction left of one.
-fn authorization(headers: &Headers, findings: &mut Findings) {
-    let place = || Place::header("authorization");
+pub(super) fn authorization(headers: &Headers, findings: &mut Findings) {
     if headers.all("authorization").next().is_none() {
-        findings.add("authorization-missing", place(), "the request carries no authorization");
+        let message = "the request carries no authorization";
+        findings.add("authorization-missing", Place::header("authorization"), message);
         return;
     }
+    authorization_form(headers, findings);
+}
+
+/// Judges the form only: the value is a secret, or what redaction left of one.
+pub(super) fn authorization_form(headers: &Headers, findings: &mut Findings) {
+    let place = || Place::header("authorization");
     let value = headers.text("authorization").unwrap_or_default().trim();
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     let fields = rest.trim_start().strip_prefix("x=").and_then(|fields| fields.split_once(';'));
@@ -74,7 +79,7 @@ fn authorization(headers: &Headers, findings: &mut Findings) {
     }
 }
 
-fn content_type(request: &Request, findings: &mut Findings) {
+pub(super) fn content_type(request: &Request, findings: &mut Findings) {
     if request.body.is_empty() || !matches!(request.method.as_str(), "PUT" | "POST") {
         return;
     }
@@ -119,7 +124,8 @@ pub(super) fn matches_one_state(headers: &Headers) -> bool {
     headers.text("if-match").is_some_and(|tag| !matches!(tag.trim(), "" | "*"))
 }
 
-fn is_quoted(tag: &str) -> bool {
+/// True for an entity tag in quotes, weak ones among them.
+pub(super) fn is_quoted(tag: &str) -> bool {
     let strong = tag.strip_prefix("W/").unwrap_or(tag);
     strong.len() >= 2 && strong.starts_with('"') && strong.ends_with('"')
 }

@@ -36,10 +36,40 @@ pub(super) enum Shape {
     Server(Rendering),
     /// `POST /handles` of a type.
     Handle(HandleType),
+    /// A batch query of sessions.
+    Batch,
+    /// `POST /handles/query` of a type.
+    HandleQuery(QueryType),
     /// A MultiplayerSession the service answers.
     SessionDocument,
     /// A handle the service answers.
     HandleDocument,
+    /// `[1, seq, uri]`.
+    RtaSubscribe,
+    /// `[2, seq, subId]`.
+    RtaUnsubscribe,
+    /// The answer to either.
+    RtaReply,
+    /// `[3, subId, data]`.
+    RtaEvent,
+    /// What a match ticket asks.
+    TicketRequest,
+    /// The answer to a match ticket.
+    TicketAnswer,
+    /// How a match ticket stands.
+    TicketStatus,
+    /// How full a hopper is.
+    HopperStats,
+    /// What session and batch queries answer.
+    SessionResults,
+    /// What a query of handles answers, by its type.
+    HandleResults(QueryType),
+    /// The list of session templates.
+    TemplateNames,
+    /// One session template.
+    TemplateDocument,
+    /// What 429 says of the limit.
+    Limit,
 }
 
 /// The types of handle `POST /handles` makes.
@@ -71,6 +101,28 @@ impl HandleType {
     }
 }
 
+/// The types of handle `POST /handles/query` looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QueryType {
+    /// What users are playing.
+    Activity,
+    /// Sessions to join.
+    Search,
+    /// No type we know.
+    Other,
+}
+
+impl QueryType {
+    /// The type a body names.
+    pub(super) fn of(body: Option<&Value>) -> Self {
+        match body.and_then(|body| body.get("type")).and_then(Value::as_str) {
+            Some(name) if name.eq_ignore_ascii_case("activity") => Self::Activity,
+            Some(name) if name.eq_ignore_ascii_case("search") => Self::Search,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Shape {
     /// The shape of an operation's session-like request body.
     pub(super) fn of_request(op: Op, rendering: Rendering) -> Option<Self> {
@@ -82,11 +134,48 @@ impl Shape {
             _ => None,
         }
     }
+
+    /// The rendering it is written in, where the two differ.
+    pub(super) fn rendering(self) -> Option<Rendering> {
+        match self {
+            Self::Session(rendering)
+            | Self::Properties(rendering)
+            | Self::Member(rendering)
+            | Self::Server(rendering) => Some(rendering),
+            _ => None,
+        }
+    }
+}
+
+/// A shape's schema in parts.
+#[derive(Debug)]
+pub(super) struct Definitions {
+    /// The shape.
+    pub(super) shape: Shape,
+    /// The definition it starts at.
+    pub(super) root: &'static str,
+    /// Every definition it may refer to.
+    pub(super) all: Map<String, Value>,
+}
+
+/// The schema of every shape.
+#[expect(clippy::expect_used, reason = "the schemas are part of the program; a test compiles every one")]
+pub(super) fn definitions() -> impl Iterator<Item = Definitions> {
+    SHAPES.iter().map(|source| {
+        let all = source.definitions().expect("the schema files are JSON");
+        Definitions { shape: source.shape, root: source.root, all }
+    })
 }
 
 /// Every schema, compiled when first needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Schemas([OnceLock<Schema>; SHAPES.len()]);
+
+impl Default for Schemas {
+    fn default() -> Self {
+        Self([const { OnceLock::new() }; SHAPES.len()])
+    }
+}
 
 impl Schemas {
     /// Checks a value and adds a finding per failed keyword.
@@ -133,6 +222,10 @@ impl Schema {
             ValidationErrorKind::Required { property } => {
                 findings.add(rule, place(pointer), format!("{} is missing", shown(property)));
             }
+            ValidationErrorKind::Not { schema } if schema.as_object().is_some_and(Map::is_empty) => {
+                let name = pointer.rsplit_once('/').map_or(pointer, |(_, name)| name);
+                findings.add(rule, place(pointer), format!("{} may not stand here", super::finding::quoted(name)));
+            }
             kind => findings.add(rule, place(pointer), describe(kind, error.instance(), rule)),
         }
     }
@@ -154,7 +247,9 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
-        ValidationErrorKind::MinLength { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { limit: 1 } => "is empty".to_owned(),
+        ValidationErrorKind::MinItems { limit } => format!("there are fewer than {limit}"),
+        ValidationErrorKind::MaxItems { limit } => format!("there are more than {limit}"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
         ValidationErrorKind::Not { .. } => format!("{shown} may not stand here"),
@@ -170,7 +265,7 @@ struct Source {
 }
 
 impl Source {
-    fn merged(&self) -> serde_json::Result<Value> {
+    fn definitions(&self) -> serde_json::Result<Map<String, Value>> {
         let mut definitions = Map::new();
         for file in self.files {
             let mut document: Value = serde_json::from_str(file)?;
@@ -178,10 +273,14 @@ impl Source {
                 definitions.extend(more);
             }
         }
+        Ok(definitions)
+    }
+
+    fn merged(&self) -> serde_json::Result<Value> {
         Ok(json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$ref": format!("#/$defs/{}", self.root),
-            "$defs": definitions,
+            "$defs": self.definitions()?,
         }))
     }
 }
@@ -195,9 +294,14 @@ const REQUEST: &str = include_str!("schemas/session-request.json");
 const REQUEST_105: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-request-105.json")];
 const REQUEST_107: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-request-107.json")];
 const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
+const QUERY: &[&str] = &[COMMON, include_str!("schemas/query-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
+const RTA: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/rta.json")];
+const SMARTMATCH: &[&str] = &[include_str!("schemas/smartmatch.json")];
+const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
+const LIMIT: &[&str] = &[include_str!("schemas/limit.json")];
 
-const SHAPES: [Source; 15] = [
+const SHAPES: [Source; 34] = [
     source(Shape::Session(Rendering::V105), "sessionRequest", REQUEST_105),
     source(Shape::Session(Rendering::V107), "sessionRequest", REQUEST_107),
     source(Shape::Properties(Rendering::V105), "propertiesElement", REQUEST_105),
@@ -211,8 +315,27 @@ const SHAPES: [Source; 15] = [
     source(Shape::Handle(HandleType::Search), "handleSearch", HANDLE),
     source(Shape::Handle(HandleType::Transfer), "handleTransfer", HANDLE),
     source(Shape::Handle(HandleType::Other), "handleOther", HANDLE),
+    source(Shape::Batch, "batchRequest", QUERY),
+    source(Shape::HandleQuery(QueryType::Activity), "handleQueryActivity", QUERY),
+    source(Shape::HandleQuery(QueryType::Search), "handleQuerySearch", QUERY),
+    source(Shape::HandleQuery(QueryType::Other), "handleQueryOther", QUERY),
     source(Shape::SessionDocument, "sessionDocument", ANSWER),
     source(Shape::HandleDocument, "handleDocument", ANSWER),
+    source(Shape::RtaSubscribe, "rtaSubscribe", RTA),
+    source(Shape::RtaUnsubscribe, "rtaUnsubscribe", RTA),
+    source(Shape::RtaReply, "rtaReply", RTA),
+    source(Shape::RtaEvent, "rtaEvent", RTA),
+    source(Shape::TicketRequest, "ticketRequest", SMARTMATCH),
+    source(Shape::TicketAnswer, "ticketAnswer", SMARTMATCH),
+    source(Shape::TicketStatus, "ticketStatus", SMARTMATCH),
+    source(Shape::HopperStats, "hopperStats", SMARTMATCH),
+    source(Shape::SessionResults, "sessionResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Activity), "activityResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Search), "searchResults", RESULTS),
+    source(Shape::HandleResults(QueryType::Other), "activityResults", RESULTS),
+    source(Shape::TemplateNames, "templateNames", RESULTS),
+    source(Shape::TemplateDocument, "templateDocument", RESULTS),
+    source(Shape::Limit, "rateLimit", LIMIT),
 ];
 
 /// Most errors taken from one body.
@@ -237,7 +360,7 @@ mod tests {
                     }
                 }
                 "items" | "additionalProperties" => subschemas(at, value, all),
-                "allOf" => {
+                "allOf" | "prefixItems" => {
                     for (index, schema) in value.as_array().unwrap().iter().enumerate() {
                         subschemas(format!("{at}/{index}"), schema, all);
                     }
@@ -247,8 +370,19 @@ mod tests {
         }
     }
 
-    const ASSERTIONS: [&str; 9] =
-        ["type", "const", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "required"];
+    const ASSERTIONS: [&str; 11] = [
+        "type",
+        "const",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "required",
+    ];
 
     #[test]
     fn every_keyword_that_can_fail_names_a_rule_that_exists() {
@@ -256,7 +390,7 @@ mod tests {
             let text = source.merged().unwrap();
             let mut all = Vec::new();
             subschemas(String::new(), &text, &mut all);
-            assert!(all.len() > 10);
+            assert!(all.len() > 5);
             for (pointer, schema) in all {
                 let rules = schema.get("x-rule").and_then(Value::as_object);
                 let fails = |keyword: &&String| {
@@ -299,6 +433,7 @@ mod tests {
             "properties",
             "patternProperties",
             "items",
+            "prefixItems",
             "additionalProperties",
         ];
         for source in &SHAPES {

@@ -33,7 +33,8 @@ fn unknown_path(call: &Call, findings: &mut Findings) {
     }
 }
 
-fn names(operation: &Operation, findings: &mut Findings) {
+/// Rules of the names in a path.
+pub(super) fn names(operation: &Operation, findings: &mut Findings) {
     for (name, piece) in operation.params() {
         let text = piece.text.as_str();
         match name {
@@ -96,6 +97,11 @@ fn nocommit(call: &Call, findings: &mut Findings) {
     } else if !value.eq_ignore_ascii_case("true") {
         findings.add("nocommit-value-invalid", Place::Target, format!("nocommit is {}", quoted(value)));
     }
+}
+
+/// True when a request has a query parameter of that name, in any case.
+pub(crate) fn has_parameter(call: &Call, name: &str) -> bool {
+    parameters(&call.request.target).iter().any(|(other, _)| other.text.eq_ignore_ascii_case(name))
 }
 
 const NIL: &str = "00000000-0000-0000-0000-000000000000";

@@ -2,6 +2,14 @@
 //!
 //! Keywords and hosts compare case-insensitively after percent-decoding (mpsd-wire §1.2).
 
+mod query;
+mod reply;
+mod table;
+
+pub use query::{Kind, Parameter};
+pub use reply::{Carries, Reply};
+pub use table::ROUTES;
+
 use super::target::{self, Piece};
 
 /// A service tapdeck knows the contract of.
@@ -22,12 +30,18 @@ pub enum Service {
 impl Service {
     /// The service behind a host name (no port), or `None` for a host we have no contract of.
     pub fn of_host(host: &str) -> Option<Self> {
-        match host.to_ascii_lowercase().as_str() {
-            "sessiondirectory.xboxlive.com" => Some(Self::Mpsd),
-            "rta.xboxlive.com" => Some(Self::Rta),
-            "smartmatch.xboxlive.com" | "momatch.xboxlive.com" => Some(Self::SmartMatch),
-            "multiplayeractivity.xboxlive.com" => Some(Self::MultiplayerActivity),
-            _ => None,
+        let answers = |service: &Self| service.hosts().iter().any(|known| known.eq_ignore_ascii_case(host));
+        [Self::Mpsd, Self::Rta, Self::SmartMatch, Self::MultiplayerActivity].into_iter().find(answers)
+    }
+
+    /// Its host names; the one clients use is the first.
+    pub fn hosts(self) -> &'static [&'static str] {
+        match self {
+            Self::Mpsd => &["sessiondirectory.xboxlive.com"],
+            Self::Rta => &["rta.xboxlive.com"],
+            Self::SmartMatch => &["smartmatch.xboxlive.com", "momatch.xboxlive.com"],
+            Self::MultiplayerActivity => &["multiplayeractivity.xboxlive.com"],
+            Self::Neighbour => &[],
         }
     }
 
@@ -111,22 +125,72 @@ impl Op {
 }
 
 /// One row: how an operation looks on the wire.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Route {
     /// The operation.
     pub op: Op,
     /// Its name in records, findings and reports.
     pub name: &'static str,
+    /// What it is listed under.
+    pub group: &'static str,
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// What else there is to know; often nothing.
+    pub about: &'static str,
     /// The service it belongs to.
     pub service: Service,
     /// Its verb.
     pub method: &'static str,
     /// Its path: keywords, and `{parameter}` segments.
     pub path: &'static str,
+    /// The contract versions it is documented for; none where the service has none.
+    pub contracts: &'static [u32],
+    /// Who may call it.
+    pub principals: &'static [Principal],
     /// Query parameters the documents name.
-    pub query: &'static [&'static str],
+    pub query: &'static [Parameter],
+    /// Preconditions it honours.
+    pub preconditions: &'static [Precondition],
+    /// What it answers when it goes well.
+    pub replies: &'static [Reply],
+    /// What it answers when it does not.
+    pub refusals: &'static [Reply],
     /// Where it is documented.
     pub citation: &'static str,
+}
+
+impl Route {
+    /// True when a request has a body.
+    pub fn has_body(&self) -> bool {
+        matches!(self.method, "PUT" | "POST")
+    }
+
+    /// Every answer the documents name, by status.
+    pub fn answers(&self) -> impl Iterator<Item = &'static Reply> + use<> {
+        self.replies.iter().chain(self.refusals)
+    }
+}
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// A user, by the user's own token.
+    User,
+    /// A title's server or service, by a token of its own.
+    Server,
+    /// A service in the name of users that `X-Xbl-OnBehalfOf-Users` lists.
+    OnBehalf,
+}
+
+/// A precondition an operation honours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// `If-Match`: only when the session exists (`*`), or is still as it was read (an entity tag).
+    IfMatch,
+    /// `If-None-Match: *`: only when there is no session yet.
+    CreateOnly,
+    /// `If-None-Match` with an entity tag: 304 when nothing has changed.
+    Unchanged,
 }
 
 /// A path parameter.
@@ -242,61 +306,6 @@ fn param_name(segment: &str) -> Option<ParamName> {
     }
 }
 
-const fn row(
-    op: Op,
-    name: &'static str,
-    service: Service,
-    method: &'static str,
-    path: &'static str,
-    query: &'static [&'static str],
-    citation: &'static str,
-) -> Route {
-    Route { op, name, service, method, path, query, citation }
-}
-
-const SESSION: &str = "/serviceconfigs/{scid}/sessiontemplates/{template}/sessions/{session}";
-const PROPERTIES: &str = "/serviceconfigs/{scid}/sessiontemplates/{template}/sessions/{session}/properties";
-const MEMBER_ME: &str = "/serviceconfigs/{scid}/sessiontemplates/{template}/sessions/{session}/members/me";
-const MEMBER: &str = "/serviceconfigs/{scid}/sessiontemplates/{template}/sessions/{session}/members/{index}";
-const SERVER: &str = "/serviceconfigs/{scid}/sessiontemplates/{template}/sessions/{session}/servers/{server}";
-const FILTERS: &[&str] = &["keyword", "xuid", "reservations", "inactive", "private", "visibility", "version", "take"];
-const TICKET: &str = "/serviceconfigs/{scid}/hoppers/{hopper}/tickets/{ticket}";
-
-/// Every documented operation. Sources: `mpsd-wire.md` sections 2, 5, 7 and 8.
-#[rustfmt::skip]
-pub const ROUTES: &[Route] = &[
-    row(Op::SessionGet, "session.get", Service::Mpsd, "GET", SESSION, &[], "MPSD REST: GET session; mpsd-wire 2.1"),
-    row(Op::SessionPut, "session.put", Service::Mpsd, "PUT", SESSION, &["nocommit"], "MPSD REST: PUT session; mpsd-wire 2.2"),
-    row(Op::PropertiesGet, "session.properties.get", Service::Mpsd, "GET", PROPERTIES, &[], "MPSD status codes: session elements; mpsd-wire 1.5"),
-    row(Op::PropertiesPut, "session.properties.put", Service::Mpsd, "PUT", PROPERTIES, &["nocommit"], "MPSD REST: PUT session; mpsd-wire 2.3"),
-    row(Op::MemberMeGet, "session.me.get", Service::Mpsd, "GET", MEMBER_ME, &[], "MPSD status codes: session elements; mpsd-wire 1.5"),
-    row(Op::MemberMePut, "session.me.put", Service::Mpsd, "PUT", MEMBER_ME, &["nocommit"], "MPSD REST: session elements; mpsd-wire 2.3"),
-    row(Op::MemberMeDelete, "session.me.delete", Service::Mpsd, "DELETE", MEMBER_ME, &[], "MPSD REST: DELETE members/me; mpsd-wire 2.4"),
-    row(Op::MemberGet, "session.member.get", Service::Mpsd, "GET", MEMBER, &[], "MPSD status codes: session elements; mpsd-wire 1.5"),
-    row(Op::MemberDelete, "session.member.delete", Service::Mpsd, "DELETE", MEMBER, &[], "MPSD REST: DELETE members/{index}; mpsd-wire 2.5"),
-    row(Op::ServerGet, "session.server.get", Service::Mpsd, "GET", SERVER, &[], "MPSD status codes: session elements; mpsd-wire 1.5"),
-    row(Op::ServerPut, "session.server.put", Service::Mpsd, "PUT", SERVER, &["nocommit"], "MPSD REST: session elements; mpsd-wire 2.3"),
-    row(Op::ServerDelete, "session.server.delete", Service::Mpsd, "DELETE", SERVER, &[], "MPSD REST: DELETE servers/{server-name}; mpsd-wire 2.6"),
-    row(Op::SessionsQuery, "sessions.query", Service::Mpsd, "GET", "/serviceconfigs/{scid}/sessions", FILTERS, "MPSD REST: GET sessions; mpsd-wire 2.7"),
-    row(Op::TemplateSessionsQuery, "template.sessions.query", Service::Mpsd, "GET", "/serviceconfigs/{scid}/sessiontemplates/{template}/sessions", FILTERS, "MPSD REST: GET template sessions; mpsd-wire 2.7"),
-    row(Op::Batch, "sessions.batch", Service::Mpsd, "POST", "/serviceconfigs/{scid}/batch", FILTERS, "MPSD REST: POST batch; mpsd-wire 2.7"),
-    row(Op::TemplateBatch, "template.sessions.batch", Service::Mpsd, "POST", "/serviceconfigs/{scid}/sessiontemplates/{template}/batch", FILTERS, "MPSD REST: POST template batch; mpsd-wire 2.7"),
-    row(Op::TemplatesList, "templates.list", Service::Mpsd, "GET", "/serviceconfigs/{scid}/sessiontemplates", &[], "MPSD REST: GET sessiontemplates; mpsd-wire 2.8"),
-    row(Op::TemplateGet, "template.get", Service::Mpsd, "GET", "/serviceconfigs/{scid}/sessiontemplates/{template}", &[], "MPSD REST: GET sessiontemplate; mpsd-wire 2.8"),
-    row(Op::HandleCreate, "handle.create", Service::Mpsd, "POST", "/handles", &["include"], "MPSD REST: POST handles; mpsd-wire 5.1"),
-    row(Op::HandlesQuery, "handles.query", Service::Mpsd, "POST", "/handles/query", &["include"], "MPSD REST: POST handles/query; mpsd-wire 5.4"),
-    row(Op::HandleGet, "handle.get", Service::Mpsd, "GET", "/handles/{handle}", &[], "MPSD REST: GET handles/{handleId}; mpsd-wire 5.2"),
-    row(Op::HandleDelete, "handle.delete", Service::Mpsd, "DELETE", "/handles/{handle}", &[], "MPSD REST: DELETE handles/{handleId}; mpsd-wire 5.2"),
-    row(Op::HandleSessionGet, "handle.session.get", Service::Mpsd, "GET", "/handles/{handle}/session", &[], "MPSD REST: GET handles/{handleId}/session; mpsd-wire 5.3"),
-    row(Op::HandleSessionPut, "handle.session.put", Service::Mpsd, "PUT", "/handles/{handle}/session", &["nocommit"], "MPSD REST: PUT handles/{handleId}/session; mpsd-wire 5.3"),
-    row(Op::RtaConnect, "rta.connect", Service::Rta, "GET", "/connect", &["nonce"], "RTA; mpsd-wire 7"),
-    row(Op::RtaNonce, "rta.nonce", Service::Rta, "GET", "/nonce", &[], "RTA; mpsd-behaviour 4.1"),
-    row(Op::TicketCreate, "ticket.create", Service::SmartMatch, "POST", "/serviceconfigs/{scid}/hoppers/{hopper}", &[], "SmartMatch REST: POST hopper; mpsd-wire 8"),
-    row(Op::TicketGet, "ticket.get", Service::SmartMatch, "GET", TICKET, &[], "SmartMatch: ticket status; mpsd-wire 8"),
-    row(Op::TicketDelete, "ticket.delete", Service::SmartMatch, "DELETE", TICKET, &[], "SmartMatch REST: DELETE ticket; mpsd-wire 8"),
-    row(Op::HopperStats, "hopper.stats", Service::SmartMatch, "GET", "/serviceconfigs/{scid}/hoppers/{hopper}/stats", &[], "SmartMatch REST: GET stats; mpsd-wire 8"),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,6 +320,23 @@ mod tests {
         }
         let names: std::collections::HashSet<_> = ROUTES.iter().map(|route| route.name).collect();
         assert_eq!(names.len(), ROUTES.len());
+    }
+
+    #[test]
+    fn every_row_says_everything_and_ends_well_or_badly() {
+        for route in ROUTES {
+            let texts = [route.name, route.group, route.summary, route.path, route.citation];
+            assert!(texts.iter().all(|text| !text.is_empty()), "{}", route.name);
+            assert!(!route.summary.ends_with('.') && !route.principals.is_empty(), "{}", route.name);
+            assert!(route.about.is_empty() || route.about.ends_with('.'), "{}", route.name);
+            assert!(route.replies.iter().all(|reply| reply.status < 400), "{}", route.name);
+            assert!(route.refusals.iter().all(|reply| reply.status >= 400), "{}", route.name);
+            let statuses: Vec<u16> = route.answers().map(|reply| reply.status).collect();
+            assert!(statuses.is_sorted_by(|one, next| one < next), "{}: {statuses:?}", route.name);
+            assert!(statuses[0] < 300 && statuses.contains(&401), "{}", route.name);
+            let writes = route.preconditions.contains(&Precondition::IfMatch);
+            assert_eq!(statuses.contains(&412), writes, "{}", route.name);
+        }
     }
 
     #[test]

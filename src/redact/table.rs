@@ -101,6 +101,10 @@ impl Table {
         self.aliases.contains_key(&(class, folded(class, text)))
     }
 
+    pub(super) fn aliases(&self) -> usize {
+        self.aliases.len()
+    }
+
     /// The search for everything known so far.
     pub(super) fn known(&mut self) -> Known {
         let lasting = self.lasting.take().unwrap_or_else(|| Arc::new(Lasting::new(self.entries())));

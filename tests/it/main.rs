@@ -4,13 +4,16 @@
 mod architecture;
 mod canaries;
 mod cassette;
+mod check;
 mod command;
 mod durable;
 mod emulate;
 mod examples;
 mod fidelity;
+mod har;
 mod hostile;
 mod intercept;
+mod openapi;
 mod playback;
 mod project;
 #[cfg(feature = "real-clients")]

@@ -1,18 +1,66 @@
 //! What `check` reads: each file is opened as what it is, and judged.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cassette::{Cassette, Seal, seal};
+use super::find;
+use super::progress::Watched;
+use crate::archive::har::{self, HarError, Judged};
+use crate::archive::{Format, sniff};
+use crate::cassette::{Cassette, CassetteError, Seal, seal};
 use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
 use crate::exchange::Outcome;
-use crate::report::Report;
+use crate::report::{Report, Source};
 
-/// Judges everything a file holds and adds what is found.
-pub(super) fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(), Failure> {
-    let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
+/// Judges everything that files and directories hold and adds what is found. What cannot be read is told, and keeps
+/// nothing else from being judged; true when everything was read.
+pub(super) fn judge_all<'p>(
+    named: impl IntoIterator<Item = &'p Path>,
+    contract: &Arc<Contract>,
+    report: &mut Report,
+) -> bool {
+    let mut is_whole = true;
+    let mut tell = |failure: &Failure| {
+        say(&failure.to_string());
+        is_whole = false;
+    };
+    for named in named {
+        let (files, failures) = find::files(named).unwrap_or_else(|failure| (Vec::new(), vec![failure]));
+        failures.iter().for_each(&mut tell);
+        for file in files {
+            if let Err(failure) = judge(&file, contract, report) {
+                tell(&failure);
+            }
+        }
+    }
+    is_whole
+}
+
+fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(), Failure> {
+    let unopened = |source| serve::unreadable(&CassetteError::Io { path: file.to_owned(), source });
+    let mut source = File::open(file).map_err(unopened)?;
+    let length = source.metadata().map_or(0, |about| about.len());
+    let mut head = Vec::new();
+    source.by_ref().take(HEAD).read_to_end(&mut head).map_err(unopened)?;
+    let format = sniff(&head);
+    let source = Watched::new(io::Cursor::new(head).chain(source), file, length);
+    let judge = &mut Judge::new(Arc::clone(contract));
+    match format {
+        Format::Cassette | Format::Empty => {
+            let text = Cassette::bytes_from(file, source).map_err(|error| serve::unreadable(&error))?;
+            judge_cassette(file, text, judge, report)
+        }
+        Format::Har => judge_har(file, source, judge, report),
+        other => Err(foreign(file, other)),
+    }
+}
+
+fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+    let cassette = Cassette::parse(file, &text).map_err(|error| serve::unreadable(&error))?;
     for note in &cassette.notes {
         say(&format!("note: {}: {note}", file.display()));
     }
@@ -25,9 +73,80 @@ pub(super) fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) 
     }
     // A journal is judged as the file it will be sealed to: the order of its lines is a matter of timing.
     let cassette = match cassette.seal {
-        Seal::Unsealed => seal::canonical(&cassette).unwrap_or(cassette),
+        Seal::Unsealed => {
+            text = Vec::new();
+            seal::canonical(&cassette).unwrap_or(cassette)
+        }
         Seal::Sealed | Seal::Edited => cassette,
     };
-    report.cassette(&mut Judge::new(Arc::clone(contract)), &cassette, &file.display().to_string());
+    let source = Source { name: &file.display().to_string(), text: &text };
+    report.cassette(judge, &cassette, source);
     Ok(())
 }
+
+fn judge_har(file: &Path, source: impl Read, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+    let name = file.display().to_string();
+    let judged = har::judge(source, &name, judge, report);
+    notes(&judged).iter().for_each(|note| say(&format!("note: {name}: {note}")));
+    let Some(error) = judged.error else {
+        return Ok(());
+    };
+    let place = error.position().map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
+    let before = match error {
+        HarError::NotHar { .. } | HarError::NoEntry { .. } => String::new(),
+        _ => format!("; {} judged", many(judged.calls, "call before it", "calls before it")),
+    };
+    Err(Failure::input(format!("{name}{place}: {error}{before}")).hint(error.hint()))
+}
+
+/// What of a file was not judged, and why.
+fn notes(judged: &Judged) -> Vec<String> {
+    let Judged { elsewhere, unsent, withheld, timeless, unauthorized, broken, .. } = *judged;
+    let mut notes = Vec::new();
+    let mut note = |count: usize, one: &str, more: &str| {
+        if count > 0 {
+            notes.push(many(count, one, more));
+        }
+    };
+    note(elsewhere, "call to another host, not judged", "calls to other hosts, not judged");
+    note(
+        unsent,
+        "preflight, tunnel or cached answer, not judged",
+        "preflights, tunnels and cached answers, not judged",
+    );
+    note(withheld, "body was not captured whole, not judged", "bodies were not captured whole, not judged");
+    note(timeless, "call has no time that can be read", "calls have no time that can be read");
+    note(
+        unauthorized,
+        "call without credentials: the browser left them out on export, so none are asked for",
+        "calls without credentials: the browser left them out on export, so none are asked for",
+    );
+    if let Some((line, reason)) = judged.first_broken {
+        let count = many(broken, "entry cannot be read, left out", "entries cannot be read, left out");
+        notes.push(format!("{count}; the first at line {line}: {reason}"));
+    }
+    if judged.error.is_none() && judged.calls == 0 {
+        notes.push("no call to a service with a contract".to_owned());
+    }
+    notes
+}
+
+fn many(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
+/// A file that is nothing we read.
+fn foreign(file: &Path, format: Format) -> Failure {
+    let (what, hint) = match format {
+        Format::Zip => ("is a zip archive, as SAZ files are: not supported yet", "export the sessions as HAR 1.2"),
+        Format::Compressed => ("is compressed", "unpack it first"),
+        Format::Utf16 => ("is UTF-16 text", "save it as UTF-8"),
+        Format::Text => ("is not JSON, so neither a cassette nor a HAR file", READS),
+        _ => ("is neither a cassette nor a HAR file", READS),
+    };
+    Failure::input(format!("{} {what}", file.display())).hint(hint)
+}
+
+const READS: &str = "`check` reads what `tapdeck record` writes, and HAR 1.2";
+/// Enough to tell what a file is.
+const HEAD: u64 = 1 << 16;

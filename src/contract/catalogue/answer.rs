@@ -1,4 +1,4 @@
-//! Rules of what the service answers to session operations.
+//! Rules of what the service answers: statuses, headers, session documents.
 
 use crate::contract::rule::Rule;
 use crate::contract::rule::Severity::{Error, Info, Warning};
@@ -15,6 +15,50 @@ pub(super) const RULES: &[Rule] = &[
         citation: "MPSD status codes; mpsd-wire 1.4",
         bad: "session.get\n---\n200\n-ETag\n\n@session",
         good: "session.get\n---\n200\n\n@session",
+    },
+    Rule {
+        id: "response-status-unasked",
+        severity: Warning,
+        side: Service,
+        title: "The answer speaks of a precondition the request does not have",
+        requires: "304 answers If-None-Match; 412 answers If-Match or If-None-Match",
+        fix: "Replays: keep the request's headers and its answer together",
+        citation: "MPSD status codes; RFC 9110 section 13",
+        bad: "session.get\n---\n304",
+        good: "session.get\nIf-None-Match: \"415f6d4dd34d78c5090c0e916bfaedc3\"\n---\n304",
+    },
+    Rule {
+        id: "response-status-undocumented",
+        severity: Info,
+        side: Service,
+        title: "The operation is answered with a status no document names for it",
+        requires: "Each operation has its own statuses; 500 and above may come from anything in between",
+        fix: "Look at who answered: another proxy?",
+        citation: "MPSD status codes; mpsd-wire 1.5",
+        bad: "session.get\n---\n201\n\n@session",
+        good: "session.put\n\n{}\n---\n201\n\n@session",
+    },
+    Rule {
+        id: "response-session-missing",
+        severity: Warning,
+        side: Service,
+        title: "The answer should be a session, and is none",
+        requires: "200 and 201 to a session's GET and PUT carry the whole session",
+        fix: "Replays: keep the body",
+        citation: "MPSD status codes; mpsd-wire 1.5",
+        bad: "session.get\n---\n200",
+        good: "session.get\n---\n204",
+    },
+    Rule {
+        id: "response-etag-unquoted",
+        severity: Warning,
+        side: Service,
+        title: "The answer's entity tag has no quotes",
+        requires: "An ETag is in quotes; the pages that show a bare GUID are wrong",
+        fix: "Replays: keep the header byte for byte",
+        citation: "RFC 9110 section 8.8.3; discrepancies D30",
+        bad: "session.get\n---\n200\nETag: 9555A7DE-8B23-4F29-A1DE-7A8F23B1E4A2\n\n@session",
+        good: "session.get\n---\n200\nETag: \"415f6d4dd34d78c5090c0e916bfaedc3\"\n\n@session",
     },
     Rule {
         id: "response-content-type",
@@ -297,5 +341,28 @@ pub(super) const RULES: &[Rule] = &[
         citation: "Multiplayer roles; mpsd-wire 4.6",
         bad: "session.get\n---\n200\n\n@session {\"roleTypes\": {\"lfg\": {\"roles\": {\"confirmed\": {\"max\": 5, \"count\": 6}}}}}",
         good: "session.get\n---\n200\n\n@session {\"roleTypes\": {\"lfg\": {\"roles\": {\"confirmed\": {\"max\": 5, \"count\": 5}}}}}",
+    },
+    Rule {
+        id: "response-field-type",
+        severity: Warning,
+        side: Service,
+        title: "A field of the answer has another type or form than the documents give it",
+        requires: "Answers have the documented JSON types; xuids and title ids are decimal strings",
+        fix: "Correct what plays the service",
+        citation: "MultiplayerSession (JSON); mpsd-wire 1.6, 4 and 5",
+        bad: "session.get\n---\n200\n\n@session {\"changeNumber\": \"3\"}",
+        good: "session.get\n---\n200\n\n@session {\"changeNumber\": 3}",
+    },
+    Rule {
+        id: "response-field-missing",
+        severity: Info,
+        side: Service,
+        title: "The session lacks a field every session has",
+        requires: "contractVersion, branch, changeNumber, correlationId, startTime, constants, properties, members, \
+                   membersInfo and servers are always there",
+        fix: "Correct what plays the service",
+        citation: "MultiplayerSession (JSON); mpsd-wire 4.1",
+        bad: "session.get\n---\n200\n\n@session {\"branch\": null}",
+        good: "session.get\n---\n200\n\n@session {\"nextTimer\": null}",
     },
 ];

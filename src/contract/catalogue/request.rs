@@ -106,7 +106,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "content-type-missing",
-        severity: Warning,
+        severity: Info,
         side: Client,
         title: "The body has no content type",
         requires: "A request with a body names its content type; the service works without",

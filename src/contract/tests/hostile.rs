@@ -149,6 +149,17 @@ fn an_opaque_body_is_left_alone() {
     call.request.body = Body::received(b"\x01\x02".as_slice().into(), &headers, 1 << 20);
     assert!(call.request.body.decoded().is_none());
     assert!(Contract::new().check_call(&call).is_empty());
+    // One that was not kept is no empty one, in requests and in answers.
+    call.request.body = Body::unknown();
+    assert!(Contract::new().check_call(&call).is_empty());
+    for text in ["session.get", "sessions.query?keyword=a", "templates.list", "template.get", "handle.get"] {
+        let Example { call, answer } =
+            Example::read(&format!("{text}\n---\n200\nETag: \"a\"\nContent-Type: application/json"));
+        let mut answer = answer.unwrap();
+        assert_eq!(Contract::new().check_answer(&call, &answer).len(), 1, "{text}");
+        answer.response.body = Body::unknown();
+        assert!(Contract::new().check_answer(&call, &answer).is_empty(), "{text}");
+    }
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::exchange::{Answer, Call, LaneKey};
+use super::{Answer, Call, LaneKey};
 use crate::json::Doc;
 use crate::mpsd::{Op, target};
 
 /// The newest nonces, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Nonces {
+pub struct Nonces {
     fetched: Mutex<VecDeque<Fetched>>,
 }
 
@@ -24,7 +24,7 @@ struct Fetched {
 impl Nonces {
     /// The call with whoever fetched its nonce. A nonce that a cassette gives out says `redacted`, like any other
     /// of the cassette: it is the latest client's of that address.
-    pub(super) fn attributed(&self, call: Call) -> Call {
+    pub fn attributed(&self, call: Call) -> Call {
         let operation = call.resolution.operation().filter(|operation| operation.op == Op::RtaConnect);
         let Some(nonce) = operation.and_then(|_| nonce_of(&call)) else {
             return call;
@@ -36,7 +36,7 @@ impl Nonces {
     }
 
     /// Remembers the nonce of an answer. The oldest of too many is forgotten.
-    pub(super) fn remember(&self, call: &Call, answer: &Answer) {
+    pub fn remember(&self, call: &Call, answer: &Answer) {
         let is_nonce = call.resolution.operation().is_some_and(|operation| operation.op == Op::RtaNonce);
         let Some(nonce) = nonce_in(answer).filter(|_| is_nonce && answer.response.status == 200) else {
             return;
