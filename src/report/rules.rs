@@ -112,11 +112,12 @@ fn cell(text: &str) -> String {
 const ABOUT: &str = "`tapdeck rules ID` prints one, `tapdeck rules WORD` lists those about something.\n\n\
     In the examples, an operation stands by its name or as verb and target. Headers replace good ones that every \
     request has, `-Name` takes one away and `+Name: value` adds one. After `---` comes the answer. `$ref` stands for \
-    the session's reference; `@session`, `@large` and `@handle` for a good answer, changed as shown. `===` goes on to \
-    what comes next; `>` is what the client says on a socket, `<` what the service says.";
+     the session's reference; `@session`, `@large` and `@handle` for a good answer, changed as shown; `@title` for a \
+     schema of the title's own. `===` goes on to what comes next; `>` is what the client says on a socket, `<` what \
+     the service says.";
 
 const NOTE: &str = "`$ref` stands for the session's reference; `@session`, `@large` and `@handle` for a good answer, \
-                    changed as shown.";
+                    changed as shown; `@title` for a schema of the title's own.";
 
 const SEQUENCE: &str =
     "`===` goes on to what comes next; `>` is what the client says on a socket, `<` what the service says.";

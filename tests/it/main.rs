@@ -19,6 +19,7 @@ mod playback;
 mod project;
 #[cfg(feature = "real-clients")]
 mod real;
+mod rules;
 mod scenarios;
 mod sockets;
 mod support;
