@@ -78,7 +78,6 @@ impl Judge {
         let mut findings = asked;
         findings.extend(self.contract.check_answer(exchange.call, exchange.answer));
         findings.extend(self.sequence(exchange));
-        self.contract.weigh(&mut findings);
         if let Some(status) = rejection(exchange.answer) {
             findings.iter_mut().filter(|finding| finding.rule.side == Side::Client).for_each(|finding| {
                 finding.rejected = Some(status);
@@ -97,8 +96,7 @@ impl Judge {
         let mut findings = self.contract.check_message(heard.from, heard.message);
         let mut more = Findings::default();
         self.sockets.message(heard, &mut more);
-        findings.extend(more.finish(None, None));
-        self.contract.weigh(&mut findings);
+        findings.extend(self.contract.finish(more));
         findings
     }
 
@@ -114,7 +112,7 @@ impl Judge {
             }
             _ => {}
         }
-        findings.finish(None, None)
+        self.contract.finish(findings)
     }
 }
 

@@ -98,7 +98,7 @@ impl Contract {
                 title::check_call(self.terms.titles(), call, op, value, &mut findings);
             }
         }
-        findings.weighed(&self.terms).finish(view.as_ref().map(|view| &view.doc), None)
+        findings.finish(&self.terms, view.as_ref().map(|view| &view.doc), None)
     }
 
     /// What an answer breaks, and what the request breaks once its answer is seen, in document order.
@@ -132,19 +132,17 @@ impl Contract {
             let shown = view.as_ref().and_then(|view| view.value.as_ref());
             title::check_answer(self.terms.titles(), (call, op), response, (request, shown), &mut findings);
         }
-        findings.weighed(&self.terms).finish(asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
+        findings.finish(&self.terms, asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
     }
 
     /// What a message on a real-time activity socket breaks by itself.
     pub fn check_message(&self, from: Sender, message: &Message) -> Vec<Finding> {
-        let mut findings = socket::check(&self.schemas, from, message);
-        self.weigh(&mut findings);
-        findings
+        socket::check(&self.schemas, &self.terms, from, message)
     }
 
-    /// Gives findings that were made elsewhere the weight their rules have here, and drops those that are off.
-    pub fn weigh(&self, findings: &mut Vec<Finding>) {
-        self.terms.apply(findings);
+    /// Findings that were made elsewhere, in order and as heavy as the terms say.
+    pub(crate) fn finish(&self, findings: Findings) -> Vec<Finding> {
+        findings.finish(&self.terms, None, None)
     }
 
     fn check_body(&self, call: &Call, op: Op, value: &Value, findings: &mut Findings) {

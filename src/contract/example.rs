@@ -35,6 +35,8 @@ use crate::socket::{Message, Sender};
 pub(crate) struct Example {
     pub(crate) call: Call,
     pub(crate) answer: Option<Answer>,
+    /// The contract with the title's own schemas, if it names any.
+    pub(crate) contract: Option<Contract>,
 }
 
 /// One thing of an example after the other.
@@ -62,31 +64,27 @@ fn message(line: &str) -> Step {
 impl Example {
     /// Reads one exchange.
     pub(crate) fn read(text: &str) -> Self {
-        let text = titled(text).1;
+        let (contract, text) = contract(text);
         let (request, answer) = text.split_once("\n---\n").map_or((text, None), |(left, right)| (left, Some(right)));
         let call = call(request);
         let answer = answer.map(|answer| Answer::answered(response(&call, answer)));
-        Self { call, answer }
+        Self { call, answer, contract }
     }
 }
 
-/// The contract an example is judged by.
-pub(crate) fn contract(text: &str) -> Contract {
-    let mut terms = Terms::default();
-    terms.hold(titled(text).0);
-    Contract::with(terms)
-}
-
-/// The title's own schemas an example starts with, and the rest of it.
-fn titled(mut text: &str) -> (Title, &str) {
+/// The contract with the title's own schemas an example starts with, if it does, and the rest of it.
+pub(crate) fn contract(mut text: &str) -> (Option<Contract>, &str) {
     let mut title = Title::new(None, Vec::new());
+    let whole = text;
     while let Some((line, rest)) = text.strip_prefix("@title ").and_then(|text| text.split_once('\n')) {
         let (bag, schema) = line.split_once(' ').unwrap();
         let schema = serde_json::from_str(schema).unwrap();
         title.keep(Bag::of_key(bag).unwrap(), TitleSchema::compile("title.json", &schema, Nothing).unwrap());
         text = rest;
     }
-    (title, text)
+    let mut terms = Terms::default();
+    terms.hold(title);
+    ((text != whole).then(|| Contract::with(terms)), text)
 }
 
 /// An example's schemas stand alone.

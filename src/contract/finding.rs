@@ -139,15 +139,6 @@ impl Findings {
         }
     }
 
-    /// A finding of a title's own schema, which says so at `schema`.
-    pub(super) fn add_by(&mut self, id: &str, place: Place, message: String, schema: String) {
-        let before = self.0.len();
-        self.add(id, place, message);
-        if let Some(finding) = self.0.get_mut(before) {
-            finding.schema = Some(schema);
-        }
-    }
-
     /// Adds what would break a rule unless something unseen speaks for it: worth a line, no more.
     pub(super) fn hint(&mut self, id: &str, place: Place, message: impl Into<String>) {
         let before = self.0.len();
@@ -164,6 +155,15 @@ impl Findings {
 
     fn soften(&mut self, from: usize) {
         self.0.iter_mut().skip(from).for_each(|finding| finding.severity = Severity::Info);
+    }
+
+    /// A finding of a title's own schema, which says so at `schema`.
+    pub(super) fn add_by(&mut self, id: &str, place: Place, message: String, schema: String) {
+        let before = self.0.len();
+        self.add(id, place, message);
+        if let Some(finding) = self.0.get_mut(before) {
+            finding.schema = Some(schema);
+        }
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
@@ -187,15 +187,10 @@ impl Findings {
         self.0.retain(keep);
     }
 
-    /// The findings as heavy as the terms say.
-    pub(super) fn weighed(mut self, terms: &Terms) -> Self {
-        terms.apply(&mut self.0);
-        self
-    }
-
-    /// The findings in document order, one per rule and place, bounded.
-    pub(crate) fn finish(self, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> Vec<Finding> {
+    /// The findings in document order, one per rule and place, as heavy as the terms say, bounded.
+    pub(crate) fn finish(self, terms: &Terms, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> Vec<Finding> {
         let mut found = self.0;
+        terms.apply(&mut found);
         found.sort_by_cached_key(|finding| {
             (finding.place.rank(request, answer), finding.rule.id, finding.place.clone(), finding.message.clone())
         });
@@ -264,7 +259,7 @@ mod tests {
         findings.add("json-malformed", Place::body("/b/x"), "two");
         findings.add("path-unknown", Place::Target, "");
         let order: Vec<String> = findings
-            .finish(Some(&doc), None)
+            .finish(&Terms::default(), Some(&doc), None)
             .iter()
             .map(|found| format!("{} {}", found.place, found.rule.id))
             .collect();

@@ -4,6 +4,7 @@ use super::finding::{Finding, Findings, Place, quoted};
 use super::headers;
 use super::schema::{Schemas, Shape};
 use super::target::has_parameter;
+use super::terms::Terms;
 use super::view::View;
 use crate::exchange::Call;
 use crate::mpsd::Op;
@@ -32,7 +33,7 @@ pub(super) fn check_opening(call: &Call, findings: &mut Findings) {
 
 /// What a message breaks by itself. Only texts are messages of the service's: control frames, bytes and what an
 /// extension has compressed say nothing.
-pub(super) fn check(schemas: &Schemas, from: Sender, message: &Message) -> Vec<Finding> {
+pub(super) fn check(schemas: &Schemas, terms: &Terms, from: Sender, message: &Message) -> Vec<Finding> {
     let mut findings = Findings::default();
     if message.opcode != Opcode::Text || message.reserved != 0 {
         return Vec::new();
@@ -42,7 +43,7 @@ pub(super) fn check(schemas: &Schemas, from: Sender, message: &Message) -> Vec<F
     let Some((frame, kind)) = frame.as_ref().and_then(|frame| Some((frame, frame.whole(0)?))) else {
         let shown = "it is no JSON array with a whole number in front";
         findings.add("rta-frame-not-array", Place::message(""), shown);
-        return findings.finish(None, None);
+        return findings.finish(terms, None, None);
     };
     match (u64::try_from(kind), from) {
         (Ok(SUBSCRIBE), Sender::Client) => {
@@ -62,7 +63,7 @@ pub(super) fn check(schemas: &Schemas, from: Sender, message: &Message) -> Vec<F
         }
         _ => findings.add("rta-type-unknown", Place::message("/0"), format!("type {kind} is unknown")),
     }
-    findings.finish(view.as_ref().map(|view| &view.doc), None)
+    findings.finish(terms, view.as_ref().map(|view| &view.doc), None)
 }
 
 fn shape(schemas: &Schemas, shape: Shape, view: Option<&View<'_>>, findings: &mut Findings) {

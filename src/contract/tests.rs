@@ -27,9 +27,10 @@ fn findings(text: &str) -> Vec<Finding> {
 }
 
 fn judged(example: &Example) -> Vec<Finding> {
-    let mut found = CONTRACT.check_call(&example.call);
+    let contract = example.contract.as_ref().unwrap_or(&CONTRACT);
+    let mut found = contract.check_call(&example.call);
     if let Some(answer) = &example.answer {
-        found.extend(CONTRACT.check_answer(&example.call, answer));
+        found.extend(contract.check_answer(&example.call, answer));
     }
     found
 }

@@ -110,7 +110,7 @@ const ABOUT: &str = "`tapdeck rules ID` prints one, `tapdeck rules WORD` lists t
     In the examples, an operation stands by its name or as verb and target. Headers replace good ones that every \
     request has, `-Name` takes one away and `+Name: value` adds one. After `---` comes the answer. `$ref` stands for \
     the session's reference; `@session`, `@large` and `@handle` for a good answer, changed as shown; `@title` for a \
-     schema of the title's own.";
+    schema of the title's own.";
 
 const NOTE: &str = "`$ref` stands for the session's reference; `@session`, `@large` and `@handle` for a good answer, \
                     changed as shown; `@title` for a schema of the title's own.";

@@ -493,7 +493,8 @@ proptest! {
         let mut pointers = Vec::new();
         every_pointer(&har["log"]["entries"], "/log/entries".to_owned(), &mut pointers);
         let other = [Value::Null, json!(true), json!(-1), json!(1e300), json!(""), json!("x"), json!([]), json!({})];
-        *har.pointer_mut(at.get(&pointers)).unwrap() = other[kind].clone();
+        let pointer: &String = at.get(&pointers);
+        *har.pointer_mut(pointer).unwrap() = other[kind].clone();
         judged(har.to_string().as_bytes());
     }
 }

@@ -11,7 +11,7 @@ static CONTRACT: LazyLock<Arc<Contract>> = LazyLock::new(|| Arc::new(Contract::n
 
 /// What an example breaks, step by step.
 pub(super) fn judged(text: &str) -> Vec<Finding> {
-    let own = text.starts_with("@title").then(|| Arc::new(contract(text)));
+    let own = contract(text).0.map(Arc::new);
     let contract = own.as_ref().unwrap_or(&CONTRACT);
     let mut judge = Judge::new(Arc::clone(contract));
     let steps = steps(text);

@@ -47,7 +47,7 @@ fn row(table: &str, at: usize, text: &'static str) -> Row {
     let [base, place, mutation, value, expected, why] = columns[..] else { panic!("six columns: {line}") };
     assert!(MUTATIONS.contains(&mutation) && !why.is_empty(), "{line}");
     let mut expected: Vec<&str> = expected.split(' ').filter(|rule| *rule != "allowed").collect();
-    assert!(expected.iter().all(|id| super::rule(id).is_some()), "{line}");
+    assert!(expected.iter().all(|id| rule(id).is_some()), "{line}");
     expected.sort_unstable();
     Row { line, base, place, mutation, value, expected }
 }
@@ -135,7 +135,7 @@ fn queried(target: &str, name: &str, value: Option<&str>) -> String {
 
 /// The same call to another target; a path is written with the names of `ROUTES` in braces.
 fn retargeted(call: &Call, target: &str) -> Call {
-    let target = super::example::filled(target);
+    let target = example::filled(target);
     Call::new(call.client, call.protocol, call.service, crate::message::Request { target, ..call.request.clone() })
 }
 
