@@ -72,8 +72,7 @@ impl Example {
     }
 }
 
-/// The contract with the title's own schemas an example starts with, if it does, and the rest of it.
-pub(crate) fn contract(mut text: &str) -> (Option<Contract>, &str) {
+fn contract(mut text: &str) -> (Option<Contract>, &str) {
     let mut title = Title::new(None, Vec::new());
     let whole = text;
     while let Some((line, rest)) = text.strip_prefix("@title ").and_then(|text| text.split_once('\n')) {
@@ -160,7 +159,7 @@ fn response(call: &Call, text: &str) -> Response {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut lines = head.lines();
     let status: u16 = lines.next().unwrap().parse().unwrap();
-    let body = document(body.trim_end().replace("$ref", REFERENCE).as_str());
+    let body = document(body.trim_end());
     let op = call.resolution.operation().unwrap().op;
     let mut headers = Headers::new();
     if !body.is_empty() {

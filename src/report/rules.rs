@@ -83,6 +83,9 @@ pub fn rule_page(rule: &Rule) -> String {
     if bad.contains("$ref") || bad.contains('@') {
         let _ = write!(page, "\n{NOTE}\n");
     }
+    if bad.contains("\n===\n") || bad.starts_with(['>', '<']) {
+        let _ = write!(page, "\n{SEQUENCE}\n");
+    }
     page
 }
 
@@ -109,11 +112,15 @@ fn cell(text: &str) -> String {
 const ABOUT: &str = "`tapdeck rules ID` prints one, `tapdeck rules WORD` lists those about something.\n\n\
     In the examples, an operation stands by its name or as verb and target. Headers replace good ones that every \
     request has, `-Name` takes one away and `+Name: value` adds one. After `---` comes the answer. `$ref` stands for \
-    the session's reference; `@session`, `@large` and `@handle` for a good answer, changed as shown; `@title` for a \
-    schema of the title's own.";
+     the session's reference; `@session`, `@large` and `@handle` for a good answer, changed as shown; `@title` for a \
+     schema of the title's own. `===` goes on to what comes next; `>` is what the client says on a socket, `<` what \
+     the service says.";
 
 const NOTE: &str = "`$ref` stands for the session's reference; `@session`, `@large` and `@handle` for a good answer, \
                     changed as shown; `@title` for a schema of the title's own.";
+
+const SEQUENCE: &str =
+    "`===` goes on to what comes next; `>` is what the client says on a socket, `<` what the service says.";
 
 #[cfg(test)]
 mod tests {
@@ -141,6 +148,7 @@ mod tests {
         }
         assert!(page.contains("`@session`"));
         assert!(!rule_page(crate::contract::rule("body-on-get").unwrap()).contains("`@session`"));
+        assert!(rule_page(crate::contract::rule("rta-event-shape").unwrap()).ends_with("what the service says.\n"));
     }
 
     #[test]

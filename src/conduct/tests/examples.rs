@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::super::*;
-use crate::contract::example::{Step, contract, steps};
+use crate::contract::example::{Step, steps};
 use crate::contract::rules;
 
 /// Compiled once: the examples are many.
@@ -11,10 +11,13 @@ static CONTRACT: LazyLock<Arc<Contract>> = LazyLock::new(|| Arc::new(Contract::n
 
 /// What an example breaks, step by step.
 pub(super) fn judged(text: &str) -> Vec<Finding> {
-    let own = contract(text).0.map(Arc::new);
-    let contract = own.as_ref().unwrap_or(&CONTRACT);
-    let mut judge = Judge::new(Arc::clone(contract));
-    let steps = steps(text);
+    let mut steps = steps(text);
+    let contract = match steps.first_mut() {
+        Some(Step::Exchange(example)) => example.contract.take().map(Arc::new),
+        _ => None,
+    };
+    let contract = contract.unwrap_or_else(|| Arc::clone(&CONTRACT));
+    let mut judge = Judge::new(Arc::clone(&contract));
     let (mut position, mut socket) = (0, 0);
     if matches!(steps.first(), Some(Step::Message(..))) {
         judge.sockets.opened(socket);
