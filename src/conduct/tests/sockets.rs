@@ -101,19 +101,21 @@ fn active(id: &str) -> String {
     )
 }
 
+fn say(judge: &mut Judge, (socket, at): (u64, u64), from: Sender, message: &Message) {
+    assert!(judge.message(&Heard { lane: "host", socket, at, from, message }).is_empty());
+}
+
 /// A judge who saw a socket of a ConnectionId end, and another given the second one.
 fn reconnected() -> Judge {
     let mut judge = judge();
-    let mut say = |socket, at, from, message| drop(judge.message(&Heard { lane: "host", socket, at, from, message }));
     let subscribe = Message::text(format!("[1,1,\"{MPSD}\"]"));
     let given = |id: &str| Message::text(format!("[1,1,0,0,{{\"ConnectionId\":\"{id}\"}}]"));
-    say(1, 2, Sender::Client, &subscribe);
-    say(1, 3, Sender::Service, &given(FIRST));
-    say(1, 4, Sender::Service, &Message::close(1001));
+    say(&mut judge, (1, 2), Sender::Client, &subscribe);
+    say(&mut judge, (1, 3), Sender::Service, &given(FIRST));
+    say(&mut judge, (1, 4), Sender::Service, &Message::close(1001));
     judge.sockets.opened(5);
-    let mut say = |socket, at, from, message| drop(judge.message(&Heard { lane: "host", socket, at, from, message }));
-    say(5, 6, Sender::Client, &subscribe);
-    say(5, 7, Sender::Service, &given(SECOND));
+    say(&mut judge, (5, 6), Sender::Client, &subscribe);
+    say(&mut judge, (5, 7), Sender::Service, &given(SECOND));
     judge
 }
 
