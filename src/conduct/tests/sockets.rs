@@ -101,6 +101,10 @@ fn active(id: &str) -> String {
     )
 }
 
+fn say(judge: &mut Judge, (socket, at): (u64, u64), from: Sender, message: &Message) {
+    assert!(judge.message(&Heard { lane: "host", socket, at, from, message }).is_empty());
+}
+
 /// A judge who saw a socket of a ConnectionId end, and another given the second one.
 fn reconnected() -> Judge {
     let mut judge = judge();
