@@ -57,7 +57,8 @@ impl Terms {
         &self.titles
     }
 
-    /// Gives findings the weight their rules have here, and drops those of rules that are off.
+    /// Gives findings the weight their rules have here, and drops those of rules that are off. What is lighter than
+    /// its rule is a mere hint, and gets no heavier.
     pub(super) fn apply(&self, findings: &mut Vec<Finding>) {
         if self.weights.is_empty() {
             return;
@@ -66,7 +67,8 @@ impl Terms {
             None => true,
             Some(Weight::Off) => false,
             Some(Weight::As(severity)) => {
-                finding.severity = *severity;
+                let is_hint = finding.severity > finding.rule.severity;
+                finding.severity = if is_hint { finding.severity.max(*severity) } else { *severity };
                 true
             }
         });
@@ -94,6 +96,13 @@ mod tests {
         terms.weigh(rule("json-malformed").unwrap(), Weight::As(Severity::Info));
         terms.apply(&mut findings);
         let left: Vec<_> = findings.iter().map(|finding| (finding.rule.id, finding.severity)).collect();
+        let mut hint = found("json-malformed");
+        hint.severity = Severity::Info;
+        let mut hints = vec![hint.clone()];
+        let mut heavy = Terms::default();
+        heavy.weigh(rule("json-malformed").unwrap(), Weight::As(Severity::Warning));
+        heavy.apply(&mut hints);
+        assert_eq!(hints, [hint], "a hint stays one");
         let own = rule("path-unknown").unwrap().severity;
         assert_eq!(left, [("path-unknown", own), ("json-malformed", Severity::Info)]);
     }

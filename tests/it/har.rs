@@ -99,7 +99,7 @@ fn minified(har: &str) -> String {
 #[test]
 fn a_fault_is_told_with_its_entry_and_its_line() {
     let told: [(&str, &[(usize, usize)]); 3] =
-        [(CHROME, &[(3, 79), (5, 133)]), (FIREFOX, &[(1, 8), (2, 43), (3, 68)]), (MITMPROXY, &[(2, 46)])];
+        [(CHROME, &[(3, 79), (5, 133)]), (FIREFOX, &[(1, 8), (2, 43), (3, 69)]), (MITMPROXY, &[(2, 46)])];
     for (har, places) in told {
         let named = |version: &str| format!("\"x-xbl-contract-version\", \"value\": \"{version}\"");
         let (_, report) = judged(har.replace(&named("107"), &named("99")).as_bytes());
@@ -493,8 +493,7 @@ proptest! {
         let mut pointers = Vec::new();
         every_pointer(&har["log"]["entries"], "/log/entries".to_owned(), &mut pointers);
         let other = [Value::Null, json!(true), json!(-1), json!(1e300), json!(""), json!("x"), json!([]), json!({})];
-        let pointer: &String = at.get(&pointers);
-        *har.pointer_mut(pointer).unwrap() = other[kind].clone();
+        *har.pointer_mut(&pointers[at.index(pointers.len())]).unwrap() = other[kind].clone();
         judged(har.to_string().as_bytes());
     }
 }

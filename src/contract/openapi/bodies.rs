@@ -44,15 +44,17 @@ pub(super) fn answered(carries: &[Carries], components: &Components) -> Value {
     content
 }
 
-/// True for shapes that are the body of something, not just what is left when its type is unknown.
+/// True for shapes that are the body of something: neither what is left when its type is unknown, nor a message.
 pub(super) fn is_documented(shape: Shape) -> bool {
-    use Shape::{Handle, HandleQuery, HandleResults};
+    use Shape::{Handle, HandleQuery, HandleResults, RtaEvent, RtaReply, RtaSubscribe, RtaUnsubscribe};
     !matches!(shape, Handle(HandleType::Other) | HandleQuery(QueryType::Other) | HandleResults(QueryType::Other))
+        && !matches!(shape, RtaSubscribe | RtaUnsubscribe | RtaReply | RtaEvent)
 }
 
 fn asked_shapes(op: Op) -> Vec<Shape> {
     match op {
         Op::Batch | Op::TemplateBatch => vec![Shape::Batch],
+        Op::TicketCreate => vec![Shape::TicketRequest],
         Op::HandleCreate | Op::HandlesQuery => {
             TYPED.iter().filter(|(of, ..)| *of == op).map(|(_, shape, _)| *shape).collect()
         }
@@ -75,6 +77,9 @@ fn answered_shapes(carries: Carries) -> Vec<Shape> {
         Carries::TemplateNames => vec![Shape::TemplateNames],
         Carries::Template => vec![Shape::TemplateDocument],
         Carries::Limit => vec![Shape::Limit],
+        Carries::NewTicket => vec![Shape::TicketAnswer],
+        Carries::Ticket => vec![Shape::TicketStatus],
+        Carries::HopperStats => vec![Shape::HopperStats],
         _ => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jsonschema::Validator;
 
 use super::*;
-use crate::contract::example::Example;
+use crate::contract::example::{Example, Step, steps};
 use crate::contract::finding::{Findings, Place};
 use crate::contract::format::FORMATS;
 use crate::contract::schema::{HandleType, QueryType, Rendering, Schemas, Shape};
@@ -167,8 +167,7 @@ fn the_document_judges_the_catalogues_bodies_as_we_do() {
     let mut judged = (0, 0);
     for rule in rules() {
         for text in [rule.bad, rule.good] {
-            let example = Example::read(text);
-            for (shape, value) in bodies_of(&example) {
+            for (shape, value) in exchanges(text).iter().flat_map(bodies_of) {
                 let compiled = || validator(&document, &components.reference(shape));
                 let validator = theirs.entry(format!("{shape:?}")).or_insert_with(compiled);
                 let rejected = rejects(shape, &value);
@@ -180,7 +179,16 @@ fn the_document_judges_the_catalogues_bodies_as_we_do() {
     assert!(judged.0 > 100 && judged.1 > 50, "{judged:?}");
 }
 
-/// The bodies of an example that have a documented schema.
+/// The exchanges of an example of any length.
+fn exchanges(text: &str) -> Vec<Example> {
+    let exchange = |step| match step {
+        Step::Exchange(example) => Some(*example),
+        Step::Message(..) => None,
+    };
+    steps(text).into_iter().filter_map(exchange).collect()
+}
+
+/// The bodies of an exchange that have a documented schema.
 fn bodies_of(example: &Example) -> Vec<(Shape, Value)> {
     let read = |body: &crate::message::Body| serde_json::from_slice::<Value>(body.wire()).ok();
     let asked = read(&example.call.request.body);
@@ -199,6 +207,7 @@ fn request_shape(call: &Call, op: Op, value: &Value) -> Option<Shape> {
         Op::HandleCreate => Some(Shape::Handle(HandleType::of(value))),
         Op::HandlesQuery => Some(Shape::HandleQuery(QueryType::of(Some(value)))),
         Op::Batch | Op::TemplateBatch => Some(Shape::Batch),
+        Op::TicketCreate => Some(Shape::TicketRequest),
         _ => Shape::of_request(op, headers::rendering(&call.request.headers).unwrap_or(Rendering::V107)),
     }
 }
@@ -214,6 +223,9 @@ fn answer_shape(op: Op, status: u16, asked: Option<&Value>) -> Option<Shape> {
         (200, Op::HandlesQuery) => Some(Shape::HandleResults(QueryType::of(asked))),
         (200, Op::TemplatesList) => Some(Shape::TemplateNames),
         (200, Op::TemplateGet) => Some(Shape::TemplateDocument),
+        (200 | 201, Op::TicketCreate) => Some(Shape::TicketAnswer),
+        (200, Op::TicketGet) => Some(Shape::TicketStatus),
+        (200, Op::HopperStats) => Some(Shape::HopperStats),
         _ => None,
     }
 }

@@ -16,10 +16,10 @@
 
 use std::collections::BTreeSet;
 
-use super::example::{Example, merge};
+use super::example::{Example, filled, merge};
 use super::*;
 use crate::json::join_pointer;
-use crate::message::Body;
+use crate::message::{Body, Request};
 
 /// One row of the table.
 #[derive(Clone, Debug)]
@@ -135,8 +135,8 @@ fn queried(target: &str, name: &str, value: Option<&str>) -> String {
 
 /// The same call to another target; a path is written with the names of `ROUTES` in braces.
 fn retargeted(call: &Call, target: &str) -> Call {
-    let target = example::filled(target);
-    Call::new(call.client, call.protocol, call.service, crate::message::Request { target, ..call.request.clone() })
+    let target = filled(target);
+    Call::new(call.client, call.protocol, call.service, Request { target, ..call.request.clone() })
 }
 
 fn bases_of(name: &str) -> Vec<&'static str> {
