@@ -44,6 +44,15 @@ pub(super) fn answered(carries: &[Carries], components: &Components) -> Value {
     content
 }
 
+/// What is said on a socket, by whom; OpenAPI has no word for it.
+pub(super) fn messages(components: &Components) -> Value {
+    let said = |shapes: [Shape; 2]| shapes.map(|shape| components.reference(shape));
+    json!({
+        "client": said([Shape::RtaSubscribe, Shape::RtaUnsubscribe]),
+        "service": said([Shape::RtaReply, Shape::RtaEvent]),
+    })
+}
+
 /// True for shapes that are the body of something, not just what is left when its type is unknown.
 pub(super) fn is_documented(shape: Shape) -> bool {
     use Shape::{Handle, HandleQuery, HandleResults};
@@ -53,6 +62,7 @@ pub(super) fn is_documented(shape: Shape) -> bool {
 fn asked_shapes(op: Op) -> Vec<Shape> {
     match op {
         Op::Batch | Op::TemplateBatch => vec![Shape::Batch],
+        Op::TicketCreate => vec![Shape::TicketRequest],
         Op::HandleCreate | Op::HandlesQuery => {
             TYPED.iter().filter(|(of, ..)| *of == op).map(|(_, shape, _)| *shape).collect()
         }
@@ -75,7 +85,10 @@ fn answered_shapes(carries: Carries) -> Vec<Shape> {
         Carries::TemplateNames => vec![Shape::TemplateNames],
         Carries::Template => vec![Shape::TemplateDocument],
         Carries::Limit => vec![Shape::Limit],
-        _ => Vec::new(),
+        Carries::NewTicket => vec![Shape::TicketAnswer],
+        Carries::Ticket => vec![Shape::TicketStatus],
+        Carries::HopperStats => vec![Shape::HopperStats],
+        Carries::Message | Carries::Element | Carries::Nonce => Vec::new(),
     }
 }
 
