@@ -119,10 +119,6 @@ fn reconnected() -> Judge {
     judge
 }
 
-fn say(judge: &mut Judge, (socket, at): (u64, u64), from: Sender, message: &Message) {
-    judge.message(&Heard { lane: "host", socket, at, from, message });
-}
-
 fn written(judge: &mut Judge, asked: u64, id: &str) -> Vec<&'static str> {
     let Some(Step::Exchange(example)) = steps(&active(id)).pop() else { panic!() };
     let (call, answer) = (&example.call, example.answer.as_ref().unwrap());
