@@ -109,6 +109,9 @@ impl Judge {
                 let asked = Asked::of(call);
                 self.sockets.written(lane, position, &asked, &mut findings);
                 self.sessions.exchange(exchange, &asked, &mut findings);
+                if let Some(document) = self.sessions.explaining(exchange) {
+                    self.contract.check_rejected(call, &document, &mut findings);
+                }
             }
             _ => {}
         }

@@ -136,6 +136,16 @@ impl Contract {
         findings.finish(&self.terms, asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
     }
 
+    /// What a request that the service rejected breaks, by the session it was about.
+    pub(crate) fn check_rejected(&self, call: &Call, document: &[u8], findings: &mut Findings) {
+        let op = call.resolution.operation().map(|operation| operation.op).filter(|op| !op.is_read());
+        let asked = View::of(&call.request.body).and_then(|view| view.value);
+        let document = View::read(document).ok().and_then(|view| view.value);
+        if let (Some(op), Some(asked), Some(document)) = (op, asked, document) {
+            against::check(call, &Parts::of(op, &asked), &document, Written::Updated, findings);
+        }
+    }
+
     /// What a message on a real-time activity socket breaks by itself.
     pub fn check_message(&self, from: Sender, message: &Message) -> Vec<Finding> {
         socket::check(&self.schemas, &self.terms, from, message)

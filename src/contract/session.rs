@@ -93,7 +93,8 @@ fn principals(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
             }
         }
         Principal::Service(users) => {
-            if let Some(me) = parts.me.as_ref().filter(|_| users.len() > 1) {
+            let me = parts.members.iter().flat_map(Part::members).find(|(key, _)| *key == "me").map(|(_, me)| me);
+            if let Some(me) = me.as_ref().or(parts.me.as_ref()).filter(|_| users.len() > 1) {
                 let message = format!("{} users are named in {USERS}", users.len());
                 findings.add("s2s-me-with-users-header", me.place(), message);
             }
