@@ -79,7 +79,7 @@ fn judge_cassette(file: &Path, cassette: Cassette, judge: &mut Judge, report: &m
     report.cassette(judge, &cassette, &file.display().to_string());
 }
 
-fn judge_har(file: &Path, source: impl Read, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+fn judge_har(file: &Path, source: impl Read + Send, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
     let name = file.display().to_string();
     let judged = har::judge(source, &name, judge, report);
     notes(&judged).iter().for_each(|note| say(&format!("note: {name}: {note}")));
