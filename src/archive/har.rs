@@ -12,6 +12,7 @@ mod timeline;
 mod url;
 
 use std::io::{self, Read};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use thiserror::Error;
 
@@ -19,6 +20,7 @@ use crate::conduct::Judge;
 use crate::json::{Kind, Node};
 use crate::report::Report;
 use cut::{Cutter, parsed};
+use entry::Entry;
 use timeline::Timeline;
 
 pub use cut::Position;
@@ -37,9 +39,9 @@ pub enum HarError {
     Ended { starts: Position },
     #[error("nested deeper than any recorder nests")]
     TooDeep { at: Position },
-    #[error("a value larger than 32 MiB, the most one entry may have")]
+    #[error("a value larger than 16 MiB, the most one entry may have")]
     TooLarge { at: Position },
-    #[error("a value of more than a million parts, the most one entry may have")]
+    #[error("a value of more than 500000 parts, the most one entry may have")]
     TooMany { at: Position },
     #[error("it is not a cassette, nor a HAR file: it has no {missing}")]
     NotHar { missing: &'static str },
@@ -98,31 +100,75 @@ pub struct Judged {
     pub error: Option<HarError>,
 }
 
-/// Judges a HAR file and adds what is found under the file's name.
-pub fn judge(source: impl Read, file: &str, judge: &mut Judge, report: &mut Report) -> Judged {
-    let mut reader = Reader {
-        cutter: Cutter::new(source),
-        timeline: Timeline::new(file, judge, report),
-        scratch: Vec::new(),
-        has_entries: false,
-        judged: Judged::default(),
-    };
-    let ended = reader.file();
-    let Reader { timeline, mut judged, .. } = reader;
+/// Judges a HAR file and adds what is found under the file's name. Reading goes on while what was read is judged.
+pub fn judge(source: impl Read + Send, file: &str, judge: &mut Judge, report: &mut Report) -> Judged {
+    let mut timeline = Timeline::new(file, judge, report);
+    let (sender, batches) = sync_channel(1);
+    let mut judged = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| Reader::new(source, sender).judged());
+        for read in batches.into_iter().flatten() {
+            match read {
+                Taken::Creator(name) => timeline.created_by(&name),
+                Taken::Entry(entry, ordinal, line) => timeline.take(*entry, ordinal, line),
+            }
+        }
+        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
     judged.unauthorized = timeline.finish();
-    judged.error = ended.err();
     judged
 }
 
-struct Reader<'a, R> {
+/// What was read, on its way to be judged.
+enum Taken {
+    Creator(String),
+    /// An entry, its ordinal and its line.
+    Entry(Box<Entry>, usize, usize),
+}
+
+struct Reader<R> {
     cutter: Cutter<R>,
-    timeline: Timeline<'a>,
+    sender: SyncSender<Vec<Taken>>,
+    batch: Vec<Taken>,
+    /// How many bytes the batch was read from.
+    read: usize,
     scratch: Vec<u8>,
     has_entries: bool,
     judged: Judged,
 }
 
-impl<R: Read> Reader<'_, R> {
+impl<R: Read> Reader<R> {
+    fn new(source: R, sender: SyncSender<Vec<Taken>>) -> Self {
+        Self {
+            cutter: Cutter::new(source),
+            sender,
+            batch: Vec::new(),
+            read: 0,
+            scratch: Vec::new(),
+            has_entries: false,
+            judged: Judged::default(),
+        }
+    }
+
+    fn judged(mut self) -> Judged {
+        self.judged.error = self.file().err();
+        self.send();
+        self.judged
+    }
+
+    fn give(&mut self, taken: Taken) {
+        self.batch.push(taken);
+        self.read += self.scratch.len();
+        if self.read > BATCH {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        self.read = 0;
+        // Whoever judges takes everything; only a panic stops it, and that ends the reading, too.
+        let _ = self.sender.send(std::mem::take(&mut self.batch));
+    }
+
     fn file(&mut self) -> Result<(), HarError> {
         self.cutter.mark()?;
         if !self.cutter.open(b'{')? {
@@ -159,7 +205,7 @@ impl<R: Read> Reader<'_, R> {
                     self.has_entries = true;
                     self.entries()?;
                 }
-                "creator" => self.value(|reader, creator| reader.timeline.created_by(&name_of(creator)))?,
+                "creator" => self.value(|reader, creator| reader.give(Taken::Creator(name_of(creator))))?,
                 _ => self.value(|_, _| ())?,
             }
         }
@@ -189,7 +235,8 @@ impl<R: Read> Reader<'_, R> {
                 judged.calls += 1;
                 judged.withheld += entry.withheld;
                 judged.timeless += usize::from(entry.started.is_none());
-                self.timeline.take(*entry, judged.entries, line);
+                let ordinal = judged.entries;
+                self.give(Taken::Entry(entry, ordinal, line));
             }
             Err(reason) => {
                 judged.broken += 1;
@@ -211,3 +258,6 @@ fn name_of(creator: Node<'_>) -> String {
     let name = creator.get("name").filter(|name| name.kind() == Kind::String);
     name.and_then(Node::str).unwrap_or_default().into_owned()
 }
+
+/// How many bytes of entries are read before they are handed over to be judged.
+const BATCH: usize = 1 << 20;

@@ -336,6 +336,24 @@ fn entries_are_judged_in_the_order_of_time() {
 }
 
 #[test]
+fn a_socket_opened_with_a_nonce_is_its_fetchers() {
+    let to = |url: &str, status: u16, said: &str| {
+        entry(|entry| {
+            entry["request"]["method"] = json!("GET");
+            entry["request"]["url"] = json!(format!("https://rta.xboxlive.com/{url}"));
+            entry["request"]["postData"] = Value::Null;
+            entry["response"] = json!({"status": status, "headers": [], "content": {"text": said}});
+        })
+    };
+    let mut opening = to("connect?nonce=once", 101, "");
+    opening["request"]["headers"] = json!([]);
+    opening["_webSocketMessages"] = json!([{"type": "send", "opcode": 1, "data": "[9]"}]);
+    let (_, report) = judged_entries(&[entry(|_| ()), to("nonce", 200, "{\"nonce\":\"once\"}"), opening]);
+    assert_eq!(report.messages, 1);
+    assert!(report.findings.iter().all(|one| one.lane == "player1"), "{:?}", report.findings);
+}
+
+#[test]
 fn one_broken_entry_is_left_out_and_told() {
     let broken = [
         entry(|entry| entry["request"]["url"] = json!(5)),
@@ -435,7 +453,7 @@ fn what_is_no_recording_is_told_in_one_line_and_code_4() {
         ("latin", b"{\"log\": {\"entries\": [{\"a\":\"\xe9\"}]}}", ":1:28: not JSON: expected UTF-8"),
         ("merged", conflict.as_bytes(), "conflict markers"),
         ("deep", deep.as_bytes(), "nested deeper"),
-        ("keys", keys.as_bytes(), "more than a million parts"),
+        ("keys", keys.as_bytes(), "more than 500000 parts"),
     ];
     for (name, content, told) in cases {
         let path = home.path().join(format!("{name}.har"));

@@ -80,7 +80,7 @@ fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mu
     Ok(())
 }
 
-fn judge_har(file: &Path, source: impl Read, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+fn judge_har(file: &Path, source: impl Read + Send, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
     let name = file.display().to_string();
     let judged = har::judge(source, &name, judge, report);
     notes(&judged).iter().for_each(|note| say(&format!("note: {name}: {note}")));
