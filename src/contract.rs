@@ -39,6 +39,7 @@ pub use finding::{Finding, Place, REPORTED_AT_MOST};
 pub(crate) use finding::{Findings, quoted};
 pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
+pub(crate) use socket::LARGEST as LARGEST_MESSAGE;
 pub(crate) use target::has_parameter;
 pub use terms::{Terms, Weight};
 pub use title::{Bag, SchemaFault, Title, TitleSchema};

@@ -106,6 +106,8 @@ pub struct Report {
     pub messages: usize,
     /// The files they came from, in order.
     pub files: Vec<Checked>,
+    /// The files that could not be read to their end.
+    pub unread: Vec<Unread>,
     /// What was found, each fault once, in the order it was first found.
     pub findings: Vec<Located>,
     /// How many findings there are beyond the most that are kept apart.
@@ -126,6 +128,15 @@ pub struct Checked {
     pub exchanges: usize,
     /// Messages.
     pub messages: usize,
+}
+
+/// A file that could not be read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its name.
+    pub file: String,
+    /// Why, and where in it.
+    pub reason: String,
 }
 
 /// What makes two findings one fault: same file, lane, operation, rule, place and weight.

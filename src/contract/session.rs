@@ -52,9 +52,10 @@ fn connection(parts: &Parts<'_>, constants: &Part<'_>, findings: &mut Findings) 
     let written = parts.me.as_ref().and_then(|me| me.at(&["properties", "system"]));
     let active = written.as_ref().and_then(|system| system.part("active"));
     let is_bare = written.as_ref().is_some_and(|system| system.part("connection").is_none());
-    let is_required = constants::has(constants.value, "connectionRequiredForActiveMembers");
-    let active = active.filter(|active| active.value.as_bool() == Some(true) && is_bare && is_required);
-    if let Some(active) = active {
+    if constants::has(constants.value, "connectionRequiredForActiveMembers")
+        && is_bare
+        && let Some(active) = active.filter(|active| active.value.as_bool() == Some(true))
+    {
         findings.add("active-without-connection", active.place(), "the session requires a connection");
     }
 }

@@ -32,10 +32,10 @@ pub(super) fn check_opening(call: &Call, findings: &mut Findings) {
 }
 
 /// What a message breaks by itself. Only texts are messages of the service's: control frames, bytes and what an
-/// extension has compressed say nothing.
+/// extension has compressed say nothing, and what is far too long for one is not looked at.
 pub(super) fn check(schemas: &Schemas, terms: &Terms, from: Sender, message: &Message) -> Vec<Finding> {
     let mut findings = Findings::default();
-    if message.opcode != Opcode::Text || message.reserved != 0 {
+    if message.opcode != Opcode::Text || message.reserved != 0 || message.payload.len() > LARGEST {
         return Vec::new();
     }
     let view = View::read(trimmed(&message.payload)).ok();
@@ -94,6 +94,9 @@ fn reply(frame: &Frame<'_>, findings: &mut Findings) {
         findings.add("rta-reply-shape", Place::message(""), "a subscription without its id");
     }
 }
+
+/// Longer messages are not looked at.
+pub(crate) const LARGEST: usize = 1 << 20;
 
 const PROTOCOLS: &str = "sec-websocket-protocol";
 const V2: &str = "rta.xboxlive.com.V2";

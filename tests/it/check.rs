@@ -90,6 +90,19 @@ fn a_report_goes_to_a_file_whole_or_not_at_all() {
     assert_eq!(check(&home, &["-o", "-", VIOLATIONS]).stdout, check(&home, &[VIOLATIONS]).stdout);
 }
 
+#[test]
+fn a_file_that_cannot_be_read_is_in_the_report_of_the_others() {
+    let home = TempDir::new().unwrap();
+    let ended = check(&home, &["--format", "junit", "no-such.har", VIOLATIONS]);
+    assert_eq!(ended.code, Some(4));
+    assert!(
+        ended.stdout.contains("errors=\"1\">") && ended.stdout.contains("cannot read no-such.har"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("name=\"active-and-ready\""), "{}", ended.stdout);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_stays_a_link_and_a_device_a_device() {

@@ -89,7 +89,7 @@ fn acts() -> impl Iterator<Item = &'static Act> {
 }
 
 fn answer(status: u16, change: u64) -> Response {
-    let headers = |kind: &str| [("content-type", kind.to_owned())].into_iter().collect();
+    let headers = |kind| [("content-type", kind)].into_iter().collect();
     if status != 200 {
         return Response::new(status, headers("text/plain"), "no");
     }
@@ -176,7 +176,7 @@ fn essence(fault: &Value) -> Value {
 fn checked(file: &Path) -> Vec<Value> {
     let mut report = Report::default();
     report.cassette(&mut Judge::new(Arc::default()), &Cassette::read(file).unwrap(), "a");
-    let text = report.render(Format::Json, Colour::Never);
+    let text = report.render(Format::Json, Colour::Never).unwrap();
     serde_json::from_str::<Vec<Value>>(&text).unwrap().iter().map(essence).collect()
 }
 

@@ -44,11 +44,19 @@ pub(super) fn answered(carries: &[Carries], components: &Components) -> Value {
     content
 }
 
-/// True for shapes that are the body of something: neither what is left when its type is unknown, nor a message.
+/// What is said on a socket, by whom; OpenAPI has no word for it.
+pub(super) fn messages(components: &Components) -> Value {
+    let said = |shapes: [Shape; 2]| shapes.map(|shape| components.reference(shape));
+    json!({
+        "client": said([Shape::RtaSubscribe, Shape::RtaUnsubscribe]),
+        "service": said([Shape::RtaReply, Shape::RtaEvent]),
+    })
+}
+
+/// True for shapes that are the body of something, not just what is left when its type is unknown.
 pub(super) fn is_documented(shape: Shape) -> bool {
-    use Shape::{Handle, HandleQuery, HandleResults, RtaEvent, RtaReply, RtaSubscribe, RtaUnsubscribe};
+    use Shape::{Handle, HandleQuery, HandleResults};
     !matches!(shape, Handle(HandleType::Other) | HandleQuery(QueryType::Other) | HandleResults(QueryType::Other))
-        && !matches!(shape, RtaSubscribe | RtaUnsubscribe | RtaReply | RtaEvent)
 }
 
 fn asked_shapes(op: Op) -> Vec<Shape> {
@@ -80,7 +88,7 @@ fn answered_shapes(carries: Carries) -> Vec<Shape> {
         Carries::NewTicket => vec![Shape::TicketAnswer],
         Carries::Ticket => vec![Shape::TicketStatus],
         Carries::HopperStats => vec![Shape::HopperStats],
-        _ => Vec::new(),
+        Carries::Message | Carries::Element | Carries::Nonce => Vec::new(),
     }
 }
 
