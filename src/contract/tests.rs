@@ -4,7 +4,7 @@ mod clients;
 mod hostile;
 mod messages;
 mod queries;
-mod verdicts;
+pub(super) mod verdicts;
 
 use std::sync::LazyLock;
 
