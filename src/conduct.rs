@@ -77,7 +77,9 @@ impl Judge {
     pub fn answered(&mut self, exchange: &Exchange<'_>, asked: Vec<Finding>) -> Vec<Finding> {
         let mut findings = asked;
         findings.extend(self.contract.check_answer(exchange.call, exchange.answer));
-        findings.extend(self.sequence(exchange));
+        let mut more = self.sequence(exchange);
+        more.retain(|one| !findings.iter().any(|said| said.rule == one.rule && said.place == one.place));
+        findings.extend(more);
         if let Some(status) = rejection(exchange.answer) {
             findings.iter_mut().filter(|finding| finding.rule.side == Side::Client).for_each(|finding| {
                 finding.rejected = Some(status);
@@ -108,6 +110,9 @@ impl Judge {
             Service::Mpsd if !is_repeat(answer) => {
                 let asked = Asked::of(call);
                 self.sockets.written(lane, position, &asked, &mut findings);
+                if let Some(document) = self.sessions.before(exchange) {
+                    self.contract.check_constants(call, &document, &mut findings);
+                }
                 self.sessions.exchange(exchange, &asked, &mut findings);
                 if let Some(document) = self.sessions.explaining(exchange) {
                     self.contract.check_rejected(call, &document, &mut findings);

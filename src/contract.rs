@@ -146,6 +146,18 @@ impl Contract {
         }
     }
 
+    /// What the constants of a request break, by the same life of the session as it was before.
+    pub(crate) fn check_constants(&self, call: &Call, document: &[u8], findings: &mut Findings) {
+        let op = call.resolution.operation().map(|operation| operation.op).filter(|op| !op.is_read());
+        let asked = View::of(&call.request.body).and_then(|view| view.value);
+        let asked = asked.filter(|asked| asked.get("constants").is_some());
+        if let Some((op, asked)) = op.zip(asked)
+            && let Some(document) = View::read(document).ok().and_then(|view| view.value)
+        {
+            against::check_constants(&Parts::of(op, &asked), &document, findings);
+        }
+    }
+
     /// What a message on a real-time activity socket breaks by itself.
     pub fn check_message(&self, from: Sender, message: &Message) -> Vec<Finding> {
         socket::check(&self.schemas, &self.terms, from, message)

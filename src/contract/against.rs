@@ -24,8 +24,16 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: W
         tokens(parts, document, &mut more);
         connection(parts, document, &mut more);
         locked(parts, document, &mut more);
+        restrictions(parts, document, &mut more);
     }
     findings.extend(more.without(&known_before));
+}
+
+/// Checks the constants a request asks for against a session as it was before, in the same life.
+pub(super) fn check_constants(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    if let Some(constants) = document.pointer("/constants/system").filter(|system| system.is_object()) {
+        asked_constants(parts, constants, Written::Updated, findings);
+    }
 }
 
 /// What an answered session holds of the request.
@@ -121,6 +129,20 @@ fn locked(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
     let locked = parts.properties.as_ref().and_then(|properties| properties.part("locked"));
     if let Some(locked) = locked.filter(|locked| locked.value.as_bool() == Some(true) && is_open) {
         findings.add("locked-without-closed", locked.place(), "the session is not closed");
+    }
+}
+
+/// A request that writes one of the two restrictions is to leave the other no narrower.
+fn restrictions(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    let Some((properties, stored)) = parts.properties.as_ref().zip(document.pointer("/properties/system")) else {
+        return;
+    };
+    let [join, read] = ["joinRestriction", "readRestriction"].map(|name| stored.get(name).and_then(session::openness));
+    let Some(written) = properties.part("readRestriction").or_else(|| properties.part("joinRestriction")) else {
+        return;
+    };
+    if read.zip(join).is_some_and(|(read, join)| read < join) {
+        findings.add("read-narrower-than-join", written.place(), "those who may join the session may not read it");
     }
 }
 

@@ -77,7 +77,7 @@ fn reservations(parts: &Parts<'_>, findings: &mut Findings) {
     if numbers.iter().zip(0..).any(|(number, expected)| *number != expected) {
         findings.add("reserve-not-from-zero", first.place(), "the reservations are not numbered 0, 1, 2, …");
     }
-    if parts.me.is_some() {
+    if parts.members.as_ref().is_some_and(|members| members.value.get("me").is_some()) {
         findings.add("reserve-mixed-with-me", first.place(), "the request writes `me` as well");
     }
 }
@@ -129,7 +129,8 @@ fn restrictions(parts: &Parts<'_>, findings: &mut Findings) {
     };
     let join = properties.part("joinRestriction");
     let read = properties.part("readRestriction");
-    match (join.as_ref().and_then(openness), read.as_ref().and_then(openness)) {
+    let open = |part: &Option<Part<'_>>| part.as_ref().and_then(|part| openness(part.value));
+    match (open(&join), open(&read)) {
         (Some(join), Some(open)) if open < join => {
             let place = Place::Body(format!("{}/readRestriction", properties.pointer));
             findings.add("read-narrower-than-join", place, "those who may join may not read");
@@ -148,8 +149,8 @@ fn restrictions(parts: &Parts<'_>, findings: &mut Findings) {
 }
 
 /// How many a restriction lets in: local fewest, none most.
-fn openness(restriction: &Part<'_>) -> Option<u8> {
-    match restriction.value.as_str()?.to_ascii_lowercase().as_str() {
+pub(super) fn openness(restriction: &Value) -> Option<u8> {
+    match restriction.as_str()?.to_ascii_lowercase().as_str() {
         "local" => Some(0),
         "followed" => Some(1),
         "none" => Some(2),
