@@ -4,6 +4,7 @@ mod clients;
 mod hostile;
 mod messages;
 mod queries;
+mod redacted;
 pub(super) mod verdicts;
 
 use std::sync::LazyLock;
