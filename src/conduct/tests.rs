@@ -1,5 +1,6 @@
 //! Exchanges in sequence.
 
+mod clients;
 mod examples;
 mod sessions;
 mod sockets;

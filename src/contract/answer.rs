@@ -100,8 +100,11 @@ fn headers(call: &Call, response: &Response, findings: &mut Findings) {
 fn entity_tag(call: &Call, op: Op, response: &Response, view: Option<&View<'_>>, findings: &mut Findings) {
     let missing = response.headers.text("etag").is_none();
     if response.status == 412 && matches_one_state(&call.request.headers) {
-        if missing || response.body.is_empty() {
-            findings.add("response-412-without-etag", Place::Status, "412 without the session and its ETag");
+        match (missing, response.body.is_empty()) {
+            (false, false) => {}
+            // A session that is gone has neither.
+            (true, true) => findings.hint("response-412-without-etag", Place::Status, "412 of a session that is gone?"),
+            _ => findings.add("response-412-without-etag", Place::Status, "412 with only one of session and ETag"),
         }
     } else if missing && carries_session(op, response, view) && !has_parameter(call, "nocommit") {
         findings.add("response-etag-missing", Place::answer_header("etag"), "the session has no ETag");

@@ -1,6 +1,7 @@
 //! Plays operations and looks at every answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,8 +13,9 @@ use super::operation::{Condition, HANDLES, HandleKind, Operation, Place, SESSION
 use super::request::{Draft, Group, MALFORMED};
 use super::taps::{Sockets, Taps};
 use crate::clock::{Clock, http_date};
+use crate::contract::{self, Finding, Severity, Side};
 use crate::emulator::Emulator;
-use crate::exchange::Call;
+use crate::exchange::{Answer, Call};
 use crate::message::Response;
 use crate::mpsd::Service;
 use crate::mpsd::version::Contract;
@@ -275,9 +277,13 @@ fn is_json(response: &Response) -> bool {
     response.headers.text("content-type") == Some("application/json")
 }
 
-/// A documented status in its documented form; a refusal says why in words of its own.
+/// A documented status in its documented form, and nothing the contract blames the service for; a refusal says why in
+/// words of its own.
 fn check_answer(call: &Call, response: &Response) {
     let place = || format!("{call:?} was answered {response:?}");
+    let found = CONTRACT.check_answer(call, &Answer::answered(response.clone()));
+    let is_blamed = |finding: &Finding| finding.rule.side == Side::Service && finding.severity < Severity::Info;
+    assert!(!found.iter().any(is_blamed), "{found:#?}: {}", place());
     let body = response.body.wire();
     let content_type = response.headers.text("content-type").unwrap_or_default();
     assert!(STATUSES.contains(&response.status), "{}", place());
@@ -293,6 +299,9 @@ fn check_answer(call: &Call, response: &Response) {
         assert!(!reason.contains("zq") && !reason.contains("9000000"), "a refusal repeats the caller: {}", place());
     }
 }
+
+/// The documented contract, compiled once.
+static CONTRACT: LazyLock<contract::Contract> = LazyLock::new(contract::Contract::new);
 
 const STATUSES: [u16; 11] = [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412];
 
