@@ -81,7 +81,7 @@ impl Judge {
         more.retain(|one| !findings.iter().any(|said| said.rule == one.rule && said.place == one.place));
         findings.extend(more);
         if let Some(status) = rejection(exchange.answer) {
-            findings.iter_mut().filter(|finding| finding.rule.side == Side::Client).for_each(|finding| {
+            findings.iter_mut().filter(|finding| is_about(finding, status)).for_each(|finding| {
                 finding.rejected = Some(status);
                 finding.severity = Severity::Info;
             });
@@ -130,6 +130,12 @@ fn rejection(answer: &Answer) -> Option<u16> {
     let status = answer.response.status;
     let rejects = (400..500).contains(&status) && !matches!(status, 412 | 429);
     (rejects && answer.outcome == Outcome::Answered).then_some(status)
+}
+
+/// True for a finding that such a rejection speaks of: 401 looks at the credentials, and at nothing else.
+fn is_about(finding: &Finding, status: u16) -> bool {
+    let is_of_credentials = ["authorization-", "rta-auth-"].iter().any(|about| finding.rule.id.starts_with(about));
+    finding.rule.side == Side::Client && (status != 401 || is_of_credentials)
 }
 
 /// True for an answer of a cassette that was given before.
