@@ -76,7 +76,10 @@ impl Judge {
     /// The same for an exchange whose call was judged already, with `asked` as the outcome.
     pub fn answered(&mut self, exchange: &Exchange<'_>, asked: Vec<Finding>) -> Vec<Finding> {
         let mut findings = asked;
-        findings.extend(self.contract.check_answer(exchange.call, exchange.answer));
+        // What a request hints at, its answer may prove.
+        let answered = self.contract.check_answer(exchange.call, exchange.answer);
+        findings.retain(|hint| !answered.iter().any(|one| one.rule == hint.rule && one.place == hint.place));
+        findings.extend(answered);
         let mut more = self.sequence(exchange);
         more.retain(|one| !findings.iter().any(|said| said.rule == one.rule && said.place == one.place));
         findings.extend(more);

@@ -17,7 +17,7 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: W
     session::check(call, parts, &mut known_before);
     let mut more = Findings::default();
     context::check(call, parts, constants, &mut more);
-    context::check_whole(parts, constants, &mut more);
+    context::check_whole(call, parts, constants, &mut more);
     if written != Written::No {
         asked_constants(parts, constants, written, &mut more);
         indices(parts, document, &mut more);

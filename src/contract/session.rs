@@ -34,7 +34,7 @@ fn asked_constants(call: &Call, parts: &Parts<'_>, system: &Part<'_>, findings: 
     match system.value.get("capabilities") {
         Some(Value::Object(_)) if !updates => {
             constants::omissions(system.value, &place, findings);
-            context::check_whole(parts, system.value, findings);
+            context::check_whole(call, parts, system.value, findings);
             context::broadcaster(call, system.value, &place("capabilities"), findings);
             connection(parts, system, findings);
         }
@@ -85,8 +85,9 @@ fn reservations(parts: &Parts<'_>, findings: &mut Findings) {
 fn principals(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
     match principal(&call.request.headers) {
         Principal::User => {
-            for (_, member) in parts.numbered("").iter().filter(|(_, member)| member.value.is_null()) {
-                findings.add("member-index-delete-user-principal", member.place(), "a user's token removes a member");
+            for member in context::removed(parts) {
+                let message = "a user's token removes a member: an owner's may";
+                findings.hint("member-index-delete-user-principal", member.place(), message);
             }
             if let Some(servers) = &parts.servers {
                 findings.add("servers-user-principal", servers.place(), "a user's token writes servers");

@@ -1,5 +1,6 @@
 //! The contract as a whole: every example, client-shaped traffic, hostile bodies.
 
+mod accepted;
 mod clients;
 mod hostile;
 mod messages;
