@@ -111,7 +111,7 @@ mod tests {
             untold: 1,
             hidden: 5,
         };
-        let line = "3 errors, 1 warning in 14 exchanges and 1 message, 2 expected rejections, 4 known, 1 not listed, 5 not shown";
+        let line = "3 errors, 1 warning, 2 expected rejections in 14 exchanges and 1 message, 4 known, 1 not listed, 5 not shown";
         assert_eq!(full.to_string(), line);
         assert_eq!(Tally { exchanges: 1, ..Tally::default() }.to_string(), "no findings in 1 exchange");
     }
