@@ -31,6 +31,7 @@ mod cue;
 mod load;
 mod maintain;
 mod order;
+mod passage;
 mod renumber;
 mod show;
 
@@ -46,6 +47,7 @@ pub use line::{LineBody, LineFault};
 pub use load::CassetteError;
 pub(crate) use load::is_journal;
 pub use maintain::{Formatted, MaintainError, Verdict, fmt, fsck};
+pub use passage::{Passage, Passages};
 pub use record::{Circumstances, Head, HttpRecord, Mark, Timing};
 pub use show::{View, show};
 

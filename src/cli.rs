@@ -3,16 +3,20 @@
 mod ca;
 mod cassette;
 mod check;
+mod config;
 mod contract;
 mod control;
 mod demo;
 mod failure;
+mod init;
+mod layers;
 mod log;
 mod options;
 mod rules;
 mod serve;
 mod session;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,9 +26,11 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use crate::config::Project;
 use crate::redact::Redactor;
 use crate::report::Colour;
 pub use failure::{Code, Failure};
+use layers::Unparsed;
 
 /// A tape deck for MPSD, the Xbox Live Multiplayer Session Directory.
 ///
@@ -35,6 +41,9 @@ pub use failure::{Code, Failure};
 struct Cli {
     #[command(flatten)]
     log: log::LogOptions,
+    /// The project's settings [default: tapdeck.toml where we stand, if there is one]
+    #[arg(long, global = true, env = "TAPDECK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -45,17 +54,17 @@ enum Command {
     #[command(after_help = "Example:\n  tapdeck demo --keep ./story     keep the cassette and the CA of the demo")]
     Demo(demo::Options),
     /// Forward calls to the service and record them to a cassette
-    #[command(after_help = serve::RECORD_EXAMPLES)]
-    Record(serve::RecordOptions),
+    #[command(after_help = serve::record::EXAMPLES)]
+    Record(serve::record::Options),
     /// Answer calls from a cassette, without the service
-    #[command(after_help = serve::REPLAY_EXAMPLES)]
-    Replay(serve::ReplayOptions),
+    #[command(after_help = serve::replay::EXAMPLES)]
+    Replay(serve::replay::Options),
     /// Forward calls and check them against the contract, recording nothing
-    #[command(after_help = serve::WATCH_EXAMPLES)]
-    Watch(serve::WatchOptions),
+    #[command(after_help = serve::watch::EXAMPLES)]
+    Watch(serve::watch::Options),
     /// Answer calls from the embedded MPSD emulator
-    #[command(after_help = serve::EMULATE_EXAMPLES)]
-    Emulate(serve::EmulateOptions),
+    #[command(after_help = serve::emulate::EXAMPLES)]
+    Emulate(serve::emulate::Options),
     /// Check cassettes, journals and HAR files against the contract
     #[command(after_help = check::EXAMPLES)]
     Check(check::Options),
@@ -63,9 +72,7 @@ enum Command {
     #[command(subcommand, after_help = "Example:\n  tapdeck cassette show lobby.cassette.json")]
     Cassette(cassette::Command),
     /// List the contract's rules, or explain one
-    #[command(
-        after_help = "Examples:\n  tapdeck rules                            every rule, a line each\n  tapdeck rules contract-version-missing   what it requires, why, and how to fix it"
-    )]
+    #[command(after_help = rules::EXAMPLES)]
     Rules(rules::Options),
     /// List the contract's operations, or print all of it as an OpenAPI document
     #[command(after_help = contract::EXAMPLES)]
@@ -73,15 +80,23 @@ enum Command {
     /// The certificate authority that intercepted clients must trust
     #[command(subcommand, after_help = "Example:\n  tapdeck ca export > ca.pem")]
     Ca(ca::Command),
+    /// Set a project up: tapdeck.toml, attributes of cassettes, a workflow for CI
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Options),
+    /// Tell what is set, where it comes from, and what can be set
+    #[command(subcommand, after_help = "Example:\n  tapdeck config show record")]
+    Config(config::Command),
 }
 
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return unparsed(&error),
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let ran = match layers::parse(&args) {
+        Ok((cli, project)) => run(cli, &project),
+        Err(Unparsed::Line(error)) => return unparsed(&error),
+        Err(Unparsed::Beneath(failure)) => Err(failure),
     };
-    match run(cli) {
+    match ran {
         Ok(code) => code.into(),
         Err(failure) => {
             say(&failure.to_string());
@@ -102,21 +117,23 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     Code::Usage.into()
 }
 
-fn run(cli: Cli) -> Result<Code, Failure> {
+fn run(cli: Cli, project: &Project) -> Result<Code, Failure> {
     let redactor = Arc::new(Redactor::new(random_key()?));
     let usual = if matches!(cli.command, Command::Demo(_)) { LevelFilter::OFF } else { LevelFilter::INFO };
     log::start(&cli.log, usual, Arc::clone(&redactor))?;
     match cli.command {
         Command::Demo(options) => session::block_on(demo::run(options)),
-        Command::Record(options) => session::block_on(serve::record(options, redactor)),
-        Command::Replay(options) => session::block_on(serve::replay(options, redactor)),
-        Command::Watch(options) => session::block_on(serve::watch(options, redactor)),
-        Command::Emulate(options) => session::block_on(serve::emulate(options, redactor)),
-        Command::Check(options) => check::run(&options),
+        Command::Record(options) => session::block_on(serve::record::run(options, project, redactor)),
+        Command::Replay(options) => session::block_on(serve::replay::run(options, project, redactor)),
+        Command::Watch(options) => session::block_on(serve::watch::run(options, project, redactor)),
+        Command::Emulate(options) => session::block_on(serve::emulate::run(options, project, redactor)),
+        Command::Check(options) => check::run(&options, project),
         Command::Cassette(command) => cassette::run(&command),
         Command::Rules(options) => rules::run(&options),
         Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),
+        Command::Init(options) => init::run(&options),
+        Command::Config(command) => config::run(&command, project),
     }
 }
 
@@ -184,5 +201,6 @@ Examples:
                                                       record what clients of 127.0.0.1:8888 do
   tapdeck replay lobby.cassette.json                  answer the same clients again, offline
   tapdeck check lobby.cassette.json                   judge the recording against the contract
+  tapdeck init                                        set a project up: tapdeck.toml, and a workflow for CI
 
 Exit codes: 0 clean; 1 findings or misses; 2 usage; 3 runtime failure; 4 unreadable input; 5 secret found";

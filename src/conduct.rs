@@ -3,18 +3,31 @@
 //! Live traffic, a journal, a sealed cassette, a replay and a HAR file all go through the one [`Judge`], so that all of
 //! them show the same findings in the same order. It asks the contract what an exchange breaks by itself, and knows
 //! from what it has seen what only the sequence shows. No clock is asked: one thing comes before another when its
-//! answer was complete before the other was asked.
+//! answer was complete before the other was asked. What two clients do at once proves nothing, and what a cassette
+//! repeats says nothing new.
+
+mod memory;
+mod sessions;
+mod sighting;
+mod sockets;
 
 use std::sync::Arc;
 
-use crate::contract::{Contract, Finding, Severity, Side};
+use crate::contract::{Contract, Finding, Findings, Severity, Side};
 use crate::exchange::{Answer, Call, Outcome};
+use crate::mpsd::Service;
 use crate::socket::{Message, Sender};
+
+use sessions::Sessions;
+use sighting::Asked;
+use sockets::Sockets;
 
 /// Judges traffic in the order it is shown.
 #[derive(Debug)]
 pub struct Judge {
     contract: Arc<Contract>,
+    sessions: Sessions,
+    sockets: Sockets,
 }
 
 /// An exchange, as redacted as it is kept.
@@ -50,10 +63,11 @@ pub struct Heard<'a> {
 impl Judge {
     /// A judge that has seen nothing yet.
     pub fn new(contract: Arc<Contract>) -> Self {
-        Self { contract }
+        Self { contract, sessions: Sessions::default(), sockets: Sockets::default() }
     }
 
-    /// What an exchange breaks, in document order: the request's faults, then its answer's.
+    /// What an exchange breaks, in document order: the request's faults, then its answer's, then those that only what
+    /// came before it shows.
     pub fn exchange(&mut self, exchange: &Exchange<'_>) -> Vec<Finding> {
         let asked = self.contract.check_call(exchange.call);
         self.answered(exchange, asked)
@@ -63,6 +77,7 @@ impl Judge {
     pub fn answered(&mut self, exchange: &Exchange<'_>, asked: Vec<Finding>) -> Vec<Finding> {
         let mut findings = asked;
         findings.extend(self.contract.check_answer(exchange.call, exchange.answer));
+        findings.extend(self.sequence(exchange));
         if let Some(status) = rejection(exchange.answer) {
             findings.iter_mut().filter(|finding| finding.rule.side == Side::Client).for_each(|finding| {
                 finding.rejected = Some(status);
@@ -72,9 +87,35 @@ impl Judge {
         findings
     }
 
-    /// What a message breaks, by itself and by where it stands.
+    /// What a message breaks, by itself and by what came before it. Only sockets to the real-time service that were
+    /// seen to be opened are judged.
     pub fn message(&mut self, heard: &Heard<'_>) -> Vec<Finding> {
-        self.contract.check_message(heard.from, heard.message)
+        if !self.sockets.is_known(heard.socket) {
+            return Vec::new();
+        }
+        let mut findings = self.contract.check_message(heard.from, heard.message);
+        let mut more = Findings::default();
+        self.sockets.message(heard, &mut more);
+        findings.extend(self.contract.finish(more));
+        findings
+    }
+
+    fn sequence(&mut self, exchange: &Exchange<'_>) -> Vec<Finding> {
+        let Exchange { lane, asked: position, call, answer, .. } = *exchange;
+        let mut findings = Findings::default();
+        match call.service {
+            Service::Rta if answer.response.status == 101 => self.sockets.opened(position),
+            Service::Mpsd if !is_repeat(answer) => {
+                let asked = Asked::of(call);
+                self.sockets.written(lane, position, &asked, &mut findings);
+                self.sessions.exchange(exchange, &asked, &mut findings);
+                if let Some(document) = self.sessions.explaining(exchange) {
+                    self.contract.check_rejected(call, &document, &mut findings);
+                }
+            }
+            _ => {}
+        }
+        self.contract.finish(findings)
     }
 }
 
@@ -84,6 +125,11 @@ fn rejection(answer: &Answer) -> Option<u16> {
     let status = answer.response.status;
     let rejects = (400..500).contains(&status) && !matches!(status, 412 | 429);
     (rejects && answer.outcome == Outcome::Answered).then_some(status)
+}
+
+/// True for an answer of a cassette that was given before.
+fn is_repeat(answer: &Answer) -> bool {
+    answer.response.headers.text("tapdeck-outcome") == Some("repeat")
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ mod constants;
 mod context;
 mod document;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 mod filter;
 mod finding;
 mod format;
 mod handle;
 mod headers;
+mod matchmaking;
 mod openapi;
 mod parts;
 mod query;
@@ -25,18 +26,25 @@ mod results;
 mod rule;
 mod schema;
 mod session;
+mod socket;
 mod target;
+mod terms;
+mod title;
 mod view;
 
 use serde_json::Value;
 
-pub use catalogue::{rule, rules};
+pub use catalogue::{rule, rules, similar_rules};
 pub use finding::{Finding, Place, REPORTED_AT_MOST};
+pub(crate) use finding::{Findings, quoted};
 pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
+pub(crate) use socket::LARGEST as LARGEST_MESSAGE;
+pub(crate) use target::has_parameter;
+pub use terms::{Terms, Weight};
+pub use title::{Bag, SchemaFault, Title, TitleSchema};
 
 use against::Written;
-use finding::Findings;
 use parts::Parts;
 use schema::{HandleType, QueryType, Rendering, Schemas, Shape};
 use view::View;
@@ -50,6 +58,7 @@ use crate::socket::{Message, Sender};
 #[derive(Debug, Default)]
 pub struct Contract {
     schemas: Schemas,
+    terms: Terms,
 }
 
 impl Contract {
@@ -58,7 +67,12 @@ impl Contract {
         Self::default()
     }
 
-    /// What a request breaks, in document order. Only MPSD's own requests are judged.
+    /// The documented contract on a project's own terms.
+    pub fn with(terms: Terms) -> Self {
+        Self { schemas: Schemas::default(), terms }
+    }
+
+    /// What a request breaks, in document order. Requests to services next door are not judged.
     ///
     /// A request the service went on to reject is judged like any other.
     pub fn check_call(&self, call: &Call) -> Vec<Finding> {
@@ -66,17 +80,26 @@ impl Contract {
             return Vec::new();
         }
         let mut findings = Findings::default();
-        headers::check(call, &mut findings);
-        target::check(call, &mut findings);
+        match call.service {
+            Service::Rta => socket::check_opening(call, &mut findings),
+            Service::SmartMatch => matchmaking::check_head(call, &mut findings),
+            _ => {
+                headers::check(call, &mut findings);
+                target::check(call, &mut findings);
+            }
+        }
         let view = body::read(call, &mut findings);
         let value = view.as_ref().and_then(|view| view.value.as_ref());
         if let Some(op) = call.resolution.operation().map(|operation| operation.op) {
-            query::check(call, op, value, &mut findings);
+            if call.service == Service::Mpsd {
+                query::check(call, op, value, &mut findings);
+            }
             if let Some(value) = value {
                 self.check_body(call, op, value, &mut findings);
+                title::check_call(self.terms.titles(), call, op, value, &mut findings);
             }
         }
-        findings.finish(view.as_ref().map(|view| &view.doc), None)
+        findings.finish(&self.terms, view.as_ref().map(|view| &view.doc), None)
     }
 
     /// What an answer breaks, and what the request breaks once its answer is seen, in document order.
@@ -90,7 +113,9 @@ impl Contract {
         let response = &answer.response;
         let asked = View::of(&call.request.body);
         let view = View::of(&response.body);
-        answer::check(&self.schemas, call, response, view.as_ref(), &mut findings);
+        if call.service != Service::Rta {
+            answer::check(&self.schemas, call, response, view.as_ref(), &mut findings);
+        }
         if let Some(op) = call.resolution.operation().map(|operation| operation.op) {
             let exchange = results::Exchange { call, op, asked: asked.as_ref(), response, view: view.as_ref() };
             results::check(&self.schemas, &exchange, &mut findings);
@@ -105,13 +130,30 @@ impl Contract {
                 };
                 against::check(call, &Parts::of(op, request), document, written, &mut findings);
             }
+            let shown = view.as_ref().and_then(|view| view.value.as_ref());
+            title::check_answer(self.terms.titles(), (call, op), response, (request, shown), &mut findings);
         }
-        findings.finish(asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
+        findings.finish(&self.terms, asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
+    }
+
+    /// What a request that the service rejected breaks, by the session it was about.
+    pub(crate) fn check_rejected(&self, call: &Call, document: &[u8], findings: &mut Findings) {
+        let op = call.resolution.operation().map(|operation| operation.op).filter(|op| !op.is_read());
+        let asked = View::of(&call.request.body).and_then(|view| view.value);
+        let document = View::read(document).ok().and_then(|view| view.value);
+        if let (Some(op), Some(asked), Some(document)) = (op, asked, document) {
+            against::check(call, &Parts::of(op, &asked), &document, Written::Updated, findings);
+        }
     }
 
     /// What a message on a real-time activity socket breaks by itself.
-    pub fn check_message(&self, _from: Sender, _message: &Message) -> Vec<Finding> {
-        Vec::new()
+    pub fn check_message(&self, from: Sender, message: &Message) -> Vec<Finding> {
+        socket::check(&self.schemas, &self.terms, from, message)
+    }
+
+    /// Findings that were made elsewhere, in order and as heavy as the terms say.
+    pub(crate) fn finish(&self, findings: Findings) -> Vec<Finding> {
+        findings.finish(&self.terms, None, None)
     }
 
     fn check_body(&self, call: &Call, op: Op, value: &Value, findings: &mut Findings) {
@@ -137,6 +179,10 @@ impl Contract {
                     filter::check(filter, findings);
                 }
             }
+            Op::TicketCreate => {
+                self.schemas.check(Shape::TicketRequest, value, Place::body, findings);
+                matchmaking::check_ticket(value, findings);
+            }
             _ => {}
         }
     }
@@ -144,7 +190,11 @@ impl Contract {
 
 /// True for requests the contract speaks of. The session explorer under `/debug` is for people, not for games.
 fn is_judged(call: &Call) -> bool {
-    call.service == Service::Mpsd && call.request.path().split('/').nth(1) != Some("debug")
+    match call.service {
+        Service::Mpsd => call.request.path().split('/').nth(1) != Some("debug"),
+        Service::Rta | Service::SmartMatch => true,
+        Service::MultiplayerActivity | Service::Neighbour => false,
+    }
 }
 
 /// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it.

@@ -122,6 +122,11 @@ impl<'d> Node<'d> {
         self.members().find(|(key, _)| key.str().is_some_and(|text| text == name)).map(|(_, value)| value)
     }
 
+    /// The member or item that one step of a JSON pointer (RFC 6901) names.
+    pub fn step(self, step: &str) -> Option<Self> {
+        self.get(&step.replace("~1", "/").replace("~0", "~")).or_else(|| self.items().nth(step.parse().ok()?))
+    }
+
     /// The string's value, escapes undone; `None` for anything but a string.
     pub fn str(self) -> Option<Cow<'d, str>> {
         (self.kind() == Kind::String).then(|| {

@@ -67,12 +67,12 @@ impl Cassette {
         Self::parse(path, &bytes_of(path)?)
     }
 
-    /// Reads a journal or a sealed file that is open already; `path` is for messages only.
+    /// The bytes of a file that is open already, for [`Self::parse`]; `path` is for messages only.
     ///
     /// # Errors
-    /// As for [`Self::read`].
-    pub fn read_from(path: &Path, source: impl Read) -> Result<Self, CassetteError> {
-        Self::parse(path, &all_of(path, source)?)
+    /// The file cannot be read, or is larger than any cassette.
+    pub fn bytes_from(path: &Path, source: impl Read) -> Result<Vec<u8>, CassetteError> {
+        all_of(path, source)
     }
 
     /// Reads the bytes of a journal or a sealed file; `path` is for messages only.

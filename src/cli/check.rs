@@ -1,15 +1,16 @@
 //! `tapdeck check`: recordings against the contract, by the judge of live traffic.
 
+mod destination;
 mod find;
 mod input;
 mod output;
 mod progress;
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
+use super::options::contract;
 use super::{Code, Failure};
-use crate::contract::Contract;
+use crate::config::Project;
 use crate::report::Report;
 
 /// What to check, and how to say it.
@@ -22,21 +23,30 @@ pub(super) struct Options {
     output: output::Output,
 }
 
-pub(super) fn run(options: &Options) -> Result<Code, Failure> {
-    let contract = Arc::new(Contract::new());
+pub(super) fn run(options: &Options, project: &Project) -> Result<Code, Failure> {
+    let contract = contract(project)?;
+    let desk = options.output.open()?;
     let mut report = Report::default();
-    let is_whole = input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
+    input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
+    let is_whole = report.unread.is_empty();
     // Where nothing at all could be judged, there is nothing to report.
     if !is_whole && report.exchanges + report.messages == 0 {
         return Ok(Code::Input);
     }
-    let code = options.output.emit(&report)?;
+    let code = desk.emit(report)?;
     Ok(if is_whole { code } else { Code::Input })
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::runtime(format!("cannot write {}: {error}", path.display())).hint("check the path")
 }
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   tapdeck check lobby.cassette.json
   tapdeck check --format json --fail-on warning cassettes/ captured.har
+  tapdeck check --format sarif -o tapdeck.sarif cassettes/*.cassette.json    for code review
+  tapdeck check --write-baseline known.json lobby.cassette.json              accept what there is,
+  tapdeck check --baseline known.json lobby.cassette.json                    then fail on new findings only
 
-Exit code 1 when a finding is at or above --fail-on, 4 when something could not be read. `tapdeck rules ID` explains a rule.";
+Exit code 1 when a new finding is at or above --fail-on, 4 when something could not be read. `tapdeck rules ID` explains a rule.";

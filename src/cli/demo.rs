@@ -20,7 +20,7 @@ use crate::engine::{Enforce, Engine, Recorder, Source};
 use crate::intercept::Authority;
 use crate::redact::Redactor;
 use crate::replay::{self, Player, Tape};
-use crate::report::{Format, Report};
+use crate::report::Report;
 use cast::Cast;
 use script::{PLAYED, RECORDED, Scene};
 use stage::Stage;
@@ -59,7 +59,7 @@ pub(super) async fn run(options: Options) -> Result<Code, Failure> {
     print("\n4. The contract has something to say about two of those calls.\n\n")?;
     let mut report = Report::default();
     report.cassette(&mut Judge::new(Arc::default()), &cassette, "demo.cassette.json");
-    print(&report.render(Format::Text, colour()))?;
+    print(&report.text(colour()))?;
     print(&next(options.keep.as_deref()))?;
     let is_right = seal.unfaithful.is_empty()
         && differences.is_empty()

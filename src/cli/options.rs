@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::Uri;
 
 use super::Failure;
 use super::failure::told;
 use crate::clock::{Clock, virtual_start};
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, ConfigError, Project};
+use crate::contract::Contract;
 use crate::emulator::{Canned, Cast, Emulator, Player, Settings, Templates};
 use crate::engine::{Enforce, Source};
 use crate::intercept::{Limits, Others, Reverse};
@@ -78,7 +80,7 @@ pub(super) struct Service {
 
 /// What the emulator is made of.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Emulator")]
+#[command(next_help_heading = EMULATOR)]
 pub(super) struct EmulatorOptions {
     /// The seed of every value the emulator makes
     #[arg(long, env = "TAPDECK_SEED", default_value_t = 1, value_name = "N")]
@@ -93,14 +95,11 @@ pub(super) struct EmulatorOptions {
     #[arg(long, env = "TAPDECK_PEOPLE", value_name = "FILE")]
     people: Option<PathBuf>,
     /// Who the bearer of a user hash is (repeatable): `1234:xuid=2814000000000001&gtg=Host&did=console`
-    #[arg(long = "user", value_name = "HASH:PAIRS")]
+    #[arg(long = "user", env = "TAPDECK_USER", value_name = "HASH:PAIRS", value_delimiter = ';')]
     users: Vec<UserArg>,
     /// Answers of other services (presence, social, …) that the emulator gives in their place: a TOML file
     #[arg(long, env = "TAPDECK_NEIGHBOURS", value_name = "FILE")]
     neighbours: Option<PathBuf>,
-    /// The project's settings [default: tapdeck.toml, if there is one]
-    #[arg(long, env = "TAPDECK_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
 /// A player by user hash.
@@ -126,30 +125,36 @@ enum ClockArg {
 
 impl EmulatorOptions {
     /// Everything the emulator is made of, from flags and files.
-    pub(super) fn settings(&self) -> Result<Settings, Failure> {
-        let config = Config::find(self.config.as_deref())
-            .map_err(|error| unusable(&error).hint("`tapdeck emulate --policies` lists every policy by its name"))?;
-        let config = config.emulator;
+    pub(super) fn settings(&self, project: &Project) -> Result<Settings, Failure> {
         let clock = match self.clock {
             ClockArg::Virtual => Clock::manual(virtual_start()),
             ClockArg::Wall => Clock::Wall,
         };
-        let mut settings = Settings { policies: config.policies, ..Settings::new(self.seed, clock) };
-        if let Some(file) = self.templates.as_ref().or(config.templates.as_ref()) {
+        let mut settings = Settings { policies: project.policies.clone(), ..Settings::new(self.seed, clock) };
+        if let Some(file) = &self.templates {
             settings.templates = templates(file)?;
         }
-        if let Some(file) = self.people.as_ref().or(config.people.as_ref()) {
+        if let Some(file) = &self.people {
             settings.cast = cast(file)?;
         }
         settings.cast.users.extend(self.users.iter().map(|UserArg(hash, player)| (hash.clone(), player.clone())));
-        if let Some(file) = self.neighbours.as_ref().or(config.neighbours.as_ref()) {
+        if let Some(file) = &self.neighbours {
             settings.canned = canned(file)?;
         }
         match settings.fault() {
             None => Ok(settings),
-            Some(fault) => Err(Failure::usage(format!("emulator.policies: {fault}"))),
+            Some(fault) => Err(Failure::usage(format!("emulator.policies: {fault}"))
+                .hint("`tapdeck emulate --policies` lists every policy by its name")),
         }
     }
+}
+
+/// The contract on the project's own terms.
+pub(super) fn contract(project: &Project) -> Result<Arc<Contract>, Failure> {
+    let terms = project.terms().map_err(|error| {
+        Failure::usage(error.to_string()).hint("a title's schemas are JSON Schemas in files beside tapdeck.toml")
+    })?;
+    Ok(Arc::new(Contract::with(terms)))
 }
 
 fn templates(file: &Path) -> Result<Templates, Failure> {
@@ -205,7 +210,7 @@ impl Reached {
 
 impl Service {
     /// Builds the source; `own` is the listener, which must not be dialled.
-    pub(super) fn reach(&self, own: SocketAddr, limits: Limits) -> Result<Reached, Failure> {
+    pub(super) fn reach(&self, project: &Project, own: SocketAddr, limits: Limits) -> Result<Reached, Failure> {
         let dialler = self.dialler(own, limits);
         let Some(target) = &self.upstream else {
             let source = Source::Upstream(self.client(&dialler, None, limits)?);
@@ -213,7 +218,7 @@ impl Service {
             return Ok(Reached { source, dialler, reverse: None, neighbours: BTreeSet::new(), name });
         };
         match target {
-            Target::Emulator => Ok(Reached::emulating(self.emulator.settings()?, dialler)),
+            Target::Emulator => Ok(Reached::emulating(self.emulator.settings(project)?, dialler)),
             Target::Url(WebUri(base)) => {
                 let source = Source::Upstream(self.client(&dialler, Some(base.clone()), limits)?);
                 let (reverse, name) = (Reverse::of(base), base.to_string());
@@ -300,6 +305,9 @@ impl From<EnforceOption> for Enforce {
         if option.enforce { Self::Reject } else { Self::Report }
     }
 }
+
+/// The heading of the emulator's flags, and so what `[emulator]` may set.
+pub(super) const EMULATOR: &str = "Emulator";
 
 /// A cassette's two files: the journal while recording, the sealed file after.
 #[derive(Clone, Debug)]

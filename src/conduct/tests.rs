@@ -1,5 +1,9 @@
 //! Exchanges in sequence.
 
+mod examples;
+mod sessions;
+mod sockets;
+
 use super::*;
 use crate::exchange::Protocol;
 use crate::message::{Body, Headers, Request, Response};

@@ -1,6 +1,6 @@
 //! A session request against the document it was answered with: members, indices and tokens the request names.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::constants::has;
 use super::finding::{Findings, shown};
@@ -10,7 +10,7 @@ use crate::exchange::Call;
 
 /// Checks a request against the session it was answered with. `written` tells what that session holds of it.
 pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: Written, findings: &mut Findings) {
-    let Some(constants) = document.pointer("/constants/system") else {
+    let Some(constants) = document.pointer("/constants/system").filter(|system| system.is_object()) else {
         return;
     };
     let mut known_before = Findings::default();
@@ -43,24 +43,33 @@ pub(super) enum Written {
 fn asked_constants(parts: &Parts<'_>, constants: &Value, written: Written, findings: &mut Findings) {
     let rule = if written == Written::Created { "constants-vs-template" } else { "constants-change" };
     for (name, asked) in parts.constants.iter().flat_map(Part::members) {
-        let differs = match (asked.value, constants.get(name)) {
-            (Value::String(asked), Some(Value::String(fixed))) => asked.to_lowercase() != fixed.to_lowercase(),
-            (Value::Number(asked), Some(Value::Number(fixed))) => asked.as_f64() != fixed.as_f64(),
-            _ => false,
-        };
         // The template's format version is rendered by contract, whatever was asked.
-        if differs && name != "version" {
+        if differs(asked.value, constants.get(name)) && name != "version" {
             findings.add(rule, asked.place(), format!("{} was asked, the session has another", shown(asked.value)));
         }
     }
 }
 
+/// True for constants that cannot be the same. What the session does not show may be there unsaid, but not what is on.
+fn differs(asked: &Value, fixed: Option<&Value>) -> bool {
+    match (asked, fixed) {
+        (Value::String(asked), Some(Value::String(fixed))) => asked.to_lowercase() != fixed.to_lowercase(),
+        (Value::Number(asked), Some(Value::Number(fixed))) => asked.as_f64() != fixed.as_f64(),
+        (Value::Bool(asked), Some(Value::Bool(fixed))) => asked != fixed,
+        (Value::Bool(asked), None) => *asked,
+        (Value::Object(asked), Some(fixed @ Value::Object(_))) => {
+            asked.iter().any(|(name, asked)| differs(asked, fixed.get(name)))
+        }
+        _ => false,
+    }
+}
+
 fn indices(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
-    let is_large = document.pointer("/constants/system").is_some_and(|system| has(system, "large"));
+    let members = listed_members(document);
     let turn = parts.properties.as_ref().and_then(|properties| properties.part("turn"));
-    for index in turn.iter().filter(|_| !is_large).flat_map(items) {
+    for index in turn.iter().flat_map(items) {
         let key = index.value.to_string();
-        if index.value.is_u64() && document.get("members").is_some_and(|members| members.get(&key).is_none()) {
+        if index.value.is_u64() && members.is_some_and(|members| !members.contains_key(&key)) {
             findings.add("turn-index-range", index.place(), format!("no member has index {key}"));
         }
     }
@@ -75,11 +84,11 @@ fn indices(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
 }
 
 fn tokens(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
-    let members = || document.get("members").and_then(Value::as_object).into_iter().flatten();
+    let members = listed_members(document);
     let host = parts.properties.as_ref().and_then(|properties| properties.part("host"));
     if let Some((host, token)) = host.as_ref().and_then(|host| Some((host, host.value.as_str()?))) {
         let is_token = |member: &Value| token_of(member).is_some_and(|known| known.eq_ignore_ascii_case(token));
-        if !members().any(|(_, member)| is_token(member)) {
+        if members.is_some_and(|members| !members.values().any(is_token)) {
             findings.add("host-not-member-token", host.place(), "no member of the session has this device token");
         }
     }
@@ -100,17 +109,25 @@ fn connection(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
         return;
     };
     let stored = own_member(parts, document).and_then(|member| member.pointer("/properties/system"));
-    if active.value.as_bool() == Some(true) && stored.is_some_and(|stored| stored.get("connection").is_none()) {
+    let is_bare = |stored: &Value| stored.as_object().is_some_and(|stored| !stored.contains_key("connection"));
+    if active.value.as_bool() == Some(true) && stored.is_some_and(is_bare) {
         findings.add("active-without-connection", active.place(), "the member has no connection");
     }
 }
 
 fn locked(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
-    let stored = document.pointer("/properties/system/closed").and_then(Value::as_bool);
+    let stored = document.pointer("/properties/system").and_then(Value::as_object);
+    let is_open = stored.is_some_and(|stored| stored.get("closed").and_then(Value::as_bool) != Some(true));
     let locked = parts.properties.as_ref().and_then(|properties| properties.part("locked"));
-    if let Some(locked) = locked.filter(|locked| locked.value.as_bool() == Some(true) && stored != Some(true)) {
+    if let Some(locked) = locked.filter(|locked| locked.value.as_bool() == Some(true) && is_open) {
         findings.add("locked-without-closed", locked.place(), "the session is not closed");
     }
+}
+
+/// Everybody in the session; `None` when the document does not list them, as a large one.
+fn listed_members(document: &Value) -> Option<&Map<String, Value>> {
+    let is_large = document.pointer("/constants/system").is_some_and(|system| has(system, "large"));
+    document.get("members")?.as_object().filter(|_| !is_large)
 }
 
 /// The caller's member in the document: the one of its xuid, or the only one there is.

@@ -5,11 +5,13 @@ use serde_json::Value;
 use super::document;
 use super::finding::{Findings, Place, quoted};
 use super::headers::{is_json, is_quoted, matches_one_state};
+use super::matchmaking;
 use super::schema::{Schemas, Shape};
+use super::target::has_parameter;
 use super::view::View;
 use crate::exchange::Call;
 use crate::message::Response;
-use crate::mpsd::{Op, target};
+use crate::mpsd::Op;
 
 /// Runs every rule of the answer as such. `view` is its body, read.
 pub(super) fn check(
@@ -39,10 +41,13 @@ pub(super) fn check(
     match (op, response.status) {
         (Op::HandleCreate, 200 | 201) => handle(schemas, response, value, findings),
         (Op::HandleSessionGet | Op::HandleSessionPut, 200 | 201) => session_location(response, findings),
+        (Op::TicketCreate | Op::TicketGet | Op::HopperStats, 200 | 201) => {
+            matchmaking::check_answer(schemas, op, value, findings);
+        }
         _ => {}
     }
     if let (429, Some(value)) = (response.status, value) {
-        rate_limit(value, findings);
+        schemas.check(Shape::Limit, value, Place::answer_body, findings);
     }
 }
 
@@ -98,13 +103,9 @@ fn entity_tag(call: &Call, op: Op, response: &Response, view: Option<&View<'_>>,
         if missing || response.body.is_empty() {
             findings.add("response-412-without-etag", Place::Status, "412 without the session and its ETag");
         }
-    } else if missing && carries_session(op, response, view) && !target_has_nocommit(&call.request.target) {
+    } else if missing && carries_session(op, response, view) && !has_parameter(call, "nocommit") {
         findings.add("response-etag-missing", Place::answer_header("etag"), "the session has no ETag");
     }
-}
-
-fn target_has_nocommit(target: &str) -> bool {
-    target::parameters(target).iter().any(|(name, _)| name.text.eq_ignore_ascii_case("nocommit"))
 }
 
 /// An activity handle's answer may be empty: the documents say so, the service says otherwise.
@@ -152,15 +153,4 @@ fn path_of(location: &str) -> &str {
         return location;
     };
     rest.find('/').map_or("", |at| &rest[at..])
-}
-
-fn rate_limit(value: &Value, findings: &mut Findings) {
-    let missing: Vec<&str> = ["currentRequests", "maxRequests", "periodInSeconds", "limitType"]
-        .into_iter()
-        .filter(|name| value.get(name).is_none())
-        .collect();
-    if !missing.is_empty() {
-        let message = format!("{} is missing", missing.join(", "));
-        findings.add("response-429-shape", Place::answer_body(""), message);
-    }
 }

@@ -54,5 +54,5 @@ fn presence(call: &Call, findings: &mut Findings) {
 }
 
 fn needs_body(op: Op) -> bool {
-    matches!(op, Op::HandleCreate | Op::HandlesQuery | Op::Batch | Op::TemplateBatch)
+    matches!(op, Op::HandleCreate | Op::HandlesQuery | Op::Batch | Op::TemplateBatch | Op::TicketCreate)
 }

@@ -3,11 +3,13 @@
 
 use serde_json::Value;
 
-use super::constants::has;
-use super::finding::{Findings, Place};
+use super::constants::{has, lacks};
+use super::finding::{Findings, Place, quoted};
 use super::headers::{Principal, USERS, principal};
 use super::parts::{Part, Parts};
 use crate::exchange::Call;
+use crate::mpsd::ParamName;
+use crate::mpsd::name::is_xuid;
 
 /// Rules that follow from what the constants say.
 pub(super) fn check(call: &Call, parts: &Parts<'_>, constants: &Value, findings: &mut Findings) {
@@ -29,11 +31,11 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, constants: &Value, findings:
         findings.add("keywords-on-private", keywords.place(), "the session's visibility is private");
     }
     if let Some(join) = properties.part("joinRestriction") {
-        let is_none = join.value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("none"));
-        if has(constants, "userAuthorizationStyle") && is_none {
+        let is_none = join.value.as_str().map(|text| text.eq_ignore_ascii_case("none"));
+        if has(constants, "userAuthorizationStyle") && is_none == Some(true) {
             findings.add("user-auth-style-none", join.place(), "the session has userAuthorizationStyle");
         }
-        if has(constants, "large") && !is_none {
+        if has(constants, "large") && is_none == Some(false) {
             findings.add("large-join-restriction", join.place(), "the session is large");
         }
     }
@@ -41,7 +43,7 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, constants: &Value, findings:
 
 /// Rules that follow from what the constants do not say: only a whole document can show that.
 pub(super) fn check_whole(parts: &Parts<'_>, constants: &Value, findings: &mut Findings) {
-    if !has(constants, "connectivity") {
+    if lacks(constants, "connectivity") {
         for system in parts.member_systems() {
             let address = system.part("secureDeviceAddress").filter(|address| address.value.as_str() != Some(""));
             if let Some(address) = address {
@@ -50,17 +52,30 @@ pub(super) fn check_whole(parts: &Parts<'_>, constants: &Value, findings: &mut F
             }
         }
     }
-    if has(constants, "hasOwners") {
+    if !lacks(constants, "hasOwners") {
         return;
     }
     let owners = parts.properties.as_ref().and_then(|properties| properties.part("owners"));
     if let Some(owners) = owners.filter(|owners| has_items(owners.value)) {
         findings.add("owners-without-capability", owners.place(), "the session has no hasOwners");
     }
-    for (_, kind) in parts.role_types.iter().flat_map(Part::members) {
-        if kind.value.get("ownerManaged").and_then(Value::as_bool) == Some(true) {
-            findings.add("role-owner-managed-without-owners", kind.place(), "the session has no hasOwners");
-        }
+    for kind in owner_managed(parts) {
+        findings.add("role-owner-managed-without-owners", kind.place(), "the session has no hasOwners");
+    }
+}
+
+/// The role types a request gives to the owners.
+pub(super) fn owner_managed<'v>(parts: &Parts<'v>) -> Vec<Part<'v>> {
+    let kinds = parts.role_types.iter().flat_map(Part::members).map(|(_, kind)| kind);
+    kinds.filter(|kind| kind.value.get("ownerManaged").and_then(Value::as_bool) == Some(true)).collect()
+}
+
+/// A broadcast session is called by its broadcaster.
+pub(super) fn broadcaster(call: &Call, constants: &Value, place: &Place, findings: &mut Findings) {
+    let name = call.resolution.operation().and_then(|operation| operation.piece(ParamName::Session));
+    if let Some(name) = name.filter(|name| has(constants, "broadcast") && !is_xuid(&name.text)) {
+        let message = format!("the session is called {}, no xuid", quoted(&name.text));
+        findings.add("large-required-for-broadcast", place.clone(), message);
     }
 }
 

@@ -4,35 +4,36 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::constants::{self, has};
+use super::constants::{self, has, lacks};
+use super::context;
 use super::finding::{Findings, Place};
 use super::headers::version;
 use crate::exchange::Call;
 use crate::json::join_pointer;
-use crate::mpsd::ParamName;
-use crate::mpsd::name::is_xuid;
 
 /// Runs the rules across a document's fields.
 pub(super) fn check(call: &Call, document: &Value, findings: &mut Findings) {
     contract(call, document, findings);
-    if let Some(system) = document.pointer("/constants/system") {
+    let system = document.pointer("/constants/system").filter(|system| system.is_object());
+    if let Some(system) = system {
         let place = |field: &str| Place::AnswerBody(join_pointer("/constants/system", field));
         rendering(document, system, findings);
         constants::conflicts(system, &place, findings);
         constants::omissions(system, &place, findings);
-        names(call, system, findings);
+        context::broadcaster(call, system, &place("capabilities"), findings);
         properties(document, system, findings);
     }
-    let is_large = document.pointer("/constants/system").is_some_and(|system| has(system, "large"));
+    counts(document, findings);
     if let Some(members) = document.get("members").and_then(Value::as_object) {
         for (key, member) in members {
             self::member(key, member, findings);
         }
         duplicates(members, findings);
-        if is_large {
+        if system.is_some_and(|system| has(system, "large")) {
             large_members(members, findings);
-        } else {
-            counts(document, members, findings);
+        }
+        if system.is_some_and(|system| lacks(system, "large")) {
+            listed(document, members, findings);
             chain(document, members, findings);
         }
     }
@@ -76,14 +77,6 @@ fn rendering(document: &Value, system: &Value, findings: &mut Findings) {
     }
 }
 
-fn names(call: &Call, system: &Value, findings: &mut Findings) {
-    let name = call.resolution.operation().and_then(|operation| operation.piece(ParamName::Session));
-    if let Some(name) = name.filter(|name| has(system, "broadcast") && !is_xuid(&name.text)) {
-        let message = format!("the session is called {}, no xuid", super::finding::quoted(&name.text));
-        findings.add("large-required-for-broadcast", Place::answer_body("/constants/system/capabilities"), message);
-    }
-}
-
 fn properties(document: &Value, system: &Value, findings: &mut Findings) {
     let Some(properties) = document.pointer("/properties/system") else {
         return;
@@ -94,7 +87,7 @@ fn properties(document: &Value, system: &Value, findings: &mut Findings) {
         findings.add("response-joinrestriction-large", place, "the session is large");
     }
     let owners = properties.get("owners").and_then(Value::as_array);
-    if owners.is_some_and(|owners| !owners.is_empty()) && !has(system, "hasOwners") {
+    if owners.is_some_and(|owners| !owners.is_empty()) && lacks(system, "hasOwners") {
         let place = Place::answer_body("/properties/system/owners");
         findings.add("owners-without-capability", place, "the session has no hasOwners");
     }
@@ -140,7 +133,7 @@ fn info(document: &Value, name: &str) -> Option<u64> {
     document.get("membersInfo")?.get(name)?.as_u64()
 }
 
-fn counts(document: &Value, members: &Map<String, Value>, findings: &mut Findings) {
+fn counts(document: &Value, findings: &mut Findings) {
     let (count, accepted, active) = (info(document, "count"), info(document, "accepted"), info(document, "active"));
     let mut wrong = |message: String| {
         findings.add("response-members-info-counts", Place::answer_body("/membersInfo"), message);
@@ -149,8 +142,14 @@ fn counts(document: &Value, members: &Map<String, Value>, findings: &mut Finding
         wrong(format!("accepted {accepted} is above count {count}"));
     } else if let Some((active, accepted)) = active.zip(accepted).filter(|(active, accepted)| active > accepted) {
         wrong(format!("active {active} is above accepted {accepted}"));
-    } else if let Some(count) = count.filter(|count| *count != members.len() as u64) {
-        wrong(format!("count {count} with {} members", members.len()));
+    }
+}
+
+/// A session that is not large lists every member it counts.
+fn listed(document: &Value, members: &Map<String, Value>, findings: &mut Findings) {
+    if let Some(count) = info(document, "count").filter(|count| *count != members.len() as u64) {
+        let message = format!("count {count} with {} members", members.len());
+        findings.add("response-members-info-counts", Place::answer_body("/membersInfo"), message);
     }
 }
 

@@ -211,11 +211,12 @@ const DEEPEST: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Terms;
 
     fn broken(filter: &str) -> Vec<&'static str> {
         let mut findings = Findings::default();
         check(filter, &mut findings);
-        findings.finish(None, None).iter().map(|finding| finding.rule.id).collect()
+        findings.finish(&Terms::default(), None, None).iter().map(|finding| finding.rule.id).collect()
     }
 
     #[test]

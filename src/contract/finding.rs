@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::catalogue;
 use super::rule::{Rule, Severity};
-use crate::json::{Doc, Node};
+use super::terms::Terms;
+use crate::json::Doc;
 
 /// One violation of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,10 @@ impl Place {
         Self::AnswerBody(pointer.to_owned())
     }
 
+    pub(super) fn message(pointer: &str) -> Self {
+        Self::Message(pointer.to_owned())
+    }
+
     /// The JSON pointer of a place in a body.
     pub fn pointer(&self) -> Option<&str> {
         match self {
@@ -123,10 +128,10 @@ impl fmt::Display for Place {
 
 /// Findings as checks make them.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(crate) struct Findings(Vec<Finding>);
 
 impl Findings {
-    pub(super) fn add(&mut self, id: &str, place: Place, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, id: &str, place: Place, message: impl Into<String>) {
         let known = catalogue::rule(id);
         debug_assert!(known.is_some(), "no rule is called {id}");
         if let Some(rule) = known.filter(|_| self.0.len() < COLLECTED_AT_MOST) {
@@ -134,13 +139,43 @@ impl Findings {
         }
     }
 
+    /// Adds what would break a rule unless something unseen speaks for it: worth a line, no more.
+    pub(super) fn hint(&mut self, id: &str, place: Place, message: impl Into<String>) {
+        let before = self.0.len();
+        self.add(id, place, message);
+        self.soften(before);
+    }
+
+    /// Takes findings of another check, all as hints.
+    pub(super) fn extend_softly(&mut self, other: Self) {
+        let before = self.0.len();
+        self.extend(other);
+        self.soften(before);
+    }
+
+    fn soften(&mut self, from: usize) {
+        self.0.iter_mut().skip(from).for_each(|finding| finding.severity = Severity::Info);
+    }
+
+    /// A finding of a title's own schema, which says so at `schema`.
+    pub(super) fn add_by(&mut self, id: &str, place: Place, message: String, schema: String) {
+        let before = self.0.len();
+        self.add(id, place, message);
+        if let Some(finding) = self.0.get_mut(before) {
+            finding.schema = Some(schema);
+        }
+    }
+
     pub(super) fn has(&self, id: &str) -> bool {
         self.0.iter().any(|finding| finding.rule.id == id)
     }
 
-    /// Drops what other findings say already.
+    /// Drops what other findings say already, and no more softly.
     pub(super) fn without(mut self, other: &Self) -> Self {
-        self.0.retain(|finding| !other.0.iter().any(|one| one.rule == finding.rule && one.place == finding.place));
+        self.0.retain(|finding| {
+            let says = |one: &Finding| one.rule == finding.rule && one.place == finding.place;
+            !other.0.iter().any(|one| says(one) && one.severity <= finding.severity)
+        });
         self
     }
 
@@ -152,9 +187,10 @@ impl Findings {
         self.0.retain(keep);
     }
 
-    /// The findings in document order, one per rule and place, bounded.
-    pub(super) fn finish(self, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> Vec<Finding> {
+    /// The findings in document order, one per rule and place, as heavy as the terms say, bounded.
+    pub(crate) fn finish(self, terms: &Terms, request: Option<&Doc<'_>>, answer: Option<&Doc<'_>>) -> Vec<Finding> {
         let mut found = self.0;
+        terms.apply(&mut found);
         found.sort_by_cached_key(|finding| {
             (finding.place.rank(request, answer), finding.rule.id, finding.place.clone(), finding.message.clone())
         });
@@ -171,16 +207,12 @@ fn offset(doc: Option<&Doc<'_>>, pointer: &str) -> usize {
     };
     let mut node = doc.root();
     for step in pointer.split('/').skip(1) {
-        match child(node, &step.replace("~1", "/").replace("~0", "~")) {
+        match node.step(step) {
             Some(next) => node = next,
             None => return usize::MAX,
         }
     }
     node.span().start
-}
-
-fn child<'d>(node: Node<'d>, step: &str) -> Option<Node<'d>> {
-    node.get(step).or_else(|| node.items().nth(step.parse().ok()?))
 }
 
 /// A value as a message shows it: short, on one line.
@@ -194,7 +226,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// Text as a message shows it: quoted, short, on one line.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN_CHARACTERS).is_some() {
         shown.push('…');
@@ -227,7 +259,7 @@ mod tests {
         findings.add("json-malformed", Place::body("/b/x"), "two");
         findings.add("path-unknown", Place::Target, "");
         let order: Vec<String> = findings
-            .finish(Some(&doc), None)
+            .finish(&Terms::default(), Some(&doc), None)
             .iter()
             .map(|found| format!("{} {}", found.place, found.rule.id))
             .collect();

@@ -84,8 +84,9 @@ The session directory as its documents and its shipping clients describe it, put
 - Every answer carries `Date` and `X-XblCorrelationId`; `X-Xbl-Debug` is for people and changes at will.
 - User ids and title ids are decimal strings. Timestamps are UTC with up to seven decimal places.
 
-`x-rule` beside a schema's keywords names the rule that a failure of each keyword breaks. `x-rules` at the end of the \
-document says what each rule requires, with those that no schema can express.";
+The schemas say what is documented. Clients do more than that, and the service takes some of it: `x-rule` beside a \
+schema's keywords names the rule that a failure of each keyword breaks, and `x-rules` at the end of the document says how \
+much each rule weighs and what it requires, with those that no schema can express.";
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::finding::{Findings, Place, quoted};
-use super::headers::version;
+use super::headers::{Principal, principal, version};
 use crate::exchange::Call;
 use crate::mpsd::Op;
 use crate::mpsd::name::is_xuid;
@@ -15,13 +15,16 @@ use crate::mpsd::target::parameters;
 /// Runs every rule of the query string. `body` is the request's, read: a batch names its players there.
 pub(super) fn check(call: &Call, op: Op, body: Option<&Value>, findings: &mut Findings) {
     let query = Query::of(call);
+    if query.0.is_empty() && !is_session_query(op) {
+        return;
+    }
     let mut broken = Broken::default();
     query.names(op, &mut broken);
     query.take(op, &mut broken);
     query.includes(op, &mut broken);
     if is_session_query(op) {
         query.players(op, body, &mut broken);
-        query.flags(op, body, &mut broken);
+        query.flags(call, op, body, &mut broken);
         query.visibility(&mut broken);
         query.version(call, &mut broken);
     }
@@ -121,11 +124,8 @@ impl Query {
     }
 
     fn players(&self, op: Op, body: Option<&Value>, broken: &mut Broken) {
-        let xuid = self.value("xuid");
-        if let Some(xuid) = xuid.filter(|_| is_batch(op)) {
-            broken.add("batch-xuid-in-query", format!("xuid is {}", quoted(xuid)));
-        }
-        match xuid {
+        match self.value("xuid") {
+            Some(xuid) if is_batch(op) => broken.add("batch-xuid-in-query", format!("xuid is {}", quoted(xuid))),
             Some(list) if list.contains(',') => {
                 broken.add("query-xuid-multiple", format!("xuid is {}", quoted(list)));
             }
@@ -147,7 +147,9 @@ impl Query {
         in_body || self.value("xuid").is_some()
     }
 
-    fn flags(&self, op: Op, body: Option<&Value>, broken: &mut Broken) {
+    fn flags(&self, call: &Call, op: Op, body: Option<&Value>, broken: &mut Broken) {
+        // Private sessions are shown to services, whoever is in them.
+        let by_service = principal(&call.request.headers) != Principal::User;
         for (name, without_players) in FLAGS {
             let Some(value) = self.value(name) else {
                 continue;
@@ -156,7 +158,7 @@ impl Query {
                 broken.add("query-bool-not-true", format!("{name} is {}", quoted(value)));
             } else if !self.is_on(name) {
                 broken.add("query-bool-invalid", format!("{name} is {}", quoted(value)));
-            } else if !self.names_players(op, body) {
+            } else if !self.names_players(op, body) && (name != "private" || !by_service) {
                 broken.add(without_players, format!("{name} is true, and no player is named"));
             }
         }

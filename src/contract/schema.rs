@@ -44,6 +44,22 @@ pub(super) enum Shape {
     SessionDocument,
     /// A handle the service answers.
     HandleDocument,
+    /// `[1, seq, uri]`.
+    RtaSubscribe,
+    /// `[2, seq, subId]`.
+    RtaUnsubscribe,
+    /// The answer to either.
+    RtaReply,
+    /// `[3, subId, data]`.
+    RtaEvent,
+    /// What a match ticket asks.
+    TicketRequest,
+    /// The answer to a match ticket.
+    TicketAnswer,
+    /// How a match ticket stands.
+    TicketStatus,
+    /// How full a hopper is.
+    HopperStats,
     /// What session and batch queries answer.
     SessionResults,
     /// What a query of handles answers, by its type.
@@ -52,6 +68,8 @@ pub(super) enum Shape {
     TemplateNames,
     /// One session template.
     TemplateDocument,
+    /// What 429 says of the limit.
+    Limit,
 }
 
 /// The types of handle `POST /handles` makes.
@@ -150,8 +168,14 @@ pub(super) fn definitions() -> impl Iterator<Item = Definitions> {
 }
 
 /// Every schema, compiled when first needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Schemas([OnceLock<Schema>; SHAPES.len()]);
+
+impl Default for Schemas {
+    fn default() -> Self {
+        Self([const { OnceLock::new() }; SHAPES.len()])
+    }
+}
 
 impl Schemas {
     /// Checks a value and adds a finding per failed keyword.
@@ -175,7 +199,11 @@ struct Schema {
 impl Schema {
     #[expect(clippy::expect_used, reason = "the schemas are part of the program; a test compiles every one")]
     fn compile(source: &Source) -> Self {
-        let text = source.merged().expect("the schema files are JSON");
+        Self::of(source.merged().expect("the schema files are JSON"))
+    }
+
+    #[expect(clippy::expect_used, reason = "the schemas are part of the program; a test compiles every one")]
+    fn of(text: Value) -> Self {
         let options = jsonschema::draft202012::options().should_validate_formats(true);
         let options = FORMATS.iter().fold(options, |options, format| options.with_format(format.name, format.holds));
         let validator = options.build(&text).expect("the schemas are valid");
@@ -198,6 +226,10 @@ impl Schema {
             ValidationErrorKind::Required { property } => {
                 findings.add(rule, place(pointer), format!("{} is missing", shown(property)));
             }
+            ValidationErrorKind::Not { schema } if schema.as_object().is_some_and(Map::is_empty) => {
+                let name = pointer.rsplit_once('/').map_or(pointer, |(_, name)| name);
+                findings.add(rule, place(pointer), format!("{} may not stand here", super::finding::quoted(name)));
+            }
             kind => findings.add(rule, place(pointer), describe(kind, error.instance(), rule)),
         }
     }
@@ -219,7 +251,8 @@ fn describe(kind: &ValidationErrorKind, value: &Value, rule: &str) -> String {
         ValidationErrorKind::Type { .. } => format!("{shown} has the wrong JSON type"),
         ValidationErrorKind::Minimum { limit } => format!("{shown} is below {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{shown} is above {limit}"),
-        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { .. } => "is empty".to_owned(),
+        ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { limit: 1 } => "is empty".to_owned(),
+        ValidationErrorKind::MinItems { limit } => format!("there are fewer than {limit}"),
         ValidationErrorKind::MaxItems { limit } => format!("there are more than {limit}"),
         ValidationErrorKind::MaxLength { limit } => format!("{shown} is longer than {limit} characters"),
         ValidationErrorKind::Constant { expected_value } => format!("{shown} is not {expected_value}"),
@@ -267,9 +300,12 @@ const REQUEST_107: &[&str] = &[COMMON, REQUEST, include_str!("schemas/session-re
 const HANDLE: &[&str] = &[COMMON, include_str!("schemas/handle-request.json")];
 const QUERY: &[&str] = &[COMMON, include_str!("schemas/query-request.json")];
 const ANSWER: &[&str] = &[COMMON, include_str!("schemas/answer.json")];
+const RTA: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/rta.json")];
+const SMARTMATCH: &[&str] = &[include_str!("schemas/smartmatch.json")];
 const RESULTS: &[&str] = &[COMMON, include_str!("schemas/answer.json"), include_str!("schemas/query-answer.json")];
+const LIMIT: &[&str] = &[include_str!("schemas/limit.json")];
 
-const SHAPES: [Source; 25] = [
+const SHAPES: [Source; 34] = [
     source(Shape::Session(Rendering::V105), "sessionRequest", REQUEST_105),
     source(Shape::Session(Rendering::V107), "sessionRequest", REQUEST_107),
     source(Shape::Properties(Rendering::V105), "propertiesElement", REQUEST_105),
@@ -289,12 +325,21 @@ const SHAPES: [Source; 25] = [
     source(Shape::HandleQuery(QueryType::Other), "handleQueryOther", QUERY),
     source(Shape::SessionDocument, "sessionDocument", ANSWER),
     source(Shape::HandleDocument, "handleDocument", ANSWER),
+    source(Shape::RtaSubscribe, "rtaSubscribe", RTA),
+    source(Shape::RtaUnsubscribe, "rtaUnsubscribe", RTA),
+    source(Shape::RtaReply, "rtaReply", RTA),
+    source(Shape::RtaEvent, "rtaEvent", RTA),
+    source(Shape::TicketRequest, "ticketRequest", SMARTMATCH),
+    source(Shape::TicketAnswer, "ticketAnswer", SMARTMATCH),
+    source(Shape::TicketStatus, "ticketStatus", SMARTMATCH),
+    source(Shape::HopperStats, "hopperStats", SMARTMATCH),
     source(Shape::SessionResults, "sessionResults", RESULTS),
     source(Shape::HandleResults(QueryType::Activity), "activityResults", RESULTS),
     source(Shape::HandleResults(QueryType::Search), "searchResults", RESULTS),
     source(Shape::HandleResults(QueryType::Other), "activityResults", RESULTS),
     source(Shape::TemplateNames, "templateNames", RESULTS),
     source(Shape::TemplateDocument, "templateDocument", RESULTS),
+    source(Shape::Limit, "rateLimit", LIMIT),
 ];
 
 /// Most errors taken from one body.
@@ -302,6 +347,8 @@ const ERRORS_AT_MOST: usize = 200;
 
 #[cfg(test)]
 mod tests {
+    mod flips;
+
     use super::*;
 
     /// Subschemas with their pointers, without what stands under `not`: that fails as one.
@@ -319,7 +366,7 @@ mod tests {
                     }
                 }
                 "items" | "additionalProperties" => subschemas(at, value, all),
-                "allOf" => {
+                "allOf" | "prefixItems" => {
                     for (index, schema) in value.as_array().unwrap().iter().enumerate() {
                         subschemas(format!("{at}/{index}"), schema, all);
                     }
@@ -349,7 +396,7 @@ mod tests {
             let text = source.merged().unwrap();
             let mut all = Vec::new();
             subschemas(String::new(), &text, &mut all);
-            assert!(all.len() > 10);
+            assert!(all.len() > 5);
             for (pointer, schema) in all {
                 let rules = schema.get("x-rule").and_then(Value::as_object);
                 let fails = |keyword: &&String| {
@@ -392,6 +439,7 @@ mod tests {
             "properties",
             "patternProperties",
             "items",
+            "prefixItems",
             "additionalProperties",
         ];
         for source in &SHAPES {

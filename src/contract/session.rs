@@ -18,10 +18,52 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
         findings.add("host-unsynchronised", host.place(), "the host changes without an ETag in If-Match");
     }
     roles(parts, findings);
-    if let Some(system) = &parts.constants {
-        let place = |field: &str| Place::Body(crate::json::join_pointer(&system.pointer, field));
-        constants::conflicts(system.value, &place, findings);
-        context::check(call, parts, system.value, findings);
+    match &parts.constants {
+        Some(system) => asked_constants(call, parts, system, findings),
+        None => owner_managed(parts, findings),
+    }
+}
+
+/// Constants a request writes. Whoever names capabilities for a new session names all: a template that has any takes no
+/// more. Without them, a template may have what is missing.
+fn asked_constants(call: &Call, parts: &Parts<'_>, system: &Part<'_>, findings: &mut Findings) {
+    let place = |field: &str| Place::Body(crate::json::join_pointer(&system.pointer, field));
+    constants::conflicts(system.value, &place, findings);
+    context::check(call, parts, system.value, findings);
+    let updates = call.request.headers.text("if-match").is_some();
+    match system.value.get("capabilities") {
+        Some(Value::Object(_)) if !updates => {
+            constants::omissions(system.value, &place, findings);
+            context::check_whole(parts, system.value, findings);
+            context::broadcaster(call, system.value, &place("capabilities"), findings);
+            connection(parts, system, findings);
+        }
+        None | Some(Value::Null) => {
+            let mut hints = Findings::default();
+            constants::omissions(system.value, &place, &mut hints);
+            findings.extend_softly(hints);
+            owner_managed(parts, findings);
+        }
+        _ => {}
+    }
+}
+
+fn connection(parts: &Parts<'_>, constants: &Part<'_>, findings: &mut Findings) {
+    let written = parts.me.as_ref().and_then(|me| me.at(&["properties", "system"]));
+    let active = written.as_ref().and_then(|system| system.part("active"));
+    let is_bare = written.as_ref().is_some_and(|system| system.part("connection").is_none());
+    if constants::has(constants.value, "connectionRequiredForActiveMembers")
+        && is_bare
+        && let Some(active) = active.filter(|active| active.value.as_bool() == Some(true))
+    {
+        findings.add("active-without-connection", active.place(), "the session requires a connection");
+    }
+}
+
+/// Only the template can give owners to a session whose request names no capabilities.
+fn owner_managed(parts: &Parts<'_>, findings: &mut Findings) {
+    for kind in context::owner_managed(parts) {
+        findings.hint("role-owner-managed-without-owners", kind.place(), "unless the session has hasOwners");
     }
 }
 
@@ -51,7 +93,8 @@ fn principals(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
             }
         }
         Principal::Service(users) => {
-            if let Some(me) = parts.me.as_ref().filter(|_| users.len() > 1) {
+            let me = parts.members.iter().flat_map(Part::members).find(|(key, _)| *key == "me").map(|(_, me)| me);
+            if let Some(me) = me.as_ref().or(parts.me.as_ref()).filter(|_| users.len() > 1) {
                 let message = format!("{} users are named in {USERS}", users.len());
                 findings.add("s2s-me-with-users-header", me.place(), message);
             }
@@ -76,7 +119,8 @@ fn named_members(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
 
 fn of_one_user<'v>((key, member): (&'v str, Part<'v>)) -> Option<(&'v str, Part<'v>)> {
     let xuid = key.strip_prefix("me_")?;
-    xuid.bytes().all(|byte| byte.is_ascii_digit()).then_some((xuid, member))
+    let is_xuid = !xuid.is_empty() && xuid.bytes().all(|byte| byte.is_ascii_digit());
+    is_xuid.then_some((xuid, member))
 }
 
 fn restrictions(parts: &Parts<'_>, findings: &mut Findings) {
@@ -90,7 +134,7 @@ fn restrictions(parts: &Parts<'_>, findings: &mut Findings) {
             let place = Place::Body(format!("{}/readRestriction", properties.pointer));
             findings.add("read-narrower-than-join", place, "those who may join may not read");
         }
-        (Some(open), None) if open > 0 => {
+        (Some(open), None) if open > 0 && read.is_none() => {
             let place = Place::Body(format!("{}/joinRestriction", properties.pointer));
             findings.add("join-set-without-read", place, "readRestriction is not written with it");
         }

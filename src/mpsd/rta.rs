@@ -11,6 +11,9 @@ pub const UNSUBSCRIBE: u64 = 2;
 /// `[3, subId, data]`: an event of a subscription.
 pub const EVENT: u64 = 3;
 
+/// `[4, …]`: everything is to be fetched again.
+pub const RESYNC: u64 = 4;
+
 /// One message, item by item.
 #[derive(Debug)]
 pub struct Frame<'d> {
@@ -35,6 +38,11 @@ impl<'d> Frame<'d> {
         self.item(at)?.number()?.parse().ok()
     }
 
+    /// An item that is a whole number, whatever its sign.
+    pub fn whole(&self, at: usize) -> Option<i64> {
+        self.item(at)?.number()?.parse().ok()
+    }
+
     /// An item that is a text.
     pub fn text(&self, at: usize) -> Option<Cow<'d, str>> {
         self.item(at)?.str()
@@ -53,12 +61,20 @@ impl<'d> Frame<'d> {
     }
 }
 
+/// True for a resource of the session directory.
+pub fn is_mpsd(uri: &str) -> bool {
+    let host = uri.split_once("://").map_or("", |(_, rest)| rest.split(['/', ':', '?']).next().unwrap_or_default());
+    host.eq_ignore_ascii_case(MPSD)
+}
+
 /// A payload without the NULs and the white space that some clients send behind it.
 pub fn trimmed(payload: &[u8]) -> &[u8] {
     let is_padding = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
     let end = payload.iter().rposition(|byte| !is_padding(byte)).map_or(0, |last| last + 1);
     &payload[..end]
 }
+
+const MPSD: &str = "sessiondirectory.xboxlive.com";
 
 /// No message has more items that mean anything.
 const MOST_ITEMS: usize = 5;

@@ -1,8 +1,9 @@
-//! Reports as JSON: one array, one object per fault.
+//! Reports as JSON: one array, one object per fault. The fields are described in `docs/reports.md`.
 
 use serde_json::{Value, json};
 
-use super::{Located, Report};
+use super::identity::Identity;
+use super::{Located, Report, Standing};
 
 /// The findings as one array, a line each.
 pub(super) fn render(report: &Report) -> String {
@@ -22,9 +23,9 @@ fn object(located: &Located) -> Value {
         "place": located.finding.place.to_string(),
         "pointer": located.finding.place.pointer(),
         "file": located.file,
+        "line": located.line,
         "exchange": located.exchange,
         "messageOrdinal": located.message,
-        "line": located.line,
         "lane": located.lane,
         "op": located.op,
         "method": located.method,
@@ -35,6 +36,8 @@ fn object(located: &Located) -> Value {
         "citation": rule.citation,
         "schema": located.finding.schema,
         "rejected": located.finding.rejected,
+        "known": located.standing.map(|standing| standing == Standing::Known),
         "count": located.count,
+        "fingerprint": Identity::of(located).fingerprint(),
     })
 }

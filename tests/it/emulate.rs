@@ -187,7 +187,7 @@ async fn the_clock_of_a_recording_is_moved_too() {
 fn files_that_cannot_be_used_are_named_with_the_place() {
     let dir = TempDir::new().unwrap();
     for (flag, name, content, told) in [
-        ("--config", "c.toml", "[emulator.policies]\nfull-statuss = 1\n", "line 2"),
+        ("--config", "c.toml", "[emulator.policies]\nfull-statuss = 1\n", "c.toml:2:1"),
         ("--config", "c.toml", "[emulatr]\n", "emulatr"),
         ("--templates", "t.json", r#"{"duel":{"constants":{"system":{"maxMembersCount":"two"}}}}"#, "duel"),
         ("--people", "p.toml", "[users.1]\nxuid = \"me\"\n", "users.1.xuid"),

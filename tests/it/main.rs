@@ -4,6 +4,7 @@
 mod architecture;
 mod canaries;
 mod cassette;
+mod check;
 mod command;
 mod durable;
 mod emulate;
@@ -12,9 +13,13 @@ mod fidelity;
 mod har;
 mod hostile;
 mod intercept;
+mod judged;
+mod openapi;
 mod playback;
+mod project;
 #[cfg(feature = "real-clients")]
 mod real;
+mod rules;
 mod scenarios;
 mod sockets;
 mod support;

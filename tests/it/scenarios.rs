@@ -35,9 +35,14 @@ mod values;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cast::{FIRST, PLAYERS, Player};
 use script::Script;
+use tapdeck::cassette::Cassette;
+use tapdeck::conduct::Judge;
+use tapdeck::contract::{Rule, Severity, Side};
+use tapdeck::report::Report;
 use world::World;
 
 #[tokio::test]
@@ -51,6 +56,7 @@ async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
         let mut stage = World::recording("taped", script.settings("taped")).await;
         script.play(&mut stage).await;
         let (_home, cassette) = stage.sealed().await;
+        assert_eq!(alarms(&cassette), Vec::<String>::new());
         let text = std::fs::read_to_string(&cassette).unwrap();
         for player in PLAYERS.map(|name| Player::of(name, "taped")) {
             assert!(!text.contains(&player.xuid) && !text.contains(&player.token()), "{}: {text}", player.name);
@@ -71,6 +77,16 @@ async fn played_by_all<F: Future<Output = ()> + Send + 'static>(play: impl Fn(Sc
         }
     }
     assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// What is wrong with the emulator's answers and messages, and with the order of things: nothing, whatever clients do.
+fn alarms(cassette: &Path) -> Vec<String> {
+    let mut report = Report::default();
+    report.cassette(&mut Judge::new(Arc::default()), &Cassette::read(cassette).unwrap(), "a");
+    let is_alarm = |rule: &Rule| rule.side == Side::Service || rule.id == "connection-stale";
+    let alarms = report.findings.iter().map(|located| &located.finding);
+    let alarms = alarms.filter(|finding| is_alarm(finding.rule) && finding.severity != Severity::Info);
+    alarms.map(|finding| format!("{}: {}: {}", finding.rule.id, finding.place, finding.message)).collect()
 }
 
 /// The scenario files, in order.

@@ -14,30 +14,26 @@ use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
 use crate::exchange::Outcome;
-use crate::report::Report;
+use crate::report::{Report, Source, Unread};
 
 /// Judges everything that files and directories hold and adds what is found. What cannot be read is told, and keeps
-/// nothing else from being judged; true when everything was read.
-pub(super) fn judge_all<'p>(
-    named: impl IntoIterator<Item = &'p Path>,
-    contract: &Arc<Contract>,
-    report: &mut Report,
-) -> bool {
-    let mut is_whole = true;
-    let mut tell = |failure: &Failure| {
-        say(&failure.to_string());
-        is_whole = false;
-    };
+/// nothing else from being judged.
+pub(super) fn judge_all<'p>(named: impl IntoIterator<Item = &'p Path>, contract: &Arc<Contract>, report: &mut Report) {
     for named in named {
         let (files, failures) = find::files(named).unwrap_or_else(|failure| (Vec::new(), vec![failure]));
-        failures.iter().for_each(&mut tell);
+        failures.iter().for_each(|failure| unread(named, failure, report));
         for file in files {
-            if let Err(failure) = judge(&file, contract, report) {
-                tell(&failure);
+            match judge(&file, contract, report) {
+                Ok(()) => report.file(&file.display().to_string()),
+                Err(failure) => unread(&file, &failure, report),
             }
         }
     }
-    is_whole
+}
+
+fn unread(file: &Path, failure: &Failure, report: &mut Report) {
+    say(&failure.to_string());
+    report.unread.push(Unread { file: file.display().to_string(), reason: failure.message().to_owned() });
 }
 
 fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(), Failure> {
@@ -51,16 +47,16 @@ fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(
     let judge = &mut Judge::new(Arc::clone(contract));
     match format {
         Format::Cassette | Format::Empty => {
-            let cassette = Cassette::read_from(file, source).map_err(|error| serve::unreadable(&error))?;
-            judge_cassette(file, cassette, judge, report);
-            Ok(())
+            let text = Cassette::bytes_from(file, source).map_err(|error| serve::unreadable(&error))?;
+            judge_cassette(file, text, judge, report)
         }
         Format::Har => judge_har(file, source, judge, report),
         other => Err(foreign(file, other)),
     }
 }
 
-fn judge_cassette(file: &Path, cassette: Cassette, judge: &mut Judge, report: &mut Report) {
+fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+    let cassette = Cassette::parse(file, &text).map_err(|error| serve::unreadable(&error))?;
     for note in &cassette.notes {
         say(&format!("note: {}: {note}", file.display()));
     }
@@ -73,10 +69,15 @@ fn judge_cassette(file: &Path, cassette: Cassette, judge: &mut Judge, report: &m
     }
     // A journal is judged as the file it will be sealed to: the order of its lines is a matter of timing.
     let cassette = match cassette.seal {
-        Seal::Unsealed => seal::canonical(&cassette).unwrap_or(cassette),
+        Seal::Unsealed => {
+            text = Vec::new();
+            seal::canonical(&cassette).unwrap_or(cassette)
+        }
         Seal::Sealed | Seal::Edited => cassette,
     };
-    report.cassette(judge, &cassette, &file.display().to_string());
+    let source = Source { name: &file.display().to_string(), text: &text };
+    report.cassette(judge, &cassette, source);
+    Ok(())
 }
 
 fn judge_har(file: &Path, source: impl Read + Send, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {

@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "response-status-unasked",
-        severity: Warning,
+        severity: Info,
         side: Service,
         title: "The answer speaks of a precondition the request does not have",
         requires: "304 answers If-None-Match; 412 answers If-Match or If-None-Match",
@@ -341,5 +341,28 @@ pub(super) const RULES: &[Rule] = &[
         citation: "Multiplayer roles; mpsd-wire 4.6",
         bad: "session.get\n---\n200\n\n@session {\"roleTypes\": {\"lfg\": {\"roles\": {\"confirmed\": {\"max\": 5, \"count\": 6}}}}}",
         good: "session.get\n---\n200\n\n@session {\"roleTypes\": {\"lfg\": {\"roles\": {\"confirmed\": {\"max\": 5, \"count\": 5}}}}}",
+    },
+    Rule {
+        id: "response-field-type",
+        severity: Warning,
+        side: Service,
+        title: "A field of the answer has another type or form than the documents give it",
+        requires: "Answers have the documented JSON types; xuids and title ids are decimal strings",
+        fix: "Correct what plays the service",
+        citation: "MultiplayerSession (JSON); mpsd-wire 1.6, 4 and 5",
+        bad: "session.get\n---\n200\n\n@session {\"changeNumber\": \"3\"}",
+        good: "session.get\n---\n200\n\n@session {\"changeNumber\": 3}",
+    },
+    Rule {
+        id: "response-field-missing",
+        severity: Info,
+        side: Service,
+        title: "The session lacks a field every session has",
+        requires: "contractVersion, branch, changeNumber, correlationId, startTime, constants, properties, members, \
+                   membersInfo and servers are always there",
+        fix: "Correct what plays the service",
+        citation: "MultiplayerSession (JSON); mpsd-wire 4.1",
+        bad: "session.get\n---\n200\n\n@session {\"branch\": null}",
+        good: "session.get\n---\n200\n\n@session {\"nextTimer\": null}",
     },
 ];

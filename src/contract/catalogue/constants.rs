@@ -213,6 +213,19 @@ pub(super) const RULES: &[Rule] = &[
                @session {\"constants\": {\"system\": {\"capabilities\": {\"arbitration\": true, \"gameplay\": true}}}}",
     },
     Rule {
+        id: "arbitration-timeout-too-short",
+        severity: Warning,
+        side: Client,
+        title: "Arbitration ends before the time to forfeit does",
+        requires: "arbitrationTimeout is no shorter than forfeitTimeout",
+        fix: "Lengthen arbitrationTimeout",
+        citation: "Session template constants; mpsd-wire 4.2",
+        bad: "session.put\n\n{\"constants\": {\"system\": {\"arbitration\": \
+              {\"forfeitTimeout\": 60000, \"arbitrationTimeout\": 30000}}}}",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"arbitration\": \
+               {\"forfeitTimeout\": 60000, \"arbitrationTimeout\": 300000}}}}",
+    },
+    Rule {
         id: "team-with-gameplay",
         severity: Error,
         side: Client,
@@ -257,8 +270,10 @@ pub(super) const RULES: &[Rule] = &[
         requires: "ownershipPolicies.migration is oldest or endsession",
         fix: "Use one of these",
         citation: "Session template constants; mpsd-wire 4.2",
-        bad: "session.put\n\n{\"constants\": {\"system\": {\"ownershipPolicies\": {\"migration\": \"newest\"}}}}",
-        good: "session.put\n\n{\"constants\": {\"system\": {\"ownershipPolicies\": {\"migration\": \"oldest\"}}}}",
+        bad: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"hasOwners\": true}, \
+              \"ownershipPolicies\": {\"migration\": \"newest\"}}}}",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"hasOwners\": true}, \
+               \"ownershipPolicies\": {\"migration\": \"oldest\"}}}}",
     },
     Rule {
         id: "metrics-without-connectivity",
@@ -280,9 +295,10 @@ pub(super) const RULES: &[Rule] = &[
         requires: "hostSelectionMetric is bandwidthup, bandwidthdown, bandwidth or latency",
         fix: "Use one of these",
         citation: "Session template constants; discrepancies D23",
-        bad: "session.put\n\n{\"constants\": {\"system\": {\"peerToHostRequirements\": {\"hostSelectionMetric\": \"ping\"}}}}",
-        good: "session.put\n\n\
-               {\"constants\": {\"system\": {\"peerToHostRequirements\": {\"hostSelectionMetric\": \"bandwidthUp\"}}}}",
+        bad: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"connectivity\": true}, \
+              \"peerToHostRequirements\": {\"hostSelectionMetric\": \"ping\"}}}}",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"connectivity\": true}, \
+               \"peerToHostRequirements\": {\"hostSelectionMetric\": \"bandwidthUp\"}}}}",
     },
     Rule {
         id: "measurement-server-not-lower",

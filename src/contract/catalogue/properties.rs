@@ -184,7 +184,7 @@ pub(super) const RULES: &[Rule] = &[
         fix: "Turn hasOwners on in the template",
         citation: "Multiplayer roles; mpsd-wire 4.6",
         bad: "session.put\n\n{\"roleTypes\": {\"lfg\": {\"ownerManaged\": true}}}\n---\n201\n\n@session",
-        good: "session.put\n\n{\"roleTypes\": {\"lfg\": {\"ownerManaged\": true}}}\n---\n201\n\n\
-               @session {\"constants\": {\"system\": {\"capabilities\": {\"hasOwners\": true}}}}",
+        good: "session.put\n\n{\"constants\": {\"system\": {\"capabilities\": {\"hasOwners\": true}}}, \
+               \"roleTypes\": {\"lfg\": {\"ownerManaged\": true}}}",
     },
 ];

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::pattern::any_case;
 use super::schemas::Components;
-use crate::contract::schema::{HandleType, Rendering, Shape};
+use crate::contract::schema::{HandleType, QueryType, Rendering, Shape};
 use crate::mpsd::Op;
 use crate::mpsd::route::Carries;
 
@@ -44,28 +44,51 @@ pub(super) fn answered(carries: &[Carries], components: &Components) -> Value {
     content
 }
 
+/// What is said on a socket, by whom; OpenAPI has no word for it.
+pub(super) fn messages(components: &Components) -> Value {
+    let said = |shapes: [Shape; 2]| shapes.map(|shape| components.reference(shape));
+    json!({
+        "client": said([Shape::RtaSubscribe, Shape::RtaUnsubscribe]),
+        "service": said([Shape::RtaReply, Shape::RtaEvent]),
+    })
+}
+
 /// True for shapes that are the body of something, not just what is left when its type is unknown.
 pub(super) fn is_documented(shape: Shape) -> bool {
-    shape != Shape::Handle(HandleType::Other)
+    use Shape::{Handle, HandleQuery, HandleResults};
+    !matches!(shape, Handle(HandleType::Other) | HandleQuery(QueryType::Other) | HandleResults(QueryType::Other))
 }
 
 fn asked_shapes(op: Op) -> Vec<Shape> {
-    if op == Op::HandleCreate {
-        return HANDLE_TYPES.map(|(kind, _)| Shape::Handle(kind)).to_vec();
+    match op {
+        Op::Batch | Op::TemplateBatch => vec![Shape::Batch],
+        Op::TicketCreate => vec![Shape::TicketRequest],
+        Op::HandleCreate | Op::HandlesQuery => {
+            TYPED.iter().filter(|(of, ..)| *of == op).map(|(_, shape, _)| *shape).collect()
+        }
+        _ => {
+            let both = [Rendering::V107, Rendering::V105];
+            let mut shapes: Vec<Shape> =
+                both.into_iter().filter_map(|rendering| Shape::of_request(op, rendering)).collect();
+            shapes.dedup();
+            shapes
+        }
     }
-    let mut shapes: Vec<Shape> = [Rendering::V107, Rendering::V105]
-        .into_iter()
-        .filter_map(|rendering| Shape::of_request(op, rendering))
-        .collect();
-    shapes.dedup();
-    shapes
 }
 
 fn answered_shapes(carries: Carries) -> Vec<Shape> {
     match carries {
         Carries::Session => vec![Shape::SessionDocument],
         Carries::Handle => vec![Shape::HandleDocument],
-        _ => Vec::new(),
+        Carries::Sessions => vec![Shape::SessionResults],
+        Carries::Handles => [QueryType::Activity, QueryType::Search].map(Shape::HandleResults).to_vec(),
+        Carries::TemplateNames => vec![Shape::TemplateNames],
+        Carries::Template => vec![Shape::TemplateDocument],
+        Carries::Limit => vec![Shape::Limit],
+        Carries::NewTicket => vec![Shape::TicketAnswer],
+        Carries::Ticket => vec![Shape::TicketStatus],
+        Carries::HopperStats => vec![Shape::HopperStats],
+        Carries::Message | Carries::Element | Carries::Nonce => Vec::new(),
     }
 }
 
@@ -80,8 +103,7 @@ fn one_of(shapes: &[Shape], components: &Components) -> Value {
 /// A body's schema; where several types share a path, with the type it is for.
 fn typed(shape: Shape, components: &Components) -> Value {
     let mut schema = components.reference(shape);
-    let word = HANDLE_TYPES.iter().find(|(kind, _)| Shape::Handle(*kind) == shape).map(|(_, word)| word);
-    if let Some(word) = word {
+    if let Some((.., word)) = TYPED.iter().find(|(_, known, _)| *known == shape) {
         schema["required"] = json!(["type"]);
         schema["properties"] = json!({ "type": { "pattern": any_case(&format!("^{word}$")) } });
     }
@@ -110,9 +132,12 @@ fn examples() -> Value {
     serde_json::from_str(include_str!("examples.json")).unwrap_or_default()
 }
 
-const HANDLE_TYPES: [(HandleType, &str); 4] = [
-    (HandleType::Activity, "activity"),
-    (HandleType::Invite, "invite"),
-    (HandleType::Search, "search"),
-    (HandleType::Transfer, "transfer"),
+/// Bodies that say themselves which they are.
+const TYPED: [(Op, Shape, &str); 6] = [
+    (Op::HandleCreate, Shape::Handle(HandleType::Activity), "activity"),
+    (Op::HandleCreate, Shape::Handle(HandleType::Invite), "invite"),
+    (Op::HandleCreate, Shape::Handle(HandleType::Search), "search"),
+    (Op::HandleCreate, Shape::Handle(HandleType::Transfer), "transfer"),
+    (Op::HandlesQuery, Shape::HandleQuery(QueryType::Activity), "activity"),
+    (Op::HandlesQuery, Shape::HandleQuery(QueryType::Search), "search"),
 ];

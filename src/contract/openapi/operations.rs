@@ -47,6 +47,7 @@ fn operation(route: &Route, components: &Components) -> Value {
     if route.op == Op::RtaConnect {
         // A nonce in the query may take the token's place.
         operation["security"] = json!([{ parameters::TOKEN: [] }, {}]);
+        operation["x-messages"] = bodies::messages(components);
     }
     operation["x-citation"] = route.citation.into();
     operation

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jsonschema::Validator;
 
 use super::*;
-use crate::contract::example::Example;
+use crate::contract::example::{Example, Step, steps};
 use crate::contract::finding::{Findings, Place};
 use crate::contract::format::FORMATS;
-use crate::contract::schema::{HandleType, Rendering, Schemas, Shape};
-use crate::contract::{Contract, headers};
+use crate::contract::schema::{HandleType, QueryType, Rendering, Schemas, Shape};
+use crate::contract::{Contract, Terms, headers};
 use crate::exchange::Call;
 use crate::mpsd::Op;
 
@@ -132,15 +132,26 @@ fn examples_are_what_the_schemas_ask_for_and_break_no_rule() {
     }
     assert!(examples > 20);
     for (name, example) in document["components"]["examples"].as_object().unwrap() {
-        let (body, version) = (name.rsplit_once('.').unwrap().0, if name.ends_with("-105") { 105 } else { 107 });
-        if ROUTES.iter().any(|route| route.name == body && route.service == Service::Mpsd) {
+        let body = name.rsplit_once('.').unwrap().0;
+        if ROUTES.iter().any(|route| route.name == body) {
+            let version = if name.ends_with("-105") { "\nX-Xbl-Contract-Version: 105" } else { "" };
             let server = if body == "session.server.put" { "\nAuthorization: XBL3.0 x=-;redacted" } else { "" };
-            let text = format!("{body}{server}\nX-Xbl-Contract-Version: {version}\n\n{}", example["value"]);
+            let text = format!("{body}{server}{version}\n\n{}", example["value"]);
             assert_eq!(contract.check_call(&Example::read(&text).call), [], "{name}");
         }
     }
-    for (op, body) in [("session.get", "Session.lobby"), ("handle.get", "Handle.activity")] {
-        let text = format!("{op}\n---\n200\n\n{}", document["components"]["examples"][body]["value"]);
+    for (op, body) in [
+        ("session.get\n---\n200", "Session.lobby"),
+        ("handle.get\n---\n200", "Handle.activity"),
+        ("sessions.query?xuid=7000000000000001\n---\n200", "Sessions.one"),
+        ("handles.query\n\n{\"type\": \"activity\", \"owners\": {\"xuids\": [\"7\"]}}\n---\n200", "Handles.activity"),
+        ("templates.list\n---\n200", "TemplateNames.two"),
+        ("template.get\n---\n200", "Template.lobby"),
+        ("ticket.create\n---\n200", "NewTicket.ticket"),
+        ("hopper.stats\n---\n200", "HopperStats.quick"),
+        ("session.get\n---\n429\nRetry-After: 5", "Limit.rate"),
+    ] {
+        let text = format!("{op}\n\n{}", document["components"]["examples"][body]["value"]);
         let example = Example::read(&text);
         assert_eq!(contract.check_answer(&example.call, &example.answer.unwrap()), [], "{body}");
     }
@@ -153,14 +164,13 @@ fn the_document_judges_the_catalogues_bodies_as_we_do() {
     let rejects = |shape: Shape, value: &Value| {
         let mut findings = Findings::default();
         ours.check(shape, value, Place::body, &mut findings);
-        !findings.finish(None, None).is_empty()
+        !findings.finish(&Terms::default(), None, None).is_empty()
     };
     let mut theirs = BTreeMap::new();
     let mut judged = (0, 0);
     for rule in rules() {
         for text in [rule.bad, rule.good] {
-            let example = Example::read(text);
-            for (shape, value) in bodies_of(&example) {
+            for (shape, value) in steps(text).iter().flat_map(bodies_of) {
                 let compiled = || validator(&document, &components.reference(shape));
                 let validator = theirs.entry(format!("{shape:?}")).or_insert_with(compiled);
                 let rejected = rejects(shape, &value);
@@ -173,29 +183,48 @@ fn the_document_judges_the_catalogues_bodies_as_we_do() {
 }
 
 /// The bodies of an example that have a documented schema.
-fn bodies_of(example: &Example) -> Vec<(Shape, Value)> {
-    let read = |body: &crate::message::Body| serde_json::from_slice(body.wire()).ok();
-    let asked: Option<(Shape, Value)> = read(&example.call.request.body).and_then(|value: Value| {
-        let shape = shape_of(&example.call, &value).filter(|shape| bodies::is_documented(*shape))?;
-        Some((shape, value))
-    });
-    let answered = example.answer.as_ref().and_then(|answer| {
-        let op = example.call.resolution.operation()?.op;
-        let value: Value = read(&answer.response.body)?;
-        let shape = if op.answers_session() { Shape::SessionDocument } else { Shape::HandleDocument };
-        let has_body = matches!(answer.response.status, 200 | 201) && (op.answers_session() || op == Op::HandleCreate);
-        has_body.then_some((shape, value))
-    });
-    asked.into_iter().chain(answered).collect()
+fn bodies_of(step: &Step) -> Vec<(Shape, Value)> {
+    let Step::Exchange(example) = step else {
+        return Vec::new();
+    };
+    let read = |body: &crate::message::Body| serde_json::from_slice::<Value>(body.wire()).ok();
+    let asked = read(&example.call.request.body);
+    let answered = example.answer.as_ref().map(|answer| &answer.response);
+    let Some(op) = example.call.resolution.operation().map(|operation| operation.op) else {
+        return Vec::new();
+    };
+    let answer =
+        answered.and_then(|response| Some((answer_shape(op, response.status, asked.as_ref())?, read(&response.body)?)));
+    let request = asked.and_then(|value| Some((request_shape(&example.call, op, &value)?, value)));
+    request.into_iter().chain(answer).filter(|(shape, _)| bodies::is_documented(*shape)).collect()
 }
 
-fn shape_of(call: &Call, value: &Value) -> Option<Shape> {
-    let op = call.resolution.operation()?.op;
-    if op == Op::HandleCreate {
-        return Some(Shape::Handle(HandleType::of(value)));
+fn request_shape(call: &Call, op: Op, value: &Value) -> Option<Shape> {
+    match op {
+        Op::HandleCreate => Some(Shape::Handle(HandleType::of(value))),
+        Op::HandlesQuery => Some(Shape::HandleQuery(QueryType::of(Some(value)))),
+        Op::Batch | Op::TemplateBatch => Some(Shape::Batch),
+        Op::TicketCreate => Some(Shape::TicketRequest),
+        _ => Shape::of_request(op, headers::rendering(&call.request.headers).unwrap_or(Rendering::V107)),
     }
-    let rendering = headers::rendering(&call.request.headers).unwrap_or(Rendering::V107);
-    Shape::of_request(op, rendering)
+}
+
+fn answer_shape(op: Op, status: u16, asked: Option<&Value>) -> Option<Shape> {
+    match (status, op) {
+        (429, _) => Some(Shape::Limit),
+        (200 | 201, _) if op.answers_session() => Some(Shape::SessionDocument),
+        (200 | 201, Op::HandleCreate | Op::HandleGet) => Some(Shape::HandleDocument),
+        (200, Op::SessionsQuery | Op::TemplateSessionsQuery | Op::Batch | Op::TemplateBatch) => {
+            Some(Shape::SessionResults)
+        }
+        (200, Op::HandlesQuery) => Some(Shape::HandleResults(QueryType::of(asked))),
+        (200, Op::TemplatesList) => Some(Shape::TemplateNames),
+        (200, Op::TemplateGet) => Some(Shape::TemplateDocument),
+        (200 | 201, Op::TicketCreate) => Some(Shape::TicketAnswer),
+        (200, Op::TicketGet) => Some(Shape::TicketStatus),
+        (200, Op::HopperStats) => Some(Shape::HopperStats),
+        _ => None,
+    }
 }
 
 /// Pointers of the document's contents, with their schemas.

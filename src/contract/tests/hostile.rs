@@ -153,7 +153,7 @@ fn an_opaque_body_is_left_alone() {
     call.request.body = Body::unknown();
     assert!(Contract::new().check_call(&call).is_empty());
     for text in ["session.get", "sessions.query?keyword=a", "templates.list", "template.get", "handle.get"] {
-        let Example { call, answer } =
+        let Example { call, answer, .. } =
             Example::read(&format!("{text}\n---\n200\nETag: \"a\"\nContent-Type: application/json"));
         let mut answer = answer.unwrap();
         assert_eq!(Contract::new().check_answer(&call, &answer).len(), 1, "{text}");

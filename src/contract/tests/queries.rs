@@ -59,6 +59,8 @@ fn the_edges_of_a_query() {
     assert_eq!(broken_by("xuid=1&xuid=2"), ["query-xuid-multiple"]);
     assert_eq!(broken_by("xuid=1&XUID=1"), ["query-param-case", "query-param-duplicated"]);
     assert_eq!(broken_by("xuid=1&version=5"), Vec::<&str>::new());
+    assert_eq!(broken_by("keyword=a&private=true"), ["query-private-without-xuid"]);
+    assert_eq!(broken_by("keyword=a&private=true\nAuthorization: XBL3.0 x=-;redacted"), Vec::<&str>::new());
     let old = |version: u32| broken(&format!("sessions.query?xuid=1&version={version}\nX-Xbl-Contract-Version: 104"));
     assert_eq!((old(4), old(5)), (vec![], vec!["query-version-too-high"]));
     assert_eq!(
@@ -74,6 +76,7 @@ fn a_batch_names_its_players_in_the_body() {
     let batch = |query: &str, body: &str| broken(&format!("sessions.batch?{query}\n\n{body}"));
     assert_eq!(batch("inactive=true", "{\"xuids\":[\"1\"]}"), Vec::<&str>::new());
     assert_eq!(batch("inactive=true", "{\"xuids\":[]}"), ["batch-xuids-missing", "query-inactive-without-xuid"]);
+    assert_eq!(batch("xuid=1,x", "{\"xuids\":[\"1\"]}"), ["batch-xuid-in-query"]);
     assert_eq!(batch("", "{\"xuids\":\"1\"}"), ["batch-xuids-missing"]);
     assert_eq!(batch("", "{\"xuids\":[null,\"0\"]}"), ["batch-xuids-invalid", "batch-xuids-not-strings"]);
     assert_eq!(batch("", "{\"xuids\":[\"1\"],\"take\":5}"), ["query-field-unknown"]);

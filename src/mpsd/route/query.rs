@@ -83,8 +83,6 @@ const TAKE: Parameter = parameter(
     "At most so many results",
     "MPSD REST: GET sessions; mpsd-wire 2.7",
 );
-const INCLUDE_SUMMARY: &str = "What to add to each handle";
-const DETAILS: Kind = Kind::Words(&["relatedInfo", "roleInfo", "customProperties", "activityInfo"]);
 
 /// The filters of a query of sessions. One of `keyword` and `xuid` must be there.
 pub(super) const FILTERS: &[Parameter] = &[KEYWORD, XUID, RESERVATIONS, INACTIVE, PRIVATE, VISIBILITY, VERSION, TAKE];
@@ -100,13 +98,13 @@ pub(super) const WRITE: &[Parameter] = &[parameter(
     "MPSD overview: nocommit; mpsd-wire 2.2",
 )];
 
-/// What `POST /handles` takes.
-pub(super) const INCLUDE: &[Parameter] =
-    &[parameter("include", DETAILS, INCLUDE_SUMMARY, "shipping clients; discrepancies C16")];
-
-/// What `POST /handles/query` takes.
-pub(super) const QUERY_INCLUDE: &[Parameter] =
-    &[parameter("include", DETAILS, INCLUDE_SUMMARY, "MPSD REST: POST handles/query?include; mpsd-wire 5.4")];
+/// What operations that answer handles take.
+pub(super) const INCLUDE: &[Parameter] = &[parameter(
+    "include",
+    Kind::Words(&["relatedInfo", "roleInfo", "customProperties", "activityInfo"]),
+    "What to add to each handle",
+    "MPSD REST: POST handles/query?include; discrepancies C16",
+)];
 
 /// What opens a socket for whoever cannot set a header.
 pub(super) const NONCE: &[Parameter] = &[parameter(

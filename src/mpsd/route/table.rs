@@ -287,7 +287,7 @@ pub const ROUTES: &[Route] = &[
         about: "Activities are found by their users, search handles by a filter.",
         method: "POST",
         path: "/handles/query",
-        query: query::QUERY_INCLUDE,
+        query: query::INCLUDE,
         replies: HANDLES_FOUND,
         citation: "MPSD REST: POST handles/query; mpsd-wire 5.4",
         ..HANDLES

@@ -1,0 +1,73 @@
+//! Where a report goes. A file is begun before the long run, so that a bad path fails at once, and appears when it is
+//! whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::cli::{Failure, colour, print, say};
+use crate::report::{Colour, Tally};
+
+/// A place to write a report to.
+#[derive(Debug)]
+pub(super) enum Destination {
+    /// Standard output.
+    Stdout,
+    /// A file that is replaced.
+    File { name: PathBuf, path: PathBuf, unfinished: NamedTempFile<File> },
+    /// What is there and no file, such as a pipe: it is written to, never replaced.
+    Device { name: PathBuf, file: File },
+}
+
+impl Destination {
+    /// Begins it; `-` is standard output.
+    pub(super) fn open(name: &Path) -> Result<Self, Failure> {
+        if name == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let failed = |error: std::io::Error| super::unwritable(name, &error);
+        // A link stays a link.
+        let path = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
+        let name = name.to_owned();
+        if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+            let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+            return Ok(Self::Device { name, file });
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let unfinished = tempfile::Builder::new()
+            .prefix(".tapdeck-")
+            .suffix(".tmp")
+            .make_in(folder, |path| File::create_new(path))
+            .map_err(failed)?;
+        Ok(Self::File { name, path, unfinished })
+    }
+
+    /// Colour where it would be seen as colour.
+    pub(super) fn colour(&self) -> Colour {
+        match self {
+            Self::Stdout => colour(),
+            Self::File { .. } | Self::Device { .. } => Colour::Never,
+        }
+    }
+
+    /// Writes the report, and says so where it went elsewhere.
+    pub(super) fn write(self, text: &str, tally: &Tally) -> Result<(), Failure> {
+        let name = match self {
+            Self::Stdout => return print(text),
+            Self::Device { name, mut file } => {
+                file.write_all(text.as_bytes()).map_err(|error| super::unwritable(&name, &error))?;
+                name
+            }
+            Self::File { name, path, mut unfinished } => {
+                let written = unfinished.write_all(text.as_bytes());
+                let written = written.and_then(|()| unfinished.persist(path).map_err(|error| error.error));
+                written.map_err(|error| super::unwritable(&name, &error))?;
+                name
+            }
+        };
+        say(&format!("{}: {tally}", name.display()));
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! `tapdeck record`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Deck, found, seal_journal};
+use crate::cassette::{Cassette, CassetteError, Record};
+use crate::cli::control::Control;
+use crate::cli::options::{CassettePath, EnforceOption, Service, Ways, contract};
+use crate::cli::session::Ended;
+use crate::cli::{Code, Failure, say};
+use crate::config::Project;
+use crate::engine::journal::JournalError;
+use crate::engine::{Engine, Recorder, Source};
+use crate::redact::Redactor;
+
+/// `tapdeck record`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Options {
+    /// The cassette to make; its name ends in `.cassette.json`
+    cassette: CassettePath,
+    /// Replace the cassette if it exists
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    service: Service,
+    #[command(flatten)]
+    control: Control,
+    #[command(flatten)]
+    enforce: EnforceOption,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
+    let sealed = options.cassette.sealed();
+    if sealed.exists() && !options.overwrite {
+        let hint = "give --overwrite to replace it, or another name";
+        return Err(Failure::usage(format!("{} exists", sealed.display())).hint(hint));
+    }
+    let contract = contract(project)?;
+    let deck = Deck::open(&options.ways).await?;
+    let reached = options.service.reach(project, deck.address, deck.limits)?;
+    // There is something to control only in an emulator.
+    let control = match &reached.source {
+        Source::Emulator(_) => options.control.open().await?,
+        _ => None,
+    };
+    remove_if_empty(&options.cassette.journal());
+    let recorder = Recorder::create(&options.cassette.journal()).map_err(|error| unopened(&error))?;
+    say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
+    let engine = Engine::new(reached.source, redactor, contract, Some(recorder), options.enforce.into());
+    let control = control.map(|port| port.serve(&engine));
+    let ended = deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
+    if let Some(control) = control {
+        control.close().await;
+    }
+    finish(&engine, &options.cassette, ended).await
+}
+
+/// Ends the journal, seals it, and tells how the recording went.
+async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Result<Code, Failure> {
+    let journal = cassette.journal();
+    let Some(recorder) = engine.recorder() else {
+        return Ok(Code::Clean);
+    };
+    let closed = recorder.close().await;
+    if let Some(error) = engine.failure().or_else(|| closed.as_ref().err()) {
+        let hint = format!("`tapdeck cassette fsck {}` seals what is in it", journal.display());
+        return Err(Failure::runtime(error.to_string()).hint(hint));
+    }
+    if ended == Ended::Aborted {
+        say(&format!("cut off; the journal stays: `tapdeck cassette fsck {}` seals it", journal.display()));
+        return Ok(Code::Runtime);
+    }
+    let polish = |record: &Record| recorder.polished(engine.redactor(), record);
+    let Some(verdict) = seal_journal(&journal, cassette.sealed(), &polish)? else {
+        say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
+        return Ok(Code::Clean);
+    };
+    say(&format!("{}; {}", verdict.summary, found(engine)));
+    for problem in verdict.unfaithful.iter().take(MOST_SHOWN) {
+        say(&format!("  exchange {} (line {}) does not replay: {}", problem.exchange, problem.line, problem.what));
+    }
+    let code = if verdict.unfaithful.is_empty() { Code::Clean } else { Code::Findings };
+    Ok(if recorder.secrets() > 0 { Code::Secret } else { code })
+}
+
+/// A journal left behind with no exchange in it is in nobody's way.
+fn remove_if_empty(journal: &Path) {
+    let is_empty = match Cassette::read(journal) {
+        Ok(cassette) => cassette.exchanges().next().is_none() && cassette.lost() == 0,
+        Err(error) => matches!(error, CassetteError::Empty { .. }),
+    };
+    if is_empty {
+        // If it cannot be removed, starting the new one says why.
+        let _ = std::fs::remove_file(journal);
+    }
+}
+
+/// A journal that cannot be started.
+fn unopened(error: &JournalError) -> Failure {
+    let hint = match error {
+        JournalError::Exists { path } => format!("`tapdeck cassette fsck {}` seals what is in it", path.display()),
+        _ => "choose another place".to_owned(),
+    };
+    Failure::runtime(error.to_string()).hint(hint)
+}
+
+const MOST_SHOWN: usize = 10;
+
+pub(in crate::cli) const EXAMPLES: &str = "\
+Examples:
+  tapdeck record lobby.cassette.json
+      record whatever clients with the proxy 127.0.0.1:8888 say to MPSD
+  tapdeck record --upstream emulator lobby.cassette.json
+      record against the embedded emulator, with no Xbox Live
+  tapdeck record --upstream https://mpsd.test:8443 --upstream-ca roots.pem lobby.cassette.json
+      stand in front of one service: clients call http://127.0.0.1:8888
+
+The first Ctrl-C drains and seals, the second aborts and keeps the journal.";

@@ -1,0 +1,37 @@
+//! `tapdeck watch`.
+
+use std::sync::Arc;
+
+use super::{Deck, found};
+use crate::cli::options::{EnforceOption, Service, Ways, contract};
+use crate::cli::{Code, Failure, say};
+use crate::config::Project;
+use crate::engine::Engine;
+use crate::redact::Redactor;
+
+/// `tapdeck watch`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Options {
+    #[command(flatten)]
+    service: Service,
+    #[command(flatten)]
+    enforce: EnforceOption,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
+    let contract = contract(project)?;
+    let deck = Deck::open(&options.ways).await?;
+    let reached = options.service.reach(project, deck.address, deck.limits)?;
+    say(&format!("watching calls to {}", reached.name));
+    let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
+    deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
+    say(&found(&engine));
+    Ok(Code::Clean)
+}
+
+pub(in crate::cli) const EXAMPLES: &str = "\
+Examples:
+  tapdeck watch                                        check calls on their way to the hosts they name
+  tapdeck watch --enforce --log-format json            answer violations here; findings as JSON lines";

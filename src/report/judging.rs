@@ -1,0 +1,245 @@
+//! Where findings come from: exchanges and messages are shown to the judge, and what it finds is located.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Checked, Located, Report};
+use crate::cassette::{Cassette, FrameRecord, HttpRecord, Passage, Passages, Record, Seal};
+use crate::conduct::{Exchange, Heard, Judge};
+use crate::contract::Finding;
+use crate::exchange::{Answer, Call};
+use crate::mpsd::Service;
+
+/// A file that is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Its name, as reports show it.
+    pub name: &'a str,
+    /// Its text, to find the lines of single values in; without it, findings name the line their record starts on.
+    pub text: &'a [u8],
+}
+
+impl<'a> From<&'a str> for Source<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, text: b"" }
+    }
+}
+
+/// How a socket was opened, and how many messages of it were seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The ordinal of the exchange.
+    pub ordinal: usize,
+    /// The operation's name.
+    pub op: &'static str,
+    /// The request's verb.
+    pub method: String,
+    /// The request's path and query.
+    pub target: String,
+    /// Messages so far.
+    pub messages: usize,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self { ordinal: 0, op: "unknown", method: String::new(), target: String::new(), messages: 0 }
+    }
+}
+
+impl Report {
+    /// Judges everything a cassette holds and adds what is found.
+    pub fn cassette<'a>(&mut self, judge: &mut Judge, cassette: &Cassette, source: impl Into<Source<'a>>) {
+        let source = source.into();
+        self.file(source.name);
+        let sealed = if cassette.seal == Seal::Unsealed { b"" } else { source.text };
+        let mut passages = Passages::new(sealed);
+        let mut sockets: BTreeMap<u64, Opening> = BTreeMap::new();
+        let mut ordinal = 0;
+        for entry in &cassette.entries {
+            let mut lines = Lines::Record { passages: &mut passages, line: entry.line };
+            match &entry.record {
+                Record::Http(record) => {
+                    ordinal += 1;
+                    let opening = self.exchange_of(judge, record, source.name, ordinal, &mut lines);
+                    sockets.insert(record.asked, opening);
+                }
+                Record::Frame(record) => {
+                    let opening = sockets.entry(record.socket).or_default();
+                    opening.messages += 1;
+                    self.message_of(judge, record, source.name, opening, &mut lines);
+                }
+                Record::Mark(_) => {}
+            }
+        }
+    }
+
+    fn exchange_of(
+        &mut self,
+        judge: &mut Judge,
+        record: &HttpRecord,
+        file: &str,
+        ordinal: usize,
+        lines: &mut Lines<'_, '_>,
+    ) -> Opening {
+        let request = record.request();
+        let service = Service::behind(request.host());
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
+        let answer = Answer { outcome: record.outcome, response: record.response() };
+        let (lane, asked, answered) = (record.lane.as_str(), record.asked, record.answered);
+        let exchange = Exchange { lane, asked, answered, call: &call, answer: &answer };
+        self.judge_exchange(judge, &exchange, Some(file), ordinal, lines);
+        let (method, target) = (call.request.method, call.request.target);
+        Opening { ordinal, op: call.resolution.name(), method, target, messages: 0 }
+    }
+
+    fn message_of(
+        &mut self,
+        judge: &mut Judge,
+        record: &FrameRecord,
+        file: &str,
+        opening: &Opening,
+        lines: &mut Lines<'_, '_>,
+    ) {
+        let Some(message) = record.what.message() else { return };
+        let FrameRecord { lane, socket, from, at, .. } = record;
+        let heard = Heard { lane, socket: *socket, at: *at, from: *from, message: &message };
+        self.judge_message(judge, &heard, Some(file), opening, lines);
+    }
+
+    /// Judges an exchange and adds what is found; `at` is its ordinal and its line, 0 for none.
+    pub fn exchange(
+        &mut self,
+        judge: &mut Judge,
+        exchange: &Exchange<'_>,
+        file: Option<&str>,
+        (ordinal, line): (usize, usize),
+    ) {
+        self.judge_exchange(judge, exchange, file, ordinal, &mut Lines::One(line));
+    }
+
+    /// Judges a message and adds what is found; `opening` tells how its socket was opened.
+    pub fn message(
+        &mut self,
+        judge: &mut Judge,
+        heard: &Heard<'_>,
+        file: Option<&str>,
+        opening: &Opening,
+        line: usize,
+    ) {
+        self.judge_message(judge, heard, file, opening, &mut Lines::One(line));
+    }
+
+    fn judge_exchange(
+        &mut self,
+        judge: &mut Judge,
+        exchange: &Exchange<'_>,
+        file: Option<&str>,
+        ordinal: usize,
+        lines: &mut Lines<'_, '_>,
+    ) {
+        let Exchange { lane, call, .. } = exchange;
+        self.exchanges += 1;
+        if let Some(file) = file {
+            self.checked(file).exchanges += 1;
+        }
+        let (method, target) = (&call.request.method, &call.request.target);
+        let about = About { file, exchange: ordinal, message: None, lane, op: call.resolution.name(), method, target };
+        self.found(judge.exchange(exchange), &about, lines);
+    }
+
+    fn judge_message(
+        &mut self,
+        judge: &mut Judge,
+        heard: &Heard<'_>,
+        file: Option<&str>,
+        opening: &Opening,
+        lines: &mut Lines<'_, '_>,
+    ) {
+        self.messages += 1;
+        if let Some(file) = file {
+            self.checked(file).messages += 1;
+        }
+        let Opening { ordinal, op, method, target, messages } = opening;
+        let (exchange, message) = (*ordinal, Some(*messages));
+        let about = About { file, exchange, message, lane: heard.lane, op, method, target };
+        self.found(judge.message(heard), &about, lines);
+    }
+
+    fn found(&mut self, findings: Vec<Finding>, about: &About<'_>, lines: &mut Lines<'_, '_>) {
+        if findings.is_empty() {
+            return;
+        }
+        let passage = lines.passage();
+        for finding in findings {
+            let line = passage.as_ref().map_or_else(|| lines.line(), |passage| passage.line(&finding.place));
+            self.add(about.located((line > 0).then_some(line), finding));
+        }
+    }
+
+    /// Names a file that is judged, whether or not there is anything in it.
+    pub fn file(&mut self, name: &str) {
+        self.checked(name);
+    }
+
+    /// The tally of a file, which comes last when it is new.
+    fn checked(&mut self, file: &str) -> &mut Checked {
+        if self.files.last().is_none_or(|checked| checked.file != file) {
+            self.files.push(Checked { file: file.to_owned(), exchanges: 0, messages: 0 });
+        }
+        let last = self.files.len() - 1;
+        &mut self.files[last]
+    }
+}
+
+/// What findings are about.
+struct About<'a> {
+    file: Option<&'a str>,
+    exchange: usize,
+    message: Option<usize>,
+    lane: &'a str,
+    op: &'a str,
+    method: &'a str,
+    target: &'a str,
+}
+
+impl About<'_> {
+    fn located(&self, line: Option<usize>, finding: Finding) -> Located {
+        Located {
+            file: self.file.map(str::to_owned),
+            exchange: self.exchange,
+            message: self.message,
+            lane: self.lane.to_owned(),
+            op: self.op.to_owned(),
+            method: self.method.to_owned(),
+            target: self.target.to_owned(),
+            line,
+            finding,
+            count: 1,
+            standing: None,
+        }
+    }
+}
+
+/// The lines that findings of an exchange or message are on.
+enum Lines<'p, 't> {
+    /// One, or none when it is 0.
+    One(usize),
+    /// Those of the record that starts there.
+    Record { passages: &'p mut Passages<'t>, line: usize },
+}
+
+impl<'t> Lines<'_, 't> {
+    fn line(&self) -> usize {
+        match self {
+            Self::One(line) | Self::Record { line, .. } => *line,
+        }
+    }
+
+    /// Looked up for records with findings only: it reads the record once more.
+    fn passage(&mut self) -> Option<Passage<'t>> {
+        match self {
+            Self::One(_) => None,
+            Self::Record { passages, line } => passages.record(*line),
+        }
+    }
+}
