@@ -208,7 +208,7 @@ impl Stage {
         Shown::Pair(Box::new(Pair { asked, answered, call, answer, ..pair }))
     }
 
-    fn message(&mut self, told: Told) -> Shown {
+    fn message(&self, told: Told) -> Shown {
         let message = self.redactor.message(&told.message).message;
         Shown::Told(Box::new(Told { at: self.position, message, ..told }))
     }
@@ -247,7 +247,7 @@ const WINDOW: usize = 24 << 20;
 const EACH: usize = 128;
 /// Aliases must be the same each time, so that reports can be compared.
 const KEY: u64 = 1;
-/// Most values told apart at once.
-const MOST_ALIASES: usize = 4096;
+/// Most values told apart at once: the search for them is built anew for each that is new.
+const MOST_ALIASES: usize = 1024;
 /// Most players told apart.
 const MOST_LANES: usize = 4096;
