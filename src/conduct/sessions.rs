@@ -129,6 +129,15 @@ impl Sessions {
         (*answered < exchange.asked).then(|| document.clone())
     }
 
+    /// The session as its client was shown it before a write that was answered by the same life of it.
+    pub(super) fn before(&mut self, exchange: &Exchange<'_>) -> Option<Bytes> {
+        let sighting = Sighting::of(exchange.call, &exchange.answer.response)?;
+        let session = self.session(exchange)?;
+        let is_same = self.told_before(exchange, &session).is_some_and(|told| told.branch == sighting.branch);
+        let (_, document) = self.documents.get(&(session, exchange.lane.to_owned())).filter(|_| is_same)?;
+        Some(document.clone())
+    }
+
     /// The session an exchange is about, whatever it is called by.
     fn session(&mut self, exchange: &Exchange<'_>) -> Option<String> {
         let (operation, response) = (exchange.call.resolution.operation()?, &exchange.answer.response);

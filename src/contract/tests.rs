@@ -1,9 +1,11 @@
 //! The contract as a whole: every example, client-shaped traffic, hostile bodies.
 
+mod accepted;
 mod clients;
 mod hostile;
 mod messages;
 mod queries;
+mod redacted;
 pub(super) mod verdicts;
 
 use std::sync::LazyLock;

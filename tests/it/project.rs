@@ -354,12 +354,14 @@ fn init_writes_once_and_says_what() {
     assert_eq!(files(), before);
     let forced = project.run(&["init", "--force"]);
     assert!(
-        forced.talk.contains("wrote  ./tapdeck.toml") && read("tapdeck.toml").starts_with("#:schema "),
+        forced.talk.contains("wrote  ./tapdeck.toml") && read("tapdeck.toml").starts_with("# What this project sets"),
         "{}",
         forced.talk
     );
-    let nowhere = project.run(&["init", "nowhere"]);
-    assert!(nowhere.code == Some(2) && nowhere.talk.contains("nowhere is no directory"), "{}", nowhere.talk);
+    let made = project.run(&["init", "made"]);
+    assert!(made.code == Some(0) && project.at("made/tapdeck.toml").exists(), "{}", made.talk);
+    let file = project.run(&["init", "tapdeck.toml"]);
+    assert!(file.code == Some(2) && file.talk.contains("tapdeck.toml is no directory"), "{}", file.talk);
 }
 
 #[test]

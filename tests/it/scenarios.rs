@@ -25,13 +25,15 @@
 //! Players A to D have `${A.xuid}`, `${A.sub}` (a subscription's id) and `"$A.in"`: what an active member writes who
 //! listens and wants to know everything. Z is a server. What else clients make up is declared in `sessions`, `guids` and
 //! `addresses`; what the emulator is set up with, in `policies`, `templates` and `graph`. `look-alikes` are players who
-//! do the same with different outcomes: a replay has to be told who is whose stand-in.
+//! do the same with different outcomes: a replay has to be told who is whose stand-in. `breaks` are the rules of the
+//! contract that clients break on purpose and get away with; what the service answers breaks none.
 
 mod cast;
 mod clients;
 mod order;
 mod script;
 mod values;
+mod verdict;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -57,6 +59,7 @@ async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
         script.play(&mut stage).await;
         let (_home, cassette) = stage.sealed().await;
         assert_eq!(alarms(&cassette), Vec::<String>::new());
+        verdict::check(&cassette, &script.breaks, &script.title);
         let text = std::fs::read_to_string(&cassette).unwrap();
         for player in PLAYERS.map(|name| Player::of(name, "taped")) {
             assert!(!text.contains(&player.xuid) && !text.contains(&player.token()), "{}: {text}", player.name);

@@ -26,7 +26,7 @@ use crate::socket::Message;
 #[derive(Clone, Debug)]
 pub(in crate::contract) struct Row {
     /// Where the row stands, for those who have to look at it.
-    line: String,
+    pub(super) line: String,
     base: &'static str,
     place: &'static str,
     mutation: &'static str,
