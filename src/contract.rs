@@ -209,9 +209,13 @@ fn is_judged(call: &Call) -> bool {
     }
 }
 
-/// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it.
+/// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it. A rule that
+/// only the project makes an error, and a title's own schema, are nothing MPSD knows of.
 pub fn rejection(findings: &[Finding]) -> Option<Response> {
-    let is_grave = |found: &&Finding| found.severity == Severity::Error && found.rule.side == Side::Client;
+    let is_grave = |found: &&Finding| {
+        let weighs = [found.severity, found.rule.severity] == [Severity::Error; 2];
+        weighs && found.rule.side == Side::Client && found.schema.is_none()
+    };
     let found = findings.iter().find(is_grave)?;
     let status = if found.rule.id.starts_with("contract-version-") { 406 } else { 400 };
     let headers: Headers = [("content-type", "text/plain")].into_iter().collect();

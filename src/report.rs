@@ -139,15 +139,15 @@ pub struct Unread {
     pub reason: String,
 }
 
-/// What makes two findings one fault: same file, lane, operation, rule, place and weight.
-type Fault = (Option<String>, String, String, &'static str, Place, Severity);
+/// What makes two findings one fault: same file, lane, operation, rule, place, title's keyword and weight.
+type Fault = (Option<String>, String, String, &'static str, Place, Option<String>, Severity);
 
 impl Report {
     /// Adds a finding, or counts it with its like.
     pub fn add(&mut self, located: Located) {
         let Located { file, lane, op, finding, .. } = &located;
-        let Finding { rule, place, severity, .. } = finding;
-        let fault = (file.clone(), lane.clone(), op.clone(), rule.id, place.clone(), *severity);
+        let Finding { rule, place, schema, severity, .. } = finding;
+        let fault = (file.clone(), lane.clone(), op.clone(), rule.id, place.clone(), schema.clone(), *severity);
         match self.first.get(&fault) {
             Some(at) => self.findings[*at].count += located.count,
             None if self.findings.len() >= KEPT_AT_MOST => *self.untold.entry(*severity).or_default() += located.count,

@@ -5,6 +5,7 @@
 //! size: within that window it makes no difference in which order a recorder wrote its entries.
 
 mod authorization;
+mod bench;
 mod body;
 mod cut;
 mod entry;
@@ -19,9 +20,9 @@ use thiserror::Error;
 use crate::conduct::Judge;
 use crate::json::{Kind, Node};
 use crate::report::Report;
+use bench::Bench;
 use cut::{Cutter, parsed};
-use entry::Entry;
-use timeline::Timeline;
+use timeline::{Shown, Timeline};
 
 pub use cut::Position;
 
@@ -102,48 +103,36 @@ pub struct Judged {
 
 /// Judges a HAR file and adds what is found under the file's name. Reading goes on while what was read is judged.
 pub fn judge(source: impl Read + Send, file: &str, judge: &mut Judge, report: &mut Report) -> Judged {
-    let mut timeline = Timeline::new(file, judge, report);
+    let mut bench = Bench::new(file, judge, report);
     let (sender, batches) = sync_channel(1);
-    let mut judged = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let reading = scope.spawn(|| Reader::new(source, sender).judged());
-        for read in batches.into_iter().flatten() {
-            match read {
-                Taken::Creator(name) => timeline.created_by(&name),
-                Taken::Entry(entry, ordinal, line) => timeline.take(*entry, ordinal, line),
-            }
-        }
+        batches.into_iter().flatten().for_each(|shown| bench.show(shown));
         reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
-    judged.unauthorized = timeline.finish();
-    judged
-}
-
-/// What was read, on its way to be judged.
-enum Taken {
-    Creator(String),
-    /// An entry, its ordinal and its line.
-    Entry(Box<Entry>, usize, usize),
+    })
 }
 
 struct Reader<R> {
     cutter: Cutter<R>,
-    sender: SyncSender<Vec<Taken>>,
-    batch: Vec<Taken>,
-    /// How many bytes the batch was read from.
-    read: usize,
     scratch: Vec<u8>,
+    timeline: Timeline,
+    batch: Vec<Shown>,
+    /// How many bytes the batch takes.
+    weight: usize,
+    sender: SyncSender<Vec<Shown>>,
     has_entries: bool,
     judged: Judged,
 }
 
 impl<R: Read> Reader<R> {
-    fn new(source: R, sender: SyncSender<Vec<Taken>>) -> Self {
+    fn new(source: R, sender: SyncSender<Vec<Shown>>) -> Self {
         Self {
             cutter: Cutter::new(source),
-            sender,
-            batch: Vec::new(),
-            read: 0,
             scratch: Vec::new(),
+            timeline: Timeline::new(),
+            batch: Vec::new(),
+            weight: 0,
+            sender,
             has_entries: false,
             judged: Judged::default(),
         }
@@ -151,20 +140,26 @@ impl<R: Read> Reader<R> {
 
     fn judged(mut self) -> Judged {
         self.judged.error = self.file().err();
+        while self.release() {}
         self.send();
-        self.judged
+        Judged { unauthorized: self.timeline.unauthorized(), ..self.judged }
     }
 
-    fn give(&mut self, taken: Taken) {
-        self.batch.push(taken);
-        self.read += self.scratch.len();
-        if self.read > BATCH {
+    /// Lets the earliest of what waits be judged; false when nothing waits.
+    fn release(&mut self) -> bool {
+        let Some((shown, weight)) = self.timeline.release() else {
+            return false;
+        };
+        self.batch.push(shown);
+        self.weight += weight;
+        if self.weight > BATCH {
             self.send();
         }
+        true
     }
 
     fn send(&mut self) {
-        self.read = 0;
+        self.weight = 0;
         // Whoever judges takes everything; only a panic stops it, and that ends the reading, too.
         let _ = self.sender.send(std::mem::take(&mut self.batch));
     }
@@ -205,7 +200,7 @@ impl<R: Read> Reader<R> {
                     self.has_entries = true;
                     self.entries()?;
                 }
-                "creator" => self.value(|reader, creator| reader.give(Taken::Creator(name_of(creator))))?,
+                "creator" => self.value(|reader, creator| reader.timeline.created_by(&name_of(creator)))?,
                 _ => self.value(|_, _| ())?,
             }
         }
@@ -235,8 +230,8 @@ impl<R: Read> Reader<R> {
                 judged.calls += 1;
                 judged.withheld += entry.withheld;
                 judged.timeless += usize::from(entry.started.is_none());
-                let ordinal = judged.entries;
-                self.give(Taken::Entry(entry, ordinal, line));
+                self.timeline.take(*entry, judged.entries, line);
+                while self.timeline.is_full() && self.release() {}
             }
             Err(reason) => {
                 judged.broken += 1;
@@ -259,5 +254,5 @@ fn name_of(creator: Node<'_>) -> String {
     name.and_then(Node::str).unwrap_or_default().into_owned()
 }
 
-/// How many bytes of entries are read before they are handed over to be judged.
+/// How many bytes are read before they are handed over to be judged.
 const BATCH: usize = 1 << 20;

@@ -25,7 +25,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, project: &Project) -> Result<Code, Failure> {
     let contract = contract(project)?;
-    let desk = options.output.open()?;
+    let desk = options.output.open(&options.files)?;
     let mut report = Report::default();
     input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
     let is_whole = report.unread.is_empty();

@@ -66,7 +66,9 @@ fn differs(asked: &Value, fixed: Option<&Value>) -> bool {
         (Value::Bool(asked), Some(Value::Bool(fixed))) => asked != fixed,
         (Value::Bool(asked), None) => *asked,
         (Value::Object(asked), Some(fixed @ Value::Object(_))) => {
-            asked.iter().any(|(name, asked)| differs(asked, fixed.get(name)))
+            // What `autoEvaluate` is unless it is said depends on the contract, which turns its sense round.
+            let decided = asked.iter().filter(|(name, _)| *name != "autoEvaluate" || fixed.get(name).is_some());
+            decided.into_iter().any(|(name, asked)| differs(asked, fixed.get(name)))
         }
         _ => false,
     }

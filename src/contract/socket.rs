@@ -25,7 +25,8 @@ pub(super) fn check_opening(call: &Call, findings: &mut Findings) {
         findings.add("rta-auth-missing", Place::header("authorization"), message);
     }
     let offered = request.headers.all(PROTOCOLS).flat_map(|value| value.split(|byte| *byte == b','));
-    if !offered.map(<[u8]>::trim_ascii).any(|offer| offer.eq_ignore_ascii_case(V2.as_bytes())) {
+    let is_known = |offer: &[u8]| [V1, V2].iter().any(|known| offer.eq_ignore_ascii_case(known.as_bytes()));
+    if !offered.map(<[u8]>::trim_ascii).any(is_known) {
         let message = format!("{} is not offered", quoted(V2));
         findings.add("rta-subprotocol-missing", Place::header(PROTOCOLS), message);
     }
@@ -99,6 +100,8 @@ fn reply(frame: &Frame<'_>, findings: &mut Findings) {
 pub(crate) const LARGEST: usize = 1 << 20;
 
 const PROTOCOLS: &str = "sec-websocket-protocol";
+/// What clients of 2016 offer.
+const V1: &str = "rta.xboxlive.com";
 const V2: &str = "rta.xboxlive.com.V2";
 
 /// Done, unknown resource, too many subscriptions, no data, throttled, unavailable.

@@ -186,7 +186,8 @@ async fn a_title_is_held_to_its_own_schemas_live_and_in_a_check() {
     let project = titled();
     let talk = recorded(&project).await.talk;
     let logged: Vec<Value> = talk.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let expected = ["title-custom body /properties/custom/level", "title-custom-stored answer body /properties/custom"];
+    let expected =
+        ["title-custom body /properties/custom/level", "title-custom-stored answer body /properties/custom/map"];
     assert_eq!(by_title(&logged), expected, "{talk}");
 
     let (code, found) = found(&project);
