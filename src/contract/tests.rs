@@ -1,6 +1,7 @@
 //! The contract as a whole: every example, client-shaped traffic, hostile bodies.
 
 mod clients;
+mod growth;
 mod hostile;
 mod messages;
 mod queries;
