@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
     let ran = match layers::parse(&args) {
         Ok((cli, project)) => run(cli, &project),
         Err(Unparsed::Line(error)) => return unparsed(&error),
-        Err(Unparsed::Project(failure)) => Err(failure),
+        Err(Unparsed::Beneath(failure)) => Err(failure),
     };
     match ran {
         Ok(code) => code.into(),

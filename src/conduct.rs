@@ -14,7 +14,7 @@ mod sockets;
 use std::sync::Arc;
 
 use crate::contract::{Contract, Finding, Findings, Severity, Side};
-use crate::exchange::{Answer, Call, Outcome};
+use crate::exchange::{Answer, Call, Outcome, user_hash};
 use crate::mpsd::Service;
 use crate::socket::{Message, Sender};
 
@@ -76,10 +76,15 @@ impl Judge {
     /// The same for an exchange whose call was judged already, with `asked` as the outcome.
     pub fn answered(&mut self, exchange: &Exchange<'_>, asked: Vec<Finding>) -> Vec<Finding> {
         let mut findings = asked;
-        findings.extend(self.contract.check_answer(exchange.call, exchange.answer));
-        findings.extend(self.sequence(exchange));
+        // What a request hints at, its answer may prove.
+        let answered = self.contract.check_answer(exchange.call, exchange.answer);
+        findings.retain(|hint| !answered.iter().any(|one| one.rule == hint.rule && one.place == hint.place));
+        findings.extend(answered);
+        let mut more = self.sequence(exchange);
+        more.retain(|one| !findings.iter().any(|said| said.rule == one.rule && said.place == one.place));
+        findings.extend(more);
         if let Some(status) = rejection(exchange.answer) {
-            findings.iter_mut().filter(|finding| finding.rule.side == Side::Client).for_each(|finding| {
+            findings.iter_mut().filter(|finding| is_about(finding, status)).for_each(|finding| {
                 finding.rejected = Some(status);
                 finding.severity = Severity::Info;
             });
@@ -107,8 +112,17 @@ impl Judge {
             Service::Rta if answer.response.status == 101 => self.sockets.opened(position),
             Service::Mpsd if !is_repeat(answer) => {
                 let asked = Asked::of(call);
-                self.sockets.written(lane, position, &asked, &mut findings);
+                // Without a user's token, nobody knows whose socket it ought to be.
+                if names_user(call) {
+                    self.sockets.written(lane, position, &asked, &mut findings);
+                }
+                if let Some(document) = self.sessions.before(exchange) {
+                    self.contract.check_constants(call, &document, &mut findings);
+                }
                 self.sessions.exchange(exchange, &asked, &mut findings);
+                if let Some(document) = self.sessions.explaining(exchange) {
+                    self.contract.check_rejected(call, &document, &mut findings);
+                }
             }
             _ => {}
         }
@@ -122,6 +136,18 @@ fn rejection(answer: &Answer) -> Option<u16> {
     let status = answer.response.status;
     let rejects = (400..500).contains(&status) && !matches!(status, 412 | 429);
     (rejects && answer.outcome == Outcome::Answered).then_some(status)
+}
+
+/// True for a finding that such a rejection speaks of: 401 looks at the credentials, and at nothing else.
+fn is_about(finding: &Finding, status: u16) -> bool {
+    let is_of_credentials = ["authorization-", "rta-auth-"].iter().any(|about| finding.rule.id.starts_with(about));
+    finding.rule.side == Side::Client && (status != 401 || is_of_credentials)
+}
+
+/// True for a call with a user's token, or what redaction left of one.
+fn names_user(call: &Call) -> bool {
+    let hash = call.request.headers.text("authorization").and_then(user_hash);
+    hash.is_some_and(|hash| !matches!(hash, "" | "-" | "*"))
 }
 
 /// True for an answer of a cassette that was given before.

@@ -39,6 +39,7 @@ pub use finding::{Finding, Place, REPORTED_AT_MOST};
 pub(crate) use finding::{Findings, quoted};
 pub use openapi::openapi;
 pub use rule::{Rule, Severity, Side};
+pub(crate) use socket::LARGEST as LARGEST_MESSAGE;
 pub(crate) use target::has_parameter;
 pub use terms::{Terms, Weight};
 pub use title::{Bag, SchemaFault, Title, TitleSchema};
@@ -135,6 +136,28 @@ impl Contract {
         findings.finish(&self.terms, asked.as_ref().map(|view| &view.doc), view.as_ref().map(|view| &view.doc))
     }
 
+    /// What a request that the service rejected breaks, by the session it was about.
+    pub(crate) fn check_rejected(&self, call: &Call, document: &[u8], findings: &mut Findings) {
+        let op = call.resolution.operation().map(|operation| operation.op).filter(|op| !op.is_read());
+        let asked = View::of(&call.request.body).and_then(|view| view.value);
+        let document = View::read(document).ok().and_then(|view| view.value);
+        if let (Some(op), Some(asked), Some(document)) = (op, asked, document) {
+            against::check(call, &Parts::of(op, &asked), &document, Written::Updated, findings);
+        }
+    }
+
+    /// What the constants of a request break, by the same life of the session as it was before.
+    pub(crate) fn check_constants(&self, call: &Call, document: &[u8], findings: &mut Findings) {
+        let op = call.resolution.operation().map(|operation| operation.op).filter(|op| !op.is_read());
+        let asked = View::of(&call.request.body).and_then(|view| view.value);
+        let asked = asked.filter(|asked| asked.get("constants").is_some());
+        if let Some((op, asked)) = op.zip(asked)
+            && let Some(document) = View::read(document).ok().and_then(|view| view.value)
+        {
+            against::check_constants(&Parts::of(op, &asked), &document, findings);
+        }
+    }
+
     /// What a message on a real-time activity socket breaks by itself.
     pub fn check_message(&self, from: Sender, message: &Message) -> Vec<Finding> {
         socket::check(&self.schemas, &self.terms, from, message)
@@ -186,9 +209,13 @@ fn is_judged(call: &Call) -> bool {
     }
 }
 
-/// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it.
+/// What `--enforce` answers in the service's place: the first error of the client's, as MPSD would say it. A rule that
+/// only the project makes an error, and a title's own schema, are nothing MPSD knows of.
 pub fn rejection(findings: &[Finding]) -> Option<Response> {
-    let is_grave = |found: &&Finding| found.severity == Severity::Error && found.rule.side == Side::Client;
+    let is_grave = |found: &&Finding| {
+        let weighs = [found.severity, found.rule.severity] == [Severity::Error; 2];
+        weighs && found.rule.side == Side::Client && found.schema.is_none()
+    };
     let found = findings.iter().find(is_grave)?;
     let status = if found.rule.id.starts_with("contract-version-") { 406 } else { 400 };
     let headers: Headers = [("content-type", "text/plain")].into_iter().collect();

@@ -129,7 +129,10 @@ impl<'d> Node<'d> {
 
     /// The string's value, escapes undone; `None` for anything but a string.
     pub fn str(self) -> Option<Cow<'d, str>> {
-        self.unescaped().map(Unescaped::into_text)
+        (self.kind() == Kind::String).then(|| {
+            let span = self.span();
+            text::value(&self.doc.text[span.start + 1..span.end - 1])
+        })
     }
 
     /// The string's value with the way back to the raw offsets; `None` for anything but a string.

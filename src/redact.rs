@@ -324,7 +324,7 @@ impl<'a> Pass<'a> {
         }
         let (alias_class, alias) = self.redactor.lock().alias(class, text)?;
         self.aliases.push((alias_class, alias.clone()));
-        Some(alias)
+        Some(alias_class.spelt_like(text, alias))
     }
 }
 
@@ -505,7 +505,7 @@ mod tests {
         let redacted = redactor.call(&call(SESSION, &[], &body));
         let text = String::from_utf8(redacted.message.request.body.decoded().unwrap().to_vec()).unwrap();
         let alias = redactor.alias(Class::DeviceToken, token).unwrap();
-        assert_eq!(text, body.replace(token, &alias));
+        assert_eq!(text, body.replace(token, &alias.to_ascii_uppercase()), "capitals stay capitals");
     }
 
     #[test]

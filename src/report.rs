@@ -106,6 +106,8 @@ pub struct Report {
     pub messages: usize,
     /// The files they came from, in order.
     pub files: Vec<Checked>,
+    /// The files that could not be read to their end.
+    pub unread: Vec<Unread>,
     /// What was found, each fault once, in the order it was first found.
     pub findings: Vec<Located>,
     /// How many findings there are beyond the most that are kept apart.
@@ -128,15 +130,24 @@ pub struct Checked {
     pub messages: usize,
 }
 
-/// What makes two findings one fault: same file, lane, operation, rule, place and weight.
-type Fault = (Option<String>, String, String, &'static str, Place, Severity);
+/// A file that could not be read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its name.
+    pub file: String,
+    /// Why, and where in it.
+    pub reason: String,
+}
+
+/// What makes two findings one fault: same file, lane, operation, rule, place, title's keyword and weight.
+type Fault = (Option<String>, String, String, &'static str, Place, Option<String>, Severity);
 
 impl Report {
     /// Adds a finding, or counts it with its like.
     pub fn add(&mut self, located: Located) {
         let Located { file, lane, op, finding, .. } = &located;
-        let Finding { rule, place, severity, .. } = finding;
-        let fault = (file.clone(), lane.clone(), op.clone(), rule.id, place.clone(), *severity);
+        let Finding { rule, place, schema, severity, .. } = finding;
+        let fault = (file.clone(), lane.clone(), op.clone(), rule.id, place.clone(), schema.clone(), *severity);
         match self.first.get(&fault) {
             Some(at) => self.findings[*at].count += located.count,
             None if self.findings.len() >= KEPT_AT_MOST => *self.untold.entry(*severity).or_default() += located.count,

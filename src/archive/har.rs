@@ -5,6 +5,7 @@
 //! size: within that window it makes no difference in which order a recorder wrote its entries.
 
 mod authorization;
+mod bench;
 mod body;
 mod cut;
 mod entry;
@@ -12,14 +13,16 @@ mod timeline;
 mod url;
 
 use std::io::{self, Read};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use thiserror::Error;
 
 use crate::conduct::Judge;
 use crate::json::{Kind, Node};
 use crate::report::Report;
+use bench::Bench;
 use cut::{Cutter, parsed};
-use timeline::Timeline;
+use timeline::{Shown, Timeline};
 
 pub use cut::Position;
 
@@ -37,9 +40,9 @@ pub enum HarError {
     Ended { starts: Position },
     #[error("nested deeper than any recorder nests")]
     TooDeep { at: Position },
-    #[error("a value larger than 32 MiB, the most one entry may have")]
+    #[error("a value larger than 16 MiB, the most one entry may have")]
     TooLarge { at: Position },
-    #[error("a value of more than a million parts, the most one entry may have")]
+    #[error("a value of more than 500000 parts, the most one entry may have")]
     TooMany { at: Position },
     #[error("it is not a cassette, nor a HAR file: it has no {missing}")]
     NotHar { missing: &'static str },
@@ -98,31 +101,69 @@ pub struct Judged {
     pub error: Option<HarError>,
 }
 
-/// Judges a HAR file and adds what is found under the file's name.
-pub fn judge(source: impl Read, file: &str, judge: &mut Judge, report: &mut Report) -> Judged {
-    let mut reader = Reader {
-        cutter: Cutter::new(source),
-        timeline: Timeline::new(file, judge, report),
-        scratch: Vec::new(),
-        has_entries: false,
-        judged: Judged::default(),
-    };
-    let ended = reader.file();
-    let Reader { timeline, mut judged, .. } = reader;
-    judged.unauthorized = timeline.finish();
-    judged.error = ended.err();
-    judged
+/// Judges a HAR file and adds what is found under the file's name. Reading goes on while what was read is judged.
+pub fn judge(source: impl Read + Send, file: &str, judge: &mut Judge, report: &mut Report) -> Judged {
+    let mut bench = Bench::new(file, judge, report);
+    let (sender, batches) = sync_channel(1);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| Reader::new(source, sender).judged());
+        batches.into_iter().flatten().for_each(|shown| bench.show(shown));
+        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
-struct Reader<'a, R> {
+struct Reader<R> {
     cutter: Cutter<R>,
-    timeline: Timeline<'a>,
     scratch: Vec<u8>,
+    timeline: Timeline,
+    batch: Vec<Shown>,
+    /// How many bytes the batch takes.
+    weight: usize,
+    sender: SyncSender<Vec<Shown>>,
     has_entries: bool,
     judged: Judged,
 }
 
-impl<R: Read> Reader<'_, R> {
+impl<R: Read> Reader<R> {
+    fn new(source: R, sender: SyncSender<Vec<Shown>>) -> Self {
+        Self {
+            cutter: Cutter::new(source),
+            scratch: Vec::new(),
+            timeline: Timeline::new(),
+            batch: Vec::new(),
+            weight: 0,
+            sender,
+            has_entries: false,
+            judged: Judged::default(),
+        }
+    }
+
+    fn judged(mut self) -> Judged {
+        self.judged.error = self.file().err();
+        while self.release() {}
+        self.send();
+        Judged { unauthorized: self.timeline.unauthorized(), ..self.judged }
+    }
+
+    /// Lets the earliest of what waits be judged; false when nothing waits.
+    fn release(&mut self) -> bool {
+        let Some((shown, weight)) = self.timeline.release() else {
+            return false;
+        };
+        self.batch.push(shown);
+        self.weight += weight;
+        if self.weight > BATCH {
+            self.send();
+        }
+        true
+    }
+
+    fn send(&mut self) {
+        self.weight = 0;
+        // Whoever judges takes everything; only a panic stops it, and that ends the reading, too.
+        let _ = self.sender.send(std::mem::take(&mut self.batch));
+    }
+
     fn file(&mut self) -> Result<(), HarError> {
         self.cutter.mark()?;
         if !self.cutter.open(b'{')? {
@@ -190,6 +231,7 @@ impl<R: Read> Reader<'_, R> {
                 judged.withheld += entry.withheld;
                 judged.timeless += usize::from(entry.started.is_none());
                 self.timeline.take(*entry, judged.entries, line);
+                while self.timeline.is_full() && self.release() {}
             }
             Err(reason) => {
                 judged.broken += 1;
@@ -211,3 +253,6 @@ fn name_of(creator: Node<'_>) -> String {
     let name = creator.get("name").filter(|name| name.kind() == Kind::String);
     name.and_then(Node::str).unwrap_or_default().into_owned()
 }
+
+/// How many bytes are read before they are handed over to be judged.
+const BATCH: usize = 1 << 20;

@@ -139,7 +139,7 @@ fn changes(old: &[u8], new: &[u8], seal: Seal) -> Vec<String> {
     let (old, new) = (old.root(), new.root());
     let mut changes = Vec::new();
     if seal == Seal::Edited {
-        changes.push("the seal did not match and was renewed".to_owned());
+        changes.push("the seal did not match".to_owned());
     }
     let differs = |key: &str| value(old.get(key)) != value(new.get(key));
     let parts = [("head", "rewritten"), ("aliases", "renumbered"), ("lanes", "renamed"), ("timing", "rearranged")];

@@ -144,14 +144,11 @@ impl Pool {
         Numbering { numbers }
     }
 
-    /// The canonical form of an alias; `None` for what is none. A hex value written in capitals stays in capitals.
+    /// The canonical form of an alias; `None` for what is none.
     fn canonical(&self, spelling: &str, numbering: &Numbering) -> Option<String> {
         let (key, ..) = self.meaning(spelling)?;
         let (class, n) = numbering.numbers.get(&key)?;
-        let text = canonical(*class, *n);
-        let is_capital = spelling.bytes().any(|byte| byte.is_ascii_uppercase())
-            && !spelling.bytes().any(|byte| byte.is_ascii_lowercase());
-        Some(if class.folds_case() && is_capital { text.to_ascii_uppercase() } else { text })
+        Some(class.spelt_like(spelling, canonical(*class, *n)))
     }
 }
 

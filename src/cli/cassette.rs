@@ -66,7 +66,8 @@ fn format_all(files: &[PathBuf], check_only: bool) -> Result<Code, Failure> {
             _ => Failure::input(error.to_string()).hint("`tapdeck cassette fsck` examines a cassette or a journal"),
         })?;
         for change in &formatted.changes {
-            say(&format!("{}: {change}", file.display()));
+            let not_yet = if check_only { "not canonical: " } else { "" };
+            say(&format!("{}: {not_yet}{change}", file.display()));
         }
         if formatted.changes.is_empty() {
             continue;

@@ -24,10 +24,11 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options, project: &Project) -> Result<Code, Failure> {
-    let desk = options.output.open()?;
     let contract = contract(project)?;
+    let desk = options.output.open(&options.files)?;
     let mut report = Report::default();
-    let is_whole = input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
+    input::judge_all(options.files.iter().map(PathBuf::as_path), &contract, &mut report);
+    let is_whole = report.unread.is_empty();
     // Where nothing at all could be judged, there is nothing to report.
     if !is_whole && report.exchanges + report.messages == 0 {
         return Ok(Code::Input);

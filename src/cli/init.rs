@@ -8,7 +8,7 @@ use crate::config;
 /// Where, and how boldly.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The project's directory
+    /// The project's directory; it is made if need be
     #[arg(default_value = ".", value_name = "DIR")]
     dir: PathBuf,
     /// Replace files that are there already
@@ -18,8 +18,8 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<Code, Failure> {
     let dir = &options.dir;
-    if !dir.is_dir() {
-        return Err(Failure::usage(format!("{} is no directory", dir.display())).hint("make it first"));
+    if dir.exists() && !dir.is_dir() {
+        return Err(Failure::usage(format!("{} is no directory", dir.display())).hint("name one, there or to be made"));
     }
     for (name, text) in FILES {
         say(&whole(&dir.join(name), text, options.force)?);

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::builder::{BoolishValueParser, ValueParser};
+use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, ValueHint};
 
 use super::options::EMULATOR;
@@ -18,8 +18,8 @@ use crate::config::{At, Given, Project, Setting, Table, meant};
 pub(super) enum Unparsed {
     /// Help was asked for, or the command line cannot be.
     Line(clap::Error),
-    /// The project's file cannot be.
-    Project(Failure),
+    /// The project's file or the environment cannot be.
+    Beneath(Failure),
 }
 
 /// Reads a command line with all that lies beneath it.
@@ -30,10 +30,30 @@ pub(super) fn parse(args: &[OsString]) -> Result<(Cli, Project), Unparsed> {
     let path = words(&early);
     let named = early.try_get_one::<std::path::PathBuf>("config").ok().flatten();
     let project =
-        if is_projectless(&path) { Project::default() } else { find(&tree, named).map_err(Unparsed::Project)? };
-    let matches = settle(tree, &path, &project).try_get_matches_from(args).map_err(Unparsed::Line)?;
+        if is_projectless(&path) { Project::default() } else { find(&tree, named).map_err(Unparsed::Beneath)? };
+    let tree = settle(tree, &path, &project);
+    let matches = tree.clone().try_get_matches_from(args).map_err(|error| blamed(&tree, &path, args, error))?;
     let cli = Cli::from_arg_matches(&matches).map_err(Unparsed::Line)?;
     Ok((cli, project))
+}
+
+/// Why a line was not taken: clap does not say when a value came from a variable.
+pub(super) fn blamed(tree: &Command, path: &[String], args: &[OsString], error: clap::Error) -> Unparsed {
+    let is_given = |long: &str| {
+        let mut args = args.iter().filter_map(|arg| arg.to_str()?.strip_prefix("--")?.split('=').next());
+        args.any(|name| name == long)
+    };
+    let wrong = |taker: Taker| {
+        let (variable, long) = (taker.arg.get_env()?.to_str()?, taker.arg.get_long()?);
+        let value = std::env::var(variable).ok().filter(|_| taker.path == path && !is_given(long))?;
+        let texts = value.split(|letter| taker.arg.get_value_delimiter() == Some(letter));
+        let reason = texts.into_iter().find_map(|text| refused_text(&taker.arg, text))?;
+        Some(Failure::usage(format!("{variable}: {reason}")).hint(format!("unset {variable}, or give --{long}")))
+    };
+    match takers(tree).into_iter().find_map(wrong) {
+        Some(failure) if error.use_stderr() => Unparsed::Beneath(failure),
+        _ => Unparsed::Line(error),
+    }
 }
 
 /// `init` makes the file, so it must not need a good one.
@@ -210,7 +230,7 @@ fn fault(tree: &Command, project: &Project) -> Option<(At, String)> {
             let reason = unusable(&takers, &hearing, table, setting)?;
             Some((
                 setting.at,
-                format!("{}: {reason}", [table.path.as_slice(), &[setting.key.clone()]].concat().join(".")),
+                format!("{}: {reason}", [table.path.as_slice(), std::slice::from_ref(&setting.key)].concat().join(".")),
             ))
         })
     })
@@ -261,14 +281,14 @@ fn refused(arg: &Arg, given: &Given) -> Option<String> {
         Given::Many(texts) => texts.clone(),
         Given::One(text) => vec![text.clone()],
     };
-    texts.iter().find_map(|text| refused_text(arg.get_value_parser(), text, is_secret(arg)))
+    texts.iter().find_map(|text| refused_text(arg, text))
 }
 
-fn refused_text(parser: &ValueParser, text: &str, secret: bool) -> Option<String> {
+fn refused_text(arg: &Arg, text: &str) -> Option<String> {
     let probe = Command::new("tapdeck").no_binary_name(true).disable_help_flag(true);
-    let probe = probe.arg(Arg::new("value").long("value").value_parser(parser.clone()));
+    let probe = probe.arg(Arg::new("value").long("value").value_parser(arg.get_value_parser().clone()));
     let error = probe.try_get_matches_from([format!("--value={text}")]).err()?;
-    let shown = if secret { String::new() } else { format!("{text:?}: ") };
+    let shown = if is_secret(arg) { String::new() } else { format!("{text:?}: ") };
     if let Some(source) = std::error::Error::source(&error) {
         return Some(format!("{shown}{source}"));
     }

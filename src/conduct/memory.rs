@@ -26,6 +26,13 @@ impl<K: Ord + Clone, V> Memory<K, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
+    pub(super) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.values().map(|(_, value)| value)
     }

@@ -3,6 +3,8 @@
 //! What one client is told about a session never goes back; that is judged client by client, because answers to two
 //! clients may pass each other on their way. What is true whoever asks (constants, tags) is judged across all of them.
 
+use bytes::Bytes;
+
 use super::memory::Memory;
 use super::sighting::{Asked, Sighting, document, text};
 use super::{Exchange, rejection};
@@ -30,6 +32,8 @@ pub(super) struct Sessions {
     told: Memory<(String, String), Told>,
     /// Who a lane says to be.
     users: Memory<String, u64>,
+    /// The document a lane was shown last, by session and lane, and where it was.
+    documents: Memory<(String, String), (u64, Bytes)>,
 }
 
 /// A session, and one life of it.
@@ -82,6 +86,7 @@ impl Default for Sessions {
             tags: Memory::new(TAGS_AT_MOST),
             told: Memory::new(NAMES_AT_MOST),
             users: Memory::new(NAMES_AT_MOST),
+            documents: Memory::new(DOCUMENTS_AT_MOST),
         }
     }
 }
@@ -109,6 +114,28 @@ impl Sessions {
             self.lasting(&life, &sighting, findings);
             self.keep(exchange, life, sighting);
         }
+    }
+
+    /// The session by which a request that the service rejected can be understood: the one it was rejected with, or
+    /// the one its client was shown last.
+    pub(super) fn explaining(&mut self, exchange: &Exchange<'_>) -> Option<Bytes> {
+        rejection(exchange.answer)?;
+        let response = &exchange.answer.response;
+        if Sighting::of(exchange.call, response).is_some() {
+            return response.body.decoded().cloned();
+        }
+        let session = self.session(exchange)?;
+        let (answered, document) = self.documents.get(&(session, exchange.lane.to_owned()))?;
+        (*answered < exchange.asked).then(|| document.clone())
+    }
+
+    /// The session as its client was shown it before a write that was answered by the same life of it.
+    pub(super) fn before(&mut self, exchange: &Exchange<'_>) -> Option<Bytes> {
+        let sighting = Sighting::of(exchange.call, &exchange.answer.response)?;
+        let session = self.session(exchange)?;
+        let is_same = self.told_before(exchange, &session).is_some_and(|told| told.branch == sighting.branch);
+        let (_, document) = self.documents.get(&(session, exchange.lane.to_owned())).filter(|_| is_same)?;
+        Some(document.clone())
     }
 
     /// The session an exchange is about, whatever it is called by.
@@ -250,6 +277,10 @@ impl Sessions {
         let Sighting { branch, change, stage, members, .. } = sighting;
         self.heights.entry((life.clone(), lane.clone()), Heights::default).add(answered, change);
         self.overall.entry(life.clone(), Heights::default).add(answered, change);
+        let document = exchange.answer.response.body.decoded().filter(|text| text.len() <= LARGEST_DOCUMENT);
+        if let Some(document) = document {
+            self.documents.insert((life.0.clone(), lane.clone()), (answered, document.clone()));
+        }
         self.told.insert((life.0, lane), Told { answered, branch, change, stage, members });
     }
 }
@@ -315,6 +346,9 @@ fn shown(node: Node<'_>) -> String {
 
 /// Most handles, lanes of sessions, and lives of sessions remembered; the oldest go first.
 const NAMES_AT_MOST: usize = 10_000;
+/// Most documents remembered, and the largest.
+const DOCUMENTS_AT_MOST: usize = 256;
+const LARGEST_DOCUMENT: usize = 128 << 10;
 /// Most lives whose constants are remembered.
 const BRANCHES_AT_MOST: usize = 1_000;
 /// Most tags remembered.

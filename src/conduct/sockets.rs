@@ -3,7 +3,7 @@
 use super::Heard;
 use super::memory::Memory;
 use super::sighting::{Asked, text};
-use crate::contract::{Findings, Place, quoted};
+use crate::contract::{Findings, LARGEST_MESSAGE, Place, quoted};
 use crate::json::{Doc, Node};
 use crate::mpsd::name::is_guid;
 use crate::mpsd::rta::{EVENT, Frame, SUBSCRIBE, UNSUBSCRIBE, is_mpsd, trimmed};
@@ -13,14 +13,23 @@ use crate::socket::{Opcode, Sender};
 #[derive(Debug)]
 pub(super) struct Sockets {
     open: Memory<u64, Socket>,
-    /// The lane a ConnectionId was given to.
-    given: Memory<String, String>,
+    /// The ConnectionIds that were given.
+    given: Memory<String, Given>,
     /// The ConnectionId a lane was given last, and where.
     last: Memory<String, (u64, String)>,
 }
 
 #[derive(Debug)]
+struct Given {
+    lane: String,
+    /// Where its socket was closed, or given another.
+    until: Option<u64>,
+}
+
+#[derive(Debug)]
 struct Socket {
+    /// The ConnectionId it was given last.
+    connection: Option<String>,
     /// What the client asked, by type and sequence.
     asked: Memory<(u64, u64), Question>,
     /// Subscriptions there are or were.
@@ -58,23 +67,24 @@ impl Sockets {
 
     /// Judges a message by what came before it.
     pub(super) fn message(&mut self, heard: &Heard<'_>, findings: &mut Findings) {
+        if heard.message.opcode == Opcode::Close {
+            return self.part(heard.socket, heard.at);
+        }
         if !matches!(heard.message.opcode, Opcode::Text | Opcode::Binary) || !self.is_known(heard.socket) {
             return;
         }
-        let payload = trimmed(&heard.message.payload);
-        let doc = Doc::parse(payload).ok().filter(|_| payload.len() <= LARGEST && heard.message.reserved == 0);
+        let is_legible = heard.message.reserved == 0 && heard.message.payload.len() <= LARGEST_MESSAGE;
+        let doc = is_legible.then(|| Doc::parse(trimmed(&heard.message.payload)).ok()).flatten();
         let socket = self.open.entry(heard.socket, Socket::new);
         let Some(frame) = doc.as_ref().and_then(Frame::of) else {
-            socket.has_secrets |= heard.message.opcode == Opcode::Binary || heard.message.reserved != 0;
+            socket.has_secrets |= heard.message.opcode == Opcode::Binary || !is_legible;
             return;
         };
         match (frame.kind(), heard.from) {
             (Some(SUBSCRIBE | UNSUBSCRIBE), Sender::Client) => socket.ask(&frame),
             (Some(SUBSCRIBE | UNSUBSCRIBE), Sender::Service) => {
-                let id = socket.answer(&frame, findings);
-                if let Some(id) = id.map(|id| id.to_ascii_lowercase()) {
-                    self.given.insert(id.clone(), heard.lane.to_owned());
-                    self.last.insert(heard.lane.to_owned(), (heard.at, id));
+                if let Some(id) = socket.answer(&frame, findings) {
+                    self.give(heard, id.to_ascii_lowercase());
                 }
             }
             (Some(EVENT), Sender::Service) => socket.event(&frame, findings),
@@ -82,8 +92,25 @@ impl Sockets {
         }
     }
 
-    /// A connection that is not the lane's own any more. One of another lane is none of our business: clients that
-    /// act for several users share theirs.
+    /// A socket has got a ConnectionId.
+    fn give(&mut self, heard: &Heard<'_>, id: String) {
+        self.part(heard.socket, heard.at);
+        self.open.entry(heard.socket, Socket::new).connection = Some(id.clone());
+        self.given.insert(id.clone(), Given { lane: heard.lane.to_owned(), until: None });
+        self.last.insert(heard.lane.to_owned(), (heard.at, id));
+    }
+
+    /// A socket has its ConnectionId no more.
+    fn part(&mut self, socket: u64, at: u64) {
+        let id = self.open.get(&socket).and_then(|socket| socket.connection.as_ref());
+        let given = id.and_then(|id| self.given.get_mut(id));
+        if let Some(given) = given.filter(|given| given.until.is_none()) {
+            given.until = Some(at);
+        }
+    }
+
+    /// A connection that was never given, or that has been followed by another. A lane may have several at a time, and
+    /// one of another lane is none of our business: clients that act for several users share theirs.
     pub(super) fn written(&self, lane: &str, position: u64, asked: &Asked, findings: &mut Findings) {
         let Some((pointer, id)) = asked.connection.as_ref().filter(|(_, id)| is_guid(id) && id != NIL) else {
             return;
@@ -93,7 +120,9 @@ impl Sockets {
             return;
         };
         let message = match self.given.get(&id.to_ascii_lowercase()) {
-            Some(owner) if owner == lane => format!("the socket's ConnectionId is {} by now", quoted(last)),
+            Some(given) if given.lane == lane && given.until.is_some_and(|until| until < position) => {
+                format!("the ConnectionId is {} by now", quoted(last))
+            }
             None if !self.given.has_forgotten() => format!("no socket was given {}", quoted(id)),
             _ => return,
         };
@@ -104,6 +133,7 @@ impl Sockets {
 impl Socket {
     fn new() -> Self {
         Self {
+            connection: None,
             asked: Memory::new(ASKED_AT_MOST),
             subscriptions: Memory::new(SUBSCRIPTIONS_AT_MOST),
             taps: Memory::new(TAPPED_AT_MOST),
@@ -194,7 +224,4 @@ const SUBSCRIPTIONS_AT_MOST: usize = 200;
 const TAPPED_AT_MOST: usize = 100;
 /// Most taps of one event looked at.
 const TAPS_AT_MOST: usize = 100;
-/// Longer messages are not looked at.
-const LARGEST: usize = 1 << 20;
-
 const NIL: &str = "00000000-0000-0000-0000-000000000000";

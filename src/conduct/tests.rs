@@ -43,6 +43,12 @@ fn what_the_service_rejects_itself_was_expected() {
 }
 
 #[test]
+fn bad_credentials_say_nothing_about_the_rest() {
+    let found = judged(r#"{"changeNumber": 1}"#, 401, Outcome::Answered);
+    assert_eq!((found[0].severity, found[0].rejected), (Severity::Error, None));
+}
+
+#[test]
 fn lost_updates_full_windows_and_our_own_refusals_reject_nothing() {
     for (status, outcome) in [(412, Outcome::Answered), (429, Outcome::Answered), (400, Outcome::Refused)] {
         let found = judged(r#"{"changeNumber": 1}"#, status, outcome);

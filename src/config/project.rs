@@ -178,7 +178,7 @@ impl Project {
         }
         let value = Spanned::new(span.clone(), DeValue::Table(table));
         self.policies = Policies::deserialize(ValueDeserializer::from(value)).map_err(|error| {
-            let at = error.span().unwrap_or(span.clone());
+            let at = error.span().unwrap_or_else(|| span.clone());
             page.fault(at, format!("emulator.policies: {}", error.message()))
         })?;
         match self.policies.fault() {

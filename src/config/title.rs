@@ -13,6 +13,7 @@ use super::page::{At, Page, meant};
 use super::project::in_order;
 use super::{ConfigError, text_of};
 use crate::contract::{Bag, Title, TitleSchema};
+use crate::mpsd::name::is_guid;
 use crate::mpsd::target::percent_decode;
 
 /// One `[[title]]` table.
@@ -46,6 +47,9 @@ impl TitleTable {
             let name = key.get_ref().as_ref();
             let text = || text(page, name, &value);
             match (name, Bag::of_key(name)) {
+                ("scid", _) if !is_guid(&text()?) => {
+                    return Err(page.fault(value.span(), "title.scid: it is no GUID; leave it out to mean every one"));
+                }
                 ("scid", _) => title.scid = Some(text()?),
                 ("template", _) => title.templates = texts(page, name, &value)?,
                 (_, Some(bag)) => title.schemas.push(SchemaFile { bag, name: text()?, at: page.at(value.span()) }),

@@ -17,15 +17,23 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, document: &Value, written: W
     session::check(call, parts, &mut known_before);
     let mut more = Findings::default();
     context::check(call, parts, constants, &mut more);
-    context::check_whole(parts, constants, &mut more);
+    context::check_whole(call, parts, constants, &mut more);
     if written != Written::No {
         asked_constants(parts, constants, written, &mut more);
         indices(parts, document, &mut more);
         tokens(parts, document, &mut more);
         connection(parts, document, &mut more);
         locked(parts, document, &mut more);
+        restrictions(parts, document, &mut more);
     }
     findings.extend(more.without(&known_before));
+}
+
+/// Checks the constants a request asks for against a session as it was before, in the same life.
+pub(super) fn check_constants(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    if let Some(constants) = document.pointer("/constants/system").filter(|system| system.is_object()) {
+        asked_constants(parts, constants, Written::Updated, findings);
+    }
 }
 
 /// What an answered session holds of the request.
@@ -58,7 +66,9 @@ fn differs(asked: &Value, fixed: Option<&Value>) -> bool {
         (Value::Bool(asked), Some(Value::Bool(fixed))) => asked != fixed,
         (Value::Bool(asked), None) => *asked,
         (Value::Object(asked), Some(fixed @ Value::Object(_))) => {
-            asked.iter().any(|(name, asked)| differs(asked, fixed.get(name)))
+            // What `autoEvaluate` is unless it is said depends on the contract, which turns its sense round.
+            let decided = asked.iter().filter(|(name, _)| *name != "autoEvaluate" || fixed.get(name).is_some());
+            decided.into_iter().any(|(name, asked)| differs(asked, fixed.get(name)))
         }
         _ => false,
     }
@@ -121,6 +131,20 @@ fn locked(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
     let locked = parts.properties.as_ref().and_then(|properties| properties.part("locked"));
     if let Some(locked) = locked.filter(|locked| locked.value.as_bool() == Some(true) && is_open) {
         findings.add("locked-without-closed", locked.place(), "the session is not closed");
+    }
+}
+
+/// A request that writes one of the two restrictions is to leave the other no narrower.
+fn restrictions(parts: &Parts<'_>, document: &Value, findings: &mut Findings) {
+    let Some((properties, stored)) = parts.properties.as_ref().zip(document.pointer("/properties/system")) else {
+        return;
+    };
+    let [join, read] = ["joinRestriction", "readRestriction"].map(|name| stored.get(name).and_then(session::openness));
+    let Some(written) = properties.part("readRestriction").or_else(|| properties.part("joinRestriction")) else {
+        return;
+    };
+    if read.zip(join).is_some_and(|(read, join)| read < join) {
+        findings.add("read-narrower-than-join", written.place(), "those who may join the session may not read it");
     }
 }
 

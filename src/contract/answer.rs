@@ -113,7 +113,8 @@ fn handle(schemas: &Schemas, response: &Response, value: Option<&Value>, finding
     if let Some(value) = value {
         schemas.check(Shape::HandleDocument, value, Place::answer_body, findings);
     }
-    if response.status != 201 {
+    // An answer without a body, as the documents have it for activities, need not say where it is either (D02).
+    if response.status != 201 || response.body.is_empty() {
         return;
     }
     let id = value.and_then(|value| value.get("id")).and_then(Value::as_str);
@@ -123,7 +124,8 @@ fn handle(schemas: &Schemas, response: &Response, value: Option<&Value>, finding
     };
     for (header, is_needed) in [("location", true), ("content-location", false)] {
         if !response.headers.text(header).map_or(!is_needed, is_right) {
-            let message = "it is not `/handles/` and the handle's id";
+            let is_there = response.headers.text(header).is_some();
+            let message = if is_there { "it is not `/handles/` and the handle's id" } else { "it is missing" };
             findings.add("handle-response-location", Place::answer_header(header), message);
         }
     }

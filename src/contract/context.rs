@@ -42,7 +42,7 @@ pub(super) fn check(call: &Call, parts: &Parts<'_>, constants: &Value, findings:
 }
 
 /// Rules that follow from what the constants do not say: only a whole document can show that.
-pub(super) fn check_whole(parts: &Parts<'_>, constants: &Value, findings: &mut Findings) {
+pub(super) fn check_whole(call: &Call, parts: &Parts<'_>, constants: &Value, findings: &mut Findings) {
     if lacks(constants, "connectivity") {
         for system in parts.member_systems() {
             let address = system.part("secureDeviceAddress").filter(|address| address.value.as_str() != Some(""));
@@ -59,9 +59,21 @@ pub(super) fn check_whole(parts: &Parts<'_>, constants: &Value, findings: &mut F
     if let Some(owners) = owners.filter(|owners| has_items(owners.value)) {
         findings.add("owners-without-capability", owners.place(), "the session has no hasOwners");
     }
+    if principal(&call.request.headers) == Principal::User {
+        for member in removed(parts) {
+            let message = "a user's token removes a member, and the session has no owners";
+            findings.add("member-index-delete-user-principal", member.place(), message);
+        }
+    }
     for kind in owner_managed(parts) {
         findings.add("role-owner-managed-without-owners", kind.place(), "the session has no hasOwners");
     }
+}
+
+/// The members a request removes by index.
+pub(super) fn removed<'v>(parts: &Parts<'v>) -> Vec<Part<'v>> {
+    let members = parts.numbered("").into_iter().map(|(_, member)| member);
+    members.filter(|member| member.value.is_null()).collect()
 }
 
 /// The role types a request gives to the owners.

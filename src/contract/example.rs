@@ -159,7 +159,7 @@ fn response(call: &Call, text: &str) -> Response {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut lines = head.lines();
     let status: u16 = lines.next().unwrap().parse().unwrap();
-    let body = document(body.trim_end().replace("$ref", REFERENCE).as_str());
+    let body = document(body.trim_end());
     let op = call.resolution.operation().unwrap().op;
     let mut headers = Headers::new();
     if !body.is_empty() {

@@ -194,7 +194,9 @@ impl Findings {
         found.sort_by_cached_key(|finding| {
             (finding.place.rank(request, answer), finding.rule.id, finding.place.clone(), finding.message.clone())
         });
-        found.dedup_by(|later, first| later.rule == first.rule && later.place == first.place);
+        found.dedup_by(|later, first| {
+            (later.rule, &later.place, &later.schema) == (first.rule, &first.place, &first.schema)
+        });
         found.truncate(REPORTED_AT_MOST);
         found
     }

@@ -1,10 +1,7 @@
 //! String formats the schemas name: shapes a pattern says badly.
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use crate::mpsd::name;
+use crate::slot::alias::is_base64;
 
 /// A format of strings.
 #[derive(Debug)]
@@ -23,14 +20,6 @@ pub(super) const FORMATS: [Format; 5] = [
     Format { name: "title-id", holds: is_title_id },
     Format { name: "invite-context", holds: fits_invite },
 ];
-
-fn is_base64(text: &str) -> bool {
-    // Clients end with or without `=`, and some with stray bits.
-    let lenient = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true);
-    GeneralPurpose::new(&STANDARD, lenient).decode(text).is_ok()
-}
 
 fn is_title_id(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u32>().is_ok()

@@ -69,7 +69,6 @@ pub(super) fn authorization_form(headers: &Headers, findings: &mut Findings) {
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     let fields = rest.trim_start().strip_prefix("x=").and_then(|fields| fields.split_once(';'));
     match fields {
-        _ if value == "redacted" => {}
         Some((hash, token)) if scheme.eq_ignore_ascii_case("XBL3.0") => {
             if hash.trim().is_empty() || token.trim().is_empty() {
                 findings.add("authorization-empty-token", place(), "the user hash or the token is empty");

@@ -199,7 +199,11 @@ struct Schema {
 impl Schema {
     #[expect(clippy::expect_used, reason = "the schemas are part of the program; a test compiles every one")]
     fn compile(source: &Source) -> Self {
-        let text = source.merged().expect("the schema files are JSON");
+        Self::of(source.merged().expect("the schema files are JSON"))
+    }
+
+    #[expect(clippy::expect_used, reason = "the schemas are part of the program; a test compiles every one")]
+    fn of(text: Value) -> Self {
         let options = jsonschema::draft202012::options().should_validate_formats(true);
         let options = FORMATS.iter().fold(options, |options, format| options.with_format(format.name, format.holds));
         let validator = options.build(&text).expect("the schemas are valid");
@@ -343,6 +347,8 @@ const ERRORS_AT_MOST: usize = 200;
 
 #[cfg(test)]
 mod tests {
+    mod flips;
+
     use super::*;
 
     /// Subschemas with their pointers, without what stands under `not`: that fails as one.

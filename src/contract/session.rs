@@ -34,7 +34,7 @@ fn asked_constants(call: &Call, parts: &Parts<'_>, system: &Part<'_>, findings: 
     match system.value.get("capabilities") {
         Some(Value::Object(_)) if !updates => {
             constants::omissions(system.value, &place, findings);
-            context::check_whole(parts, system.value, findings);
+            context::check_whole(call, parts, system.value, findings);
             context::broadcaster(call, system.value, &place("capabilities"), findings);
             connection(parts, system, findings);
         }
@@ -52,10 +52,11 @@ fn connection(parts: &Parts<'_>, constants: &Part<'_>, findings: &mut Findings) 
     let written = parts.me.as_ref().and_then(|me| me.at(&["properties", "system"]));
     let active = written.as_ref().and_then(|system| system.part("active"));
     let is_bare = written.as_ref().is_some_and(|system| system.part("connection").is_none());
-    if constants::has(constants.value, "connectionRequiredForActiveMembers") && is_bare {
-        if let Some(active) = active.filter(|active| active.value.as_bool() == Some(true)) {
-            findings.add("active-without-connection", active.place(), "the session requires a connection");
-        }
+    if constants::has(constants.value, "connectionRequiredForActiveMembers")
+        && is_bare
+        && let Some(active) = active.filter(|active| active.value.as_bool() == Some(true))
+    {
+        findings.add("active-without-connection", active.place(), "the session requires a connection");
     }
 }
 
@@ -76,7 +77,7 @@ fn reservations(parts: &Parts<'_>, findings: &mut Findings) {
     if numbers.iter().zip(0..).any(|(number, expected)| *number != expected) {
         findings.add("reserve-not-from-zero", first.place(), "the reservations are not numbered 0, 1, 2, …");
     }
-    if parts.me.is_some() {
+    if parts.members.as_ref().is_some_and(|members| members.value.get("me").is_some()) {
         findings.add("reserve-mixed-with-me", first.place(), "the request writes `me` as well");
     }
 }
@@ -84,15 +85,17 @@ fn reservations(parts: &Parts<'_>, findings: &mut Findings) {
 fn principals(call: &Call, parts: &Parts<'_>, findings: &mut Findings) {
     match principal(&call.request.headers) {
         Principal::User => {
-            for (_, member) in parts.numbered("").iter().filter(|(_, member)| member.value.is_null()) {
-                findings.add("member-index-delete-user-principal", member.place(), "a user's token removes a member");
+            for member in context::removed(parts) {
+                let message = "a user's token removes a member: an owner's may";
+                findings.hint("member-index-delete-user-principal", member.place(), message);
             }
             if let Some(servers) = &parts.servers {
                 findings.add("servers-user-principal", servers.place(), "a user's token writes servers");
             }
         }
         Principal::Service(users) => {
-            if let Some(me) = parts.me.as_ref().filter(|_| users.len() > 1) {
+            let me = parts.members.iter().flat_map(Part::members).find(|(key, _)| *key == "me").map(|(_, me)| me);
+            if let Some(me) = me.as_ref().or(parts.me.as_ref()).filter(|_| users.len() > 1) {
                 let message = format!("{} users are named in {USERS}", users.len());
                 findings.add("s2s-me-with-users-header", me.place(), message);
             }
@@ -127,7 +130,8 @@ fn restrictions(parts: &Parts<'_>, findings: &mut Findings) {
     };
     let join = properties.part("joinRestriction");
     let read = properties.part("readRestriction");
-    match (join.as_ref().and_then(openness), read.as_ref().and_then(openness)) {
+    let open = |part: &Option<Part<'_>>| part.as_ref().and_then(|part| openness(part.value));
+    match (open(&join), open(&read)) {
         (Some(join), Some(open)) if open < join => {
             let place = Place::Body(format!("{}/readRestriction", properties.pointer));
             findings.add("read-narrower-than-join", place, "those who may join may not read");
@@ -146,8 +150,8 @@ fn restrictions(parts: &Parts<'_>, findings: &mut Findings) {
 }
 
 /// How many a restriction lets in: local fewest, none most.
-fn openness(restriction: &Part<'_>) -> Option<u8> {
-    match restriction.value.as_str()?.to_ascii_lowercase().as_str() {
+pub(super) fn openness(restriction: &Value) -> Option<u8> {
+    match restriction.as_str()?.to_ascii_lowercase().as_str() {
         "local" => Some(0),
         "followed" => Some(1),
         "none" => Some(2),

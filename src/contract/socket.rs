@@ -25,17 +25,18 @@ pub(super) fn check_opening(call: &Call, findings: &mut Findings) {
         findings.add("rta-auth-missing", Place::header("authorization"), message);
     }
     let offered = request.headers.all(PROTOCOLS).flat_map(|value| value.split(|byte| *byte == b','));
-    if !offered.map(<[u8]>::trim_ascii).any(|offer| offer.eq_ignore_ascii_case(V2.as_bytes())) {
+    let is_known = |offer: &[u8]| [V1, V2].iter().any(|known| offer.eq_ignore_ascii_case(known.as_bytes()));
+    if !offered.map(<[u8]>::trim_ascii).any(is_known) {
         let message = format!("{} is not offered", quoted(V2));
         findings.add("rta-subprotocol-missing", Place::header(PROTOCOLS), message);
     }
 }
 
 /// What a message breaks by itself. Only texts are messages of the service's: control frames, bytes and what an
-/// extension has compressed say nothing.
+/// extension has compressed say nothing, and what is far too long for one is not looked at.
 pub(super) fn check(schemas: &Schemas, terms: &Terms, from: Sender, message: &Message) -> Vec<Finding> {
     let mut findings = Findings::default();
-    if message.opcode != Opcode::Text || message.reserved != 0 {
+    if message.opcode != Opcode::Text || message.reserved != 0 || message.payload.len() > LARGEST {
         return Vec::new();
     }
     let view = View::read(trimmed(&message.payload)).ok();
@@ -95,7 +96,12 @@ fn reply(frame: &Frame<'_>, findings: &mut Findings) {
     }
 }
 
+/// Longer messages are not looked at.
+pub(crate) const LARGEST: usize = 1 << 20;
+
 const PROTOCOLS: &str = "sec-websocket-protocol";
+/// What clients of 2016 offer.
+const V1: &str = "rta.xboxlive.com";
 const V2: &str = "rta.xboxlive.com.V2";
 
 /// Done, unknown resource, too many subscriptions, no data, throttled, unavailable.

@@ -10,6 +10,7 @@ use crate::mpsd::{Operation, ParamName, Resolution, resolve};
 pub(super) fn check(call: &Call, findings: &mut Findings) {
     match &call.resolution {
         Resolution::Known(operation) => names(operation, findings),
+        Resolution::WrongMethod(_) if ends_with_slash_too_many(call) => unknown_path(call, findings),
         Resolution::WrongMethod(verbs) => {
             let message = format!("{} is none of {}", quoted(&call.request.method), verbs.join(", "));
             findings.add("http-method-not-allowed", Place::Target, message);
@@ -24,13 +25,19 @@ fn unknown_path(call: &Call, findings: &mut Findings) {
     let path = call.request.path();
     let is_known = |path: &str| !matches!(resolve(call.service, &call.request.method, path), Resolution::Unknown);
     let joined: String = path.split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect();
-    if path.ends_with('/') && is_known(path.trim_end_matches('/')) {
+    if ends_with_slash_too_many(call) || path.ends_with('/') && is_known(path.trim_end_matches('/')) {
         findings.add("path-trailing-slash", Place::Target, "the path ends with `/`");
     } else if path.contains("//") && is_known(&joined) {
         findings.add("path-double-slash", Place::Target, "the path has an empty segment");
     } else {
         findings.add("path-unknown", Place::Target, "MPSD has no such path");
     }
+}
+
+/// True when a path is an operation but for the slash at its end, which makes it another without that verb.
+fn ends_with_slash_too_many(call: &Call) -> bool {
+    let shorter = call.request.path().strip_suffix('/');
+    shorter.is_some_and(|path| resolve(call.service, &call.request.method, path).operation().is_some())
 }
 
 /// Rules of the names in a path.
@@ -57,7 +64,9 @@ fn is_index(text: &str) -> bool {
 }
 
 fn scid(text: &str, findings: &mut Findings) {
-    if !is_guid(text) {
+    if text.is_empty() {
+        findings.add("path-double-slash", Place::Target, "the path has an empty segment");
+    } else if !is_guid(text) {
         findings.add("scid-not-guid", Place::Target, format!("{} is no GUID", quoted(text)));
     } else if text == NIL {
         findings.add("scid-nil", Place::Target, "the scid is all zeros");

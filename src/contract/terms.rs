@@ -57,7 +57,8 @@ impl Terms {
         &self.titles
     }
 
-    /// Gives findings the weight their rules have here, and drops those of rules that are off.
+    /// Gives findings the weight their rules have here, and drops those of rules that are off. What is lighter than
+    /// its rule is a mere hint, and gets no heavier.
     pub(super) fn apply(&self, findings: &mut Vec<Finding>) {
         if self.weights.is_empty() {
             return;
@@ -66,7 +67,8 @@ impl Terms {
             None => true,
             Some(Weight::Off) => false,
             Some(Weight::As(severity)) => {
-                finding.severity = *severity;
+                let is_hint = finding.severity > finding.rule.severity;
+                finding.severity = if is_hint { finding.severity.max(*severity) } else { *severity };
                 true
             }
         });
@@ -96,5 +98,16 @@ mod tests {
         let left: Vec<_> = findings.iter().map(|finding| (finding.rule.id, finding.severity)).collect();
         let own = rule("path-unknown").unwrap().severity;
         assert_eq!(left, [("path-unknown", own), ("json-malformed", Severity::Info)]);
+    }
+
+    #[test]
+    fn a_hint_gets_no_heavier() {
+        let mut hint = Finding::new(rule("json-malformed").unwrap(), Place::Target, "");
+        hint.severity = Severity::Info;
+        let mut terms = Terms::default();
+        terms.weigh(hint.rule, Weight::As(Severity::Warning));
+        let mut findings = vec![hint.clone()];
+        terms.apply(&mut findings);
+        assert_eq!(findings, [hint]);
     }
 }

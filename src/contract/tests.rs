@@ -1,11 +1,13 @@
 //! The contract as a whole: every example, client-shaped traffic, hostile bodies.
 
+mod accepted;
 mod clients;
 mod growth;
 mod hostile;
 mod messages;
 mod queries;
-mod verdicts;
+mod redacted;
+pub(super) mod verdicts;
 
 use std::sync::LazyLock;
 

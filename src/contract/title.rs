@@ -10,11 +10,13 @@ mod partial;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Retrieve, ValidationError, Validator};
 use serde_json::Value;
 
-use super::finding::{Findings, Place, shown};
+use super::finding::{Findings, Place, quoted, shown};
 use crate::exchange::Call;
+use crate::json::join_pointer;
 use crate::message::Response;
 use crate::mpsd::Op;
 use crate::mpsd::target::{percent_decode, percent_encode};
@@ -257,18 +259,33 @@ impl TitleSchema {
     }
 
     fn faults(&self, value: &Value, extent: Extent) -> Vec<Fault> {
-        let fault = |error: &ValidationError<'_>| Fault {
-            pointer: error.instance_path().as_str().to_owned(),
-            schema: self.keyword(error),
-            message: one_line(&format!("{}, says {}", error.masked_with(shown(error.instance())), self.keyword(error))),
-        };
         if extent == Extent::Whole {
-            return self.validator.iter_errors(value).take(FAULTS_AT_MOST).map(|error| fault(&error)).collect();
+            let errors = self.validator.iter_errors(value).take(FAULTS_AT_MOST);
+            return errors.flat_map(|error| self.faults_of(&error)).collect();
         }
         let value = partial::without_nulls(value);
         let errors = self.validator.iter_errors(&value);
         let decided = errors.filter(|error| !partial::may_be_met(&value, error));
-        decided.take(FAULTS_AT_MOST).map(|error| fault(&error)).collect()
+        decided.take(FAULTS_AT_MOST).flat_map(|error| self.faults_of(&error)).collect()
+    }
+
+    /// What an error says: a fault for each name that may not be there, or must be.
+    fn faults_of(&self, error: &ValidationError<'_>) -> Vec<Fault> {
+        let (at, schema) = (error.instance_path().as_str(), self.keyword(error));
+        let fault =
+            |pointer: String, message: &str| Fault { pointer, schema: schema.clone(), message: one_line(message) };
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                let named = |name: &String| fault(join_pointer(at, name), &format!("{} is unexpected", quoted(name)));
+                unexpected.iter().take(FAULTS_AT_MOST).map(named).collect()
+            }
+            ValidationErrorKind::Required { property } => {
+                let pointer = property.as_str().map_or_else(|| at.to_owned(), |name| join_pointer(at, name));
+                vec![fault(pointer, &format!("{} is missing", shown(property)))]
+            }
+            _ => vec![fault(at.to_owned(), &error.masked_with(shown(error.instance())).to_string())],
+        }
     }
 
     /// The keyword that failed, by its file's name and pointer.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use super::watch::Watch;
+use super::watch::{About, Watch};
 use crate::conduct::{Exchange, Heard, Judge};
 use crate::contract::{Contract, Finding};
 use crate::exchange::{Answer, Call};
@@ -17,8 +17,8 @@ use crate::socket::{Message, Sender};
 pub(super) enum Case {
     /// An exchange, and what its call was found to break.
     Exchange { lane: String, asked: u64, answered: u64, call: Box<Call>, answer: Box<Answer>, found: Vec<Finding> },
-    /// A message.
-    Message { lane: String, socket: u64, at: u64, from: Sender, message: Message },
+    /// A message, with the call that opened its socket.
+    Message { lane: String, opening: Arc<About>, socket: u64, at: u64, from: Sender, message: Message },
 }
 
 /// The queue to the judge. It is bounded: traffic waits for its judge rather than grow without end.
@@ -75,9 +75,9 @@ fn hear(judge: &mut Judge, watch: &Watch, case: Case) {
             let (outcome, request) = (answer.outcome.as_str(), &call.request);
             tracing::debug!(target: "tapdeck::exchange", lane, op, status, outcome, "{} {}", request.method, request.target);
         }
-        Case::Message { lane, socket, at, from, message } => {
+        Case::Message { lane, opening, socket, at, from, message } => {
             let heard = Heard { lane: &lane, socket, at, from, message: &message };
-            watch.report_message(&lane, from, &judge.message(&heard));
+            watch.report_about(&lane, &opening, &judge.message(&heard));
         }
     }
 }

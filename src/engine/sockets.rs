@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::recorder::frame::Spot;
+use super::watch::About;
 use super::{Case, Caused, Engine, Source, replayed};
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
@@ -55,6 +56,7 @@ pub struct Scribe {
     asked: Option<u64>,
     /// Where the opening was asked, as it is judged.
     socket: u64,
+    opening: Arc<About>,
 }
 
 /// Who waits for messages of a source of our own, and the clock that makes some fall due.
@@ -84,6 +86,7 @@ impl Engine {
             lane: place.lane.clone(),
             asked: place.begun.map(|begun| begun.asked),
             socket: place.asked,
+            opening: Arc::new(About::call(&kept.message)),
         };
         self.keep(place, &call, kept, found, &answer).await?;
         if behind.is_some() {
@@ -264,8 +267,9 @@ impl Scribe {
             let written = recorder.message(spot, &kept, what).await;
             self.engine.unless_failed(written).ok_or(Unrecorded)?;
         }
-        let (lane, at, message) = (lane.clone(), self.engine.docket.position(), kept.message.clone());
-        self.engine.docket.put(Case::Message { lane, socket: self.socket, at, from, message }).await;
+        let (opening, socket, at) = (Arc::clone(&self.opening), self.socket, self.engine.docket.position());
+        let (lane, message) = (lane.clone(), kept.message.clone());
+        self.engine.docket.put(Case::Message { lane, opening, socket, at, from, message }).await;
         Ok(kept)
     }
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::contract::{Finding, Severity};
+use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::redact::Redacted;
-use crate::socket::Sender;
 
 /// What was found so far, and by which names clients are called.
 #[derive(Debug, Default)]
@@ -17,9 +16,12 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct State {
     lanes: BTreeMap<LaneKey, String>,
-    seen: BTreeMap<(String, &'static str, String, String), usize>,
+    seen: BTreeMap<Fault, usize>,
     tallied: Tallied,
 }
+
+/// What makes two findings one fault, as in reports: same lane, operation, rule, place and weight.
+type Fault = (String, &'static str, &'static str, Place, Severity);
 
 /// How much was seen and found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,20 +51,17 @@ impl Watch {
 
     /// Logs findings of one exchange: the first of a kind, and then each tenfold of it.
     pub(super) fn report(&self, lane: &str, call: &Call, findings: &[Finding]) {
-        let (method, target) = (&call.request.method, &call.request.target);
-        self.report_about(&About { lane, op: call.resolution.name(), method, target }, findings);
+        if !findings.is_empty() {
+            self.report_about(lane, &About::call(call), findings);
+        }
     }
 
-    /// Logs findings of one message in the same way.
-    pub(super) fn report_message(&self, lane: &str, from: Sender, findings: &[Finding]) {
-        self.report_about(&About { lane, op: "rta.message", method: from.as_str(), target: "" }, findings);
-    }
-
-    fn report_about(&self, about: &About<'_>, findings: &[Finding]) {
+    /// Logs findings of a call, or of a message on the socket it opened, in the same way.
+    pub(super) fn report_about(&self, lane: &str, about: &About, findings: &[Finding]) {
         for finding in findings {
-            let count = self.count(about, finding);
+            let count = self.count(lane, about, finding);
             if is_power_of_ten(count) {
-                log(about, finding, count);
+                log(lane, about, finding, count);
             }
         }
     }
@@ -102,14 +101,14 @@ impl Watch {
         self.state().lanes.len()
     }
 
-    fn count(&self, about: &About<'_>, finding: &Finding) -> usize {
+    fn count(&self, lane: &str, about: &About, finding: &Finding) -> usize {
         let mut state = self.state();
         match finding.severity {
             Severity::Error => state.tallied.errors += 1,
             Severity::Warning => state.tallied.warnings += 1,
             Severity::Info => state.tallied.infos += 1,
         }
-        let key = (about.lane.to_owned(), finding.rule.id, about.op.to_owned(), finding.place.to_string());
+        let key = (lane.to_owned(), about.op, finding.rule.id, finding.place.clone(), finding.severity);
         if state.seen.len() >= MOST_KINDS && !state.seen.contains_key(&key) {
             return 1;
         }
@@ -123,28 +122,37 @@ impl Watch {
     }
 }
 
-/// What a finding is about.
-struct About<'a> {
-    lane: &'a str,
+/// The call a finding is about.
+#[derive(Debug)]
+pub(super) struct About {
     op: &'static str,
-    method: &'a str,
-    target: &'a str,
+    method: String,
+    target: String,
 }
 
-fn log(about: &About<'_>, finding: &Finding, count: usize) {
-    let About { lane, op, method, target } = about;
-    let (rule, place) = (finding.rule.id, finding.place.to_string());
-    let (side, citation, message) = (finding.rule.side.as_str(), finding.rule.citation, &finding.message);
-    let rejected = finding.rejected;
+impl About {
+    /// About this call, as it is kept.
+    pub(super) fn call(call: &Call) -> Self {
+        let (method, target) = (call.request.method.clone(), call.request.target.clone());
+        Self { op: call.resolution.name(), method, target }
+    }
+}
+
+fn log(lane: &str, about: &About, finding: &Finding, count: usize) {
+    let About { op, method, target } = about;
+    let Finding { rule, place, message, rejected, schema, .. } = finding;
+    let (place, pointer, rejected) = (place.to_string(), place.pointer(), *rejected);
+    let (side, requires, fix, citation) = (rule.side.as_str(), rule.requires, rule.fix, rule.citation);
+    let (rule, schema) = (rule.id, schema.as_deref());
     match finding.severity {
         Severity::Error => {
-            tracing::error!(target: TARGET, rule, severity = "error", side, lane, op, place, method, path = target, citation, rejected, count, "{message}");
+            tracing::error!(target: TARGET, rule, severity = "error", side, place, pointer, lane, op, method, path = target, requires, fix, citation, schema, rejected, count, "{message}");
         }
         Severity::Warning => {
-            tracing::warn!(target: TARGET, rule, severity = "warning", side, lane, op, place, method, path = target, citation, rejected, count, "{message}");
+            tracing::warn!(target: TARGET, rule, severity = "warning", side, place, pointer, lane, op, method, path = target, requires, fix, citation, schema, rejected, count, "{message}");
         }
         Severity::Info => {
-            tracing::info!(target: TARGET, rule, severity = "info", side, lane, op, place, method, path = target, citation, rejected, count, "{message}");
+            tracing::info!(target: TARGET, rule, severity = "info", side, place, pointer, lane, op, method, path = target, requires, fix, citation, schema, rejected, count, "{message}");
         }
     }
 }

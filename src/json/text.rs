@@ -16,8 +16,7 @@ pub struct Unescaped<'a> {
 impl<'a> Unescaped<'a> {
     pub(super) fn new(inner: &'a [u8], base: usize) -> Self {
         if !inner.contains(&b'\\') {
-            let text = String::from_utf8_lossy(inner);
-            return Self { text, base, raw: Vec::new() };
+            return Self { text: plain(inner), base, raw: Vec::new() };
         }
         let (text, raw) = unescape(inner);
         Self { text: Cow::Owned(text), base, raw }
@@ -42,11 +41,6 @@ impl<'a> Unescaped<'a> {
         &self.text
     }
 
-    /// The value, without the way back.
-    pub fn into_text(self) -> Cow<'a, str> {
-        self.text
-    }
-
     /// Where a span of the value stands in the document's text.
     pub fn raw_span(&self, span: Range<usize>) -> Range<usize> {
         match self.raw.as_slice() {
@@ -54,6 +48,32 @@ impl<'a> Unescaped<'a> {
             raw => self.base + raw[span.start]..self.base + raw[span.end],
         }
     }
+}
+
+/// A string's value alone: large texts have no use for the way back.
+pub(super) fn value(inner: &[u8]) -> Cow<'_, str> {
+    let source = plain(inner);
+    let Some(mut escape) = source.find('\\') else {
+        return source;
+    };
+    let (mut text, mut at) = (String::with_capacity(source.len()), 0);
+    loop {
+        text.push_str(&source[at..escape]);
+        let (value, length) = escape_at(&source.as_bytes()[escape..]);
+        text.push(value);
+        at = escape + length;
+        match source[at..].find('\\') {
+            Some(next) => escape = at + next,
+            None => break,
+        }
+    }
+    text.push_str(&source[at..]);
+    Cow::Owned(text)
+}
+
+/// Text without escapes; what was scanned is UTF-8.
+fn plain(inner: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(inner).map_or_else(|_| String::from_utf8_lossy(inner), Cow::Borrowed)
 }
 
 fn unescape(inner: &[u8]) -> (String, Vec<usize>) {
@@ -285,6 +305,16 @@ mod tests {
         let emoji = value.text().find('😀').unwrap();
         assert_eq!(&text[value.raw_span(emoji..emoji + 4)], br"\ud83d\ude00");
         assert_eq!(value.raw_span(0..value.text().len()), 1..text.len() - 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_value_is_the_same_with_the_way_back_and_without(text in r#"(a|é|😀|\\n|\\"|\\\\|\\u00e9|\\ud83d\\ude00|\\ud83d|\\ude00){0,8}"#) {
+            let text = format!("\"{text}\"");
+            let doc = Doc::parse(text.as_bytes()).unwrap();
+            let unescaped = doc.root().unescaped().unwrap();
+            proptest::prop_assert_eq!(doc.root().str().unwrap(), unescaped.text());
+        }
     }
 
     #[test]

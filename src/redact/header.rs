@@ -71,7 +71,7 @@ pub(super) fn lists_users(name: &str) -> bool {
     name == "x-xbl-onbehalfof-users"
 }
 
-/// The xuids of such a list.
+/// The xuids of such a list. Nobody's is so short that member keys would not show whose it is.
 pub(super) fn users(value: &str) -> Vec<Slot> {
     let mut at = 0;
     let entry = |part: &str| {
@@ -83,10 +83,12 @@ pub(super) fn users(value: &str) -> Vec<Slot> {
     let spans: Vec<Range<usize>> = value.split(',').map(entry).collect();
     spans
         .into_iter()
-        .filter(|span| !span.is_empty())
+        .filter(|span| span.len() >= SHORTEST_XUID)
         .map(|span| Slot { text: value[span.clone()].to_owned(), span, class: Class::Xuid, layers: Vec::new() })
         .collect()
 }
+
+const SHORTEST_XUID: usize = 10;
 
 #[cfg(test)]
 mod tests {
@@ -111,7 +113,8 @@ mod tests {
 
     #[test]
     fn acting_users_are_found_one_by_one() {
-        let spans: Vec<_> = users("741837829132;priv=multiplayer, 5").into_iter().map(|slot| slot.span).collect();
-        assert_eq!(spans, [0..12, 31..32]);
+        let spans: Vec<_> =
+            users("741837829132;priv=multiplayer, 5, 2814646326226712").into_iter().map(|slot| slot.span).collect();
+        assert_eq!(spans, [0..12, 34..50]);
     }
 }

@@ -81,7 +81,8 @@ impl Table {
     }
 
     pub(super) fn is_alias(&self, class: Class, text: &str) -> bool {
-        class != Class::Secret && self.taken.contains(text)
+        let is_taken = |text: &str| self.taken.contains(text);
+        class != Class::Secret && (is_taken(text) || (folds_case(class) && is_taken(&text.to_ascii_lowercase())))
     }
 
     /// Remembers a secret that only one request carries, for a while.

@@ -2,14 +2,17 @@
 
 use std::fmt::Write;
 
-use super::{Located, Report, Standing, plain, text};
+use super::{Located, Report, Standing, Unread, plain, text};
 use crate::contract::Severity;
 
-/// A command per finding, and the summary.
+/// A command per finding and per file that could not be read, and the summary.
 pub(super) fn render(report: &Report) -> String {
     let mut out = String::new();
     for located in &report.findings {
         let _ = writeln!(out, "::{} {}::{}", command(located), properties(located), data(&message(located)));
+    }
+    for Unread { file, reason } in &report.unread {
+        let _ = writeln!(out, "::error file={},title=unreadable::{}", property(&slashed(file)), data(&plain(reason)));
     }
     let _ = writeln!(out, "{}", report.tally());
     out

@@ -16,7 +16,7 @@ pub(super) struct Identity {
     pub(super) rule: String,
     /// The operation's name.
     pub(super) op: String,
-    /// The place, its digits blinded.
+    /// The place, its digits blinded; and the title's own keyword, if it was that.
     pub(super) place: String,
     /// Verb, path and names of query parameters, names that were drawn blinded.
     pub(super) target: String,
@@ -24,10 +24,15 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn of(located: &Located) -> Self {
+        let place = digits_blinded(&plain(&located.finding.place.to_string()));
         Self {
             rule: located.finding.rule.id.to_owned(),
             op: located.op.clone(),
-            place: digits_blinded(&plain(&located.finding.place.to_string())),
+            place: located
+                .finding
+                .schema
+                .as_ref()
+                .map_or(place.clone(), |schema| format!("{place} by {}", plain(schema))),
             target: format!("{} {}", plain(&located.method), plain(&shape(&located.target))),
         }
     }

@@ -50,7 +50,7 @@ impl Report {
     /// Judges everything a cassette holds and adds what is found.
     pub fn cassette<'a>(&mut self, judge: &mut Judge, cassette: &Cassette, source: impl Into<Source<'a>>) {
         let source = source.into();
-        self.checked(source.name);
+        self.file(source.name);
         let sealed = if cassette.seal == Seal::Unsealed { b"" } else { source.text };
         let mut passages = Passages::new(sealed);
         let mut sockets: BTreeMap<u64, Opening> = BTreeMap::new();
@@ -174,6 +174,11 @@ impl Report {
             let line = passage.as_ref().map_or_else(|| lines.line(), |passage| passage.line(&finding.place));
             self.add(about.located((line > 0).then_some(line), finding));
         }
+    }
+
+    /// Names a file that is judged, whether or not there is anything in it.
+    pub fn file(&mut self, name: &str) {
+        self.checked(name);
     }
 
     /// The tally of a file, which comes last when it is new.

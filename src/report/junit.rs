@@ -2,17 +2,27 @@
 //!
 //! A case fails when one of its findings makes the check fail. It is skipped when all of them are known, and passes
 //! with its findings as output when they weigh too little. A file without findings has one case, which passes.
+//! A file that could not be read to its end has a suite with an error.
 
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::tally::many;
-use super::{Checked, Located, Report, Standing, plain, text};
+use super::{Checked, Located, Report, Standing, Unread, plain, text};
 
 /// The XML document.
 pub(super) fn render(report: &Report) -> Result<String, SerializeError> {
     let mut document = quick_junit::Report::new("tapdeck check");
     for checked in &report.files {
         document.add_test_suite(suite(report, checked));
+    }
+    for Unread { file, reason } in &report.unread {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(plain(reason));
+        let mut case = TestCase::new(READ, status);
+        case.set_classname(plain(file));
+        let mut suite = TestSuite::new(plain(file));
+        suite.add_test_case(case);
+        document.add_test_suite(suite);
     }
     document.to_string()
 }
@@ -31,7 +41,7 @@ fn suite(report: &Report, checked: &Checked) -> TestSuite {
     let (exchanges, messages) = (many(checked.exchanges, "exchange"), many(checked.messages, "message"));
     suite.set_system_out(format!("{exchanges} and {messages}"));
     let mut cases: Vec<TestCase> = rules.iter().map(|(_, of_rule)| case(report, of_rule)).collect();
-    if cases.is_empty() {
+    if cases.is_empty() && report.unread.iter().all(|unread| unread.file != checked.file) {
         cases.push(TestCase::new(CLEAN, TestCaseStatus::success()));
     }
     for case in &mut cases {
@@ -74,3 +84,6 @@ fn listed(findings: &[&Located]) -> String {
 
 /// The case of a file without findings.
 const CLEAN: &str = "keeps-the-contract";
+
+/// The case of a file that could not be read.
+const READ: &str = "is-readable";

@@ -46,7 +46,7 @@ pub fn rules_markdown(rules: &[&Rule]) -> String {
     let (errors, warnings, notes) = (many(errors, "error"), many(warnings, "warning"), many(notes, "note"));
     let mut page = format!(
         "# The rules of the contract\n\n{}: {errors}, {warnings}, {notes}; {ours} are the client's duty, {} the \
-         service's. {ABOUT}\n\n| rule | severity | side | what is wrong |\n| --- | --- | --- | --- |\n",
+         service's. {ABOUT} {NOTE} {SEQUENCE}\n\n| rule | severity | side | what is wrong |\n| --- | --- | --- | --- |\n",
         many(rules.len(), "rule"),
         rules.len() - ours,
     );
@@ -83,6 +83,9 @@ pub fn rule_page(rule: &Rule) -> String {
     if bad.contains("$ref") || bad.contains('@') {
         let _ = write!(page, "\n{NOTE}\n");
     }
+    if bad.contains("\n===\n") || bad.starts_with(['>', '<']) {
+        let _ = write!(page, "\n{SEQUENCE}\n");
+    }
     page
 }
 
@@ -108,11 +111,13 @@ fn cell(text: &str) -> String {
 
 const ABOUT: &str = "`tapdeck rules ID` prints one, `tapdeck rules WORD` lists those about something.\n\n\
     In the examples, an operation stands by its name or as verb and target. Headers replace good ones that every \
-    request has, `-Name` takes one away and `+Name: value` adds one. After `---` comes the answer. `$ref` stands for \
-    the session's reference; `@session`, `@large` and `@handle` for a good answer, changed as shown.";
+    request has, `-Name` takes one away and `+Name: value` adds one. After `---` comes the answer.";
 
-const NOTE: &str = "`$ref` stands for the session's reference; `@session`, `@large` and `@handle` for a good answer, \
-                    changed as shown.";
+const NOTE: &str = "`$ref` stands for the session's reference; `@session`, `@large`, `@handle` and `@handles` for good \
+                    answers, changed as shown; `@title` for a schema of the title's own.";
+
+const SEQUENCE: &str =
+    "`===` goes on to what comes next; `>` is what the client says on a socket, `<` what the service says.";
 
 #[cfg(test)]
 mod tests {
@@ -140,6 +145,7 @@ mod tests {
         }
         assert!(page.contains("`@session`"));
         assert!(!rule_page(crate::contract::rule("body-on-get").unwrap()).contains("`@session`"));
+        assert!(rule_page(crate::contract::rule("rta-event-shape").unwrap()).ends_with("what the service says.\n"));
     }
 
     #[test]

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
-    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString, PhysicalLocation, PropertyBag,
-    Region, ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif, Tool,
-    ToolComponent,
+    ArtifactLocation, Invocation, Location, LogicalLocation, Message, MultiformatMessageString, Notification,
+    PhysicalLocation, PropertyBag, Region, ReportingConfiguration, ReportingDescriptor, Result as SarifResult,
+    ResultLevel, Run, Sarif, Tool, ToolComponent,
 };
 
 use super::identity::Identity;
 use super::rules::rule_markdown;
-use super::{Located, Report, Standing, plain, rule_page};
+use super::{Located, Report, Standing, Unread, plain, rule_page};
 use crate::contract::{Rule, Severity};
 
 /// The log, with a final line break.
@@ -40,10 +40,25 @@ pub(super) fn render(report: &Report) -> Result<String, serde_json::Error> {
     let run = Run::builder()
         .tool(Tool::builder().driver(driver).build())
         .original_uri_base_ids(BTreeMap::from([(ROOT.to_owned(), root)]))
+        .invocations(vec![invocation(report)])
         .results(results)
         .build();
     let log = Sarif::builder().schema(SCHEMA).version(json!("2.1.0")).runs(vec![run]).build();
     Ok(serde_json::to_string_pretty(&log)? + "\n")
+}
+
+/// That the check ran, and which files it could not read.
+fn invocation(report: &Report) -> Invocation {
+    let notification = |Unread { file, reason }: &Unread| {
+        let physical = PhysicalLocation::builder().artifact_location(artifact(file)).build();
+        let location = Location::builder().physical_location(physical).build();
+        let message = text(&linkless(&plain(reason)));
+        Notification::builder().level(json!("error")).message(message).locations(vec![location]).build()
+    };
+    Invocation::builder()
+        .execution_successful(report.unread.is_empty())
+        .tool_execution_notifications(report.unread.iter().map(notification).collect::<Vec<_>>())
+        .build()
 }
 
 fn descriptor(rule: &'static Rule) -> ReportingDescriptor {
@@ -117,10 +132,13 @@ fn percent_encoded(path: &str) -> String {
     path.bytes().map(encoded).collect()
 }
 
-/// The message. In SARIF `[…](…)` is a link, which no text of a recording may make.
 fn message(located: &Located) -> String {
-    let told = located.told();
-    format!("{told}. Documents require: {}", located.finding.rule.requires).replace("](", "\\](")
+    linkless(&format!("{}. Documents require: {}", located.told(), located.finding.rule.requires))
+}
+
+/// In SARIF's messages `[…](…)` is a link, which no text of a recording may make.
+fn linkless(text: &str) -> String {
+    text.replace("](", "\\](")
 }
 
 fn properties(located: &Located) -> PropertyBag {

@@ -70,13 +70,15 @@ impl fmt::Display for Tally {
             counts.map(|(count, name)| many(*count, name)).collect::<Vec<_>>().join(", ")
         };
         let found = listed(&[(self.errors, "error"), (self.warnings, "warning"), (self.notes, "note")]);
-        f.write_str(if found.is_empty() { "no findings" } else { &found })?;
+        let expected = listed(&[(self.expected, "expected rejection")]);
+        match (found.as_str(), expected.as_str()) {
+            ("", "") => f.write_str("no findings")?,
+            (one, "") | ("", one) => f.write_str(one)?,
+            (found, expected) => write!(f, "{found}, {expected}")?,
+        }
         write!(f, " in {}", many(self.exchanges, "exchange"))?;
         if self.messages > 0 {
             write!(f, " and {}", many(self.messages, "message"))?;
-        }
-        if self.expected > 0 {
-            write!(f, ", {}", many(self.expected, "expected rejection"))?;
         }
         for (count, name) in [(self.known, "known"), (self.untold, "not listed"), (self.hidden, "not shown")] {
             if count > 0 {
@@ -109,7 +111,7 @@ mod tests {
             untold: 1,
             hidden: 5,
         };
-        let line = "3 errors, 1 warning in 14 exchanges and 1 message, 2 expected rejections, 4 known, 1 not listed, 5 not shown";
+        let line = "3 errors, 1 warning, 2 expected rejections in 14 exchanges and 1 message, 4 known, 1 not listed, 5 not shown";
         assert_eq!(full.to_string(), line);
         assert_eq!(Tally { exchanges: 1, ..Tally::default() }.to_string(), "no findings in 1 exchange");
     }

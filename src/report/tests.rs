@@ -165,6 +165,23 @@ fn github_gets_a_command_per_finding() {
 }
 
 #[test]
+fn what_could_not_be_read_is_an_error_where_ci_looks() {
+    let unread = Unread { file: "torn.har".to_owned(), reason: "torn.har:3:7: it ends too early".to_owned() };
+    let mut report = Report { unread: vec![unread], ..report() };
+    report.file("torn.har");
+    let junit = rendered(&report, Format::Junit);
+    assert!(junit.contains("<testcase name=\"is-readable\" classname=\"torn.har\">"), "{junit}");
+    assert!(junit.contains("<error message=\"torn.har:3:7: it ends too early\"/>"), "{junit}");
+    assert_eq!(junit.matches("keeps-the-contract").count(), 1, "only clean.har does: {junit}");
+    let log: Value = serde_json::from_str(&rendered(&report, Format::Sarif)).unwrap();
+    let invocation = &log["runs"][0]["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    assert_eq!(invocation["toolExecutionNotifications"][0]["message"]["text"], "torn.har:3:7: it ends too early");
+    let github = rendered(&report, Format::Github);
+    assert!(github.contains("\n::error file=torn.har,title=unreadable::torn.har:3:7: it ends"), "{github}");
+}
+
+#[test]
 fn only_repeats_merge() {
     let of = |pointer: &str| located(1, "turn-index-range", Place::Body(pointer.to_owned()));
     let mut other = of("/a");
@@ -205,6 +222,8 @@ const HOSTILE: &str = "a\r\nb\u{1b}[31m\0\u{7f}\u{85}\u{202e}\u{2028}\u{ffff}]]>
 fn hostile_text_breaks_no_form() {
     let clean = FORMATS.map(|format| rendered(&report(), format).lines().count());
     let mut report = report();
+    let unread = Unread { file: HOSTILE.to_owned(), reason: HOSTILE.to_owned() };
+    report.unread.push(unread);
     for checked in &mut report.files {
         checked.file = HOSTILE.to_owned();
     }
@@ -224,12 +243,13 @@ fn hostile_text_breaks_no_form() {
         let is_json = matches!(format, Format::Json | Format::Sarif);
         assert!(raw.is_none_or(|raw| is_json && raw > '\u{1f}'), "{format:?} holds {raw:?}");
         if matches!(format, Format::Text | Format::Json | Format::Github) {
-            assert_eq!(text.lines().count(), lines, "{format:?}: {text}");
+            let unread = usize::from(format == Format::Github);
+            assert_eq!(text.lines().count(), lines + unread, "{format:?}: {text}");
         }
         assert!(format != Format::Junit || !text.contains("]]>"), "{text}");
     }
     let array: Value = serde_json::from_str(&rendered(&report, Format::Json)).unwrap();
     assert_eq!((&array[0]["message"], &array[0]["file"]), (&HOSTILE.into(), &HOSTILE.into()));
     let github = rendered(&report, Format::Github);
-    assert!(github.lines().take(4).all(|line| line.starts_with("::error ") || line.starts_with("::notice ")));
+    assert!(github.lines().take(5).all(|line| line.starts_with("::error ") || line.starts_with("::notice ")));
 }

@@ -69,6 +69,13 @@ impl AliasClass {
         matches!(self, Self::DeviceToken | Self::Ipv6)
     }
 
+    /// An alias for a value as it is spelt: hex digits in capitals stay in capitals.
+    pub fn spelt_like(self, value: &str, alias: String) -> String {
+        let is_capital =
+            value.bytes().any(|byte| byte.is_ascii_uppercase()) && !value.bytes().any(|byte| byte.is_ascii_lowercase());
+        if self.folds_case() && is_capital { alias.to_ascii_uppercase() } else { alias }
+    }
+
     /// The class of slots its aliases fill.
     pub fn class(self) -> Class {
         match self {
@@ -137,11 +144,11 @@ fn ipv4(n: u64) -> Ipv4Addr {
     }
 }
 
-/// True for what the documents call base64: whole quads of the standard alphabet.
-fn is_base64(text: &str) -> bool {
+/// True for base64 in the standard alphabet; clients end it with or without `=`.
+pub fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    text.len().is_multiple_of(4)
-        && text.len() - body.len() <= 2
+    text.len() - body.len() <= 2
+        && body.len() % 4 != 1
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 

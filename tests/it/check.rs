@@ -74,7 +74,7 @@ fn a_report_goes_to_a_file_whole_or_not_at_all() {
     let ended = check(&home, &[&args, &[VIOLATIONS][..]].concat());
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.talk);
     assert_eq!(ended.talk.lines().count(), 1, "{}", ended.talk);
-    assert!(ended.talk.contains("report.xml: no findings in 12 exchanges, "), "{}", ended.talk);
+    assert!(ended.talk.contains("report.xml: 12 expected rejections in 12 exchanges"), "{}", ended.talk);
     let written = fs::read_to_string(&report).unwrap();
     assert!(written.starts_with("<?xml") && written.contains("active-and-ready"), "{written}");
 
@@ -88,6 +88,19 @@ fn a_report_goes_to_a_file_whole_or_not_at_all() {
     let ended = check(&home, &["-o", text(home.path()), VIOLATIONS]);
     assert!(ended.code == Some(3) && ended.talk.contains("error: cannot write "), "{}", ended.talk);
     assert_eq!(check(&home, &["-o", "-", VIOLATIONS]).stdout, check(&home, &[VIOLATIONS]).stdout);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_in_the_report_of_the_others() {
+    let home = TempDir::new().unwrap();
+    let ended = check(&home, &["--format", "junit", "no-such.har", VIOLATIONS]);
+    assert_eq!(ended.code, Some(4));
+    assert!(
+        ended.stdout.contains("errors=\"1\">") && ended.stdout.contains("cannot read no-such.har"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("name=\"active-and-ready\""), "{}", ended.stdout);
 }
 
 #[cfg(unix)]

@@ -13,11 +13,13 @@ mod fidelity;
 mod har;
 mod hostile;
 mod intercept;
+mod judged;
 mod openapi;
 mod playback;
 mod project;
 #[cfg(feature = "real-clients")]
 mod real;
+mod rules;
 mod scenarios;
 mod sockets;
 mod support;

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use crate::support::binary::{self, Deck, Ended};
 use crate::support::text;
 
-const SESSION: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions/titled";
+const SESSION: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions/\
+                       60f9d3f3-9d7a-4b76-8b43-2f6cf8c6a001";
 const HEADERS: [(&str, &str); 3] =
     [("authorization", "XBL3.0 x=1234;token"), ("x-xbl-contract-version", "107"), ("content-type", "application/json")];
 const VIOLATIONS: &str = "cassettes/violations.cassette.json";
@@ -129,32 +130,15 @@ fn the_environment_switches_on_and_off() {
 }
 
 #[test]
-fn a_rule_weighs_what_the_project_says() {
-    let violations = committed(VIOLATIONS);
-    let check = |file: &str, args: &[&str]| {
-        let project = Project::with(&[("tapdeck.toml", file)]);
-        let ended = project.run(&[&["check", "--format", "json", text(&violations)], args].concat());
-        let found: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
-        (ended.code, found)
-    };
-    let (_, before) = check("", &[]);
-    // One that the service did not reject, and that weighs.
-    let found = before.iter().find(|found| found["rejected"].is_null() && found["severity"] != "info").unwrap();
-    let rule = found["rule"].as_str().unwrap();
-    let severities = |found: &[Value]| {
-        let of_rule = found.iter().filter(|found| found["rule"] == rule && found["rejected"].is_null());
-        of_rule.map(|found| found["severity"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    assert!(severities(&check(&format!("[rules]\n{rule} = \"off\"\n"), &[]).1).is_empty());
-    for weight in ["info", "warning", "error"] {
-        let (_, found) = check(&format!("[rules]\n{rule} = \"{weight}\"\n"), &[]);
-        assert!(!severities(&found).is_empty() && severities(&found).iter().all(|one| one == weight), "{found:?}");
+fn a_variable_that_cannot_be_is_named() {
+    let project = Project::with(&[]);
+    for command in [&["watch"][..], &["config", "show", "watch"]] {
+        let ended = project.run_with(&[("TAPDECK_LISTEN", "nowhere")], command);
+        assert_eq!(ended.code, Some(2), "{}", ended.talk);
+        assert!(ended.talk.starts_with("error: TAPDECK_LISTEN: \"nowhere\": invalid socket"), "{}", ended.talk);
     }
-    // What the service rejected itself stays expected, whatever its rule weighs.
-    let rejected = before.iter().find(|found| !found["rejected"].is_null()).unwrap()["rule"].as_str().unwrap();
-    let (_, found) = check(&format!("[rules]\n{rejected} = \"error\"\n"), &[]);
-    let expected: Vec<_> = found.iter().filter(|one| one["rule"] == rejected && !one["rejected"].is_null()).collect();
-    assert!(!expected.is_empty() && expected.iter().all(|one| one["severity"] == "info"), "{expected:?}");
+    let given = project.run_with(&[("TAPDECK_LISTEN", "nowhere")], &["watch", "--listen", "nobody"]);
+    assert!(given.talk.contains("'nobody'"), "{}", given.talk);
 }
 
 const TITLED: &str = "[[title]]\ntemplate = \"Lobby\"\nsession-properties = \"schemas/lobby.json\"\n";
@@ -165,43 +149,74 @@ fn titled() -> Project {
     Project::with(&[("tapdeck.toml", TITLED), ("schemas/lobby.json", LOBBY), ("schemas/common.json", COMMON)])
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_title_is_held_to_its_own_schemas_live_and_in_a_check() {
-    let project = titled();
+/// A recording of two writes to a lobby, the first against the title's schemas; and what was logged.
+async fn recorded(project: &Project) -> Ended {
     let mut command = binary::tapdeck(&project.at("home"));
     command.current_dir(project.0.path()).args(["record", "--upstream", "emulator", "--log-format", "json"]);
     command.args(["--listen", "127.0.0.1:0", "a.cassette.json"]);
     let deck = Deck::of(command);
     let mut client =
         Client::connect(deck.address, &deck.address.to_string(), Way::Reverse, Protocol::H1).await.unwrap();
-    let made = br#"{"properties":{"custom":{"level":0}},"members":{"me":{"properties":{"system":{"active":true}}}}}"#;
-    assert_eq!(client.send("PUT", SESSION, &HEADERS, made).await.unwrap().status, 201);
+    let wrong = br#"{"properties":{"custom":{"level":0}},"members":{"me":{"properties":{"system":{"ready":true}}}}}"#;
+    assert_eq!(client.send("PUT", SESSION, &HEADERS, wrong).await.unwrap().status, 201);
     let right = br#"{"properties":{"custom":{"level":1,"map":"harbour"}}}"#;
     assert_eq!(client.send("PUT", SESSION, &HEADERS, right).await.unwrap().status, 200);
+    assert_eq!(client.send("PUT", SESSION, &HEADERS[..2], b"{").await.unwrap().status, 400);
     drop(client);
     let ended = deck.stopped();
     assert_eq!(ended.code, Some(0), "{}", ended.talk);
-    let logged: Vec<String> = ended
-        .talk
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|line| Some(format!("{} {}", line["rule"].as_str()?, line["place"].as_str()?)))
-        .collect();
-    let expected = ["title-custom body /properties/custom/level", "title-custom-stored answer body /properties/custom"];
-    assert_eq!(logged, expected, "{}", ended.talk);
+    ended
+}
 
-    let checked = project.run(&["check", "--format", "json", "a.cassette.json"]);
-    let found: Vec<Value> = serde_json::from_str(&checked.stdout).unwrap();
-    let schemas: Vec<_> =
-        found.iter().map(|found| (found["rule"].as_str().unwrap(), found["schema"].as_str().unwrap())).collect();
-    assert_eq!(
-        schemas,
-        [
-            ("title-custom", "schemas/common.json#/$defs/level/minimum"),
-            ("title-custom-stored", "schemas/lobby.json#/required"),
-        ]
-    );
-    assert_eq!((checked.code, found[0]["pointer"].as_str()), (Some(1), Some("/properties/custom/level")));
+/// What a check of the recording finds.
+fn found(project: &Project) -> (Option<i32>, Vec<Value>) {
+    let ended = project.run(&["check", "--format", "json", "a.cassette.json"]);
+    (ended.code, serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.talk)))
+}
+
+/// Rule and place of the findings of a title's schemas.
+fn by_title<'v>(found: impl IntoIterator<Item = &'v Value>) -> Vec<String> {
+    let told =
+        found.into_iter().filter_map(|one| Some(format!("{} {}", one["rule"].as_str()?, one["place"].as_str()?)));
+    told.filter(|told| told.starts_with("title-")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_title_is_held_to_its_own_schemas_live_and_in_a_check() {
+    let project = titled();
+    let talk = recorded(&project).await.talk;
+    let logged: Vec<Value> = talk.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let expected =
+        ["title-custom body /properties/custom/level", "title-custom-stored answer body /properties/custom/map"];
+    assert_eq!(by_title(&logged), expected, "{talk}");
+
+    let (code, found) = found(&project);
+    assert_eq!((code, by_title(&found)), (Some(1), expected.map(str::to_owned).to_vec()));
+    let schemas: Vec<_> = found.iter().filter_map(|found| found["schema"].as_str()).collect();
+    assert_eq!(schemas, ["schemas/common.json#/$defs/level/minimum", "schemas/lobby.json#/required"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_weighs_what_the_project_says() {
+    let project = titled();
+    recorded(&project).await;
+    let weighing = |rules: &str| {
+        fs::write(project.at("tapdeck.toml"), format!("[rules]\n{rules}\n{TITLED}")).unwrap();
+        let (code, found) = found(&project);
+        let weight = |rule: &str| {
+            let found = found.iter().find(|found| found["rule"] == rule)?;
+            Some(found["severity"].as_str().unwrap().to_owned())
+        };
+        (code, weight("title-custom"), weight("json-malformed"))
+    };
+    let told = |weight: &str| Some(weight.to_owned());
+    assert_eq!(weighing(""), (Some(1), told("error"), told("info")));
+    assert_eq!(weighing("title-custom = \"off\""), (Some(0), None, told("info")));
+    for (weight, code) in [("info", 0), ("warning", 0), ("error", 1)] {
+        assert_eq!(weighing(&format!("title-custom = \"{weight}\"")), (Some(code), told(weight), told("info")));
+    }
+    let rejected = weighing("json-malformed = \"error\"\ntitle-custom = \"off\"");
+    assert_eq!(rejected, (Some(0), None, told("info")), "what the service rejects itself stays expected");
 }
 
 #[test]
@@ -340,12 +355,14 @@ fn init_writes_once_and_says_what() {
     assert_eq!(files(), before);
     let forced = project.run(&["init", "--force"]);
     assert!(
-        forced.talk.contains("wrote  ./tapdeck.toml") && read("tapdeck.toml").starts_with("#:schema "),
+        forced.talk.contains("wrote  ./tapdeck.toml") && read("tapdeck.toml").starts_with("# What this project sets"),
         "{}",
         forced.talk
     );
-    let nowhere = project.run(&["init", "nowhere"]);
-    assert!(nowhere.code == Some(2) && nowhere.talk.contains("nowhere is no directory"), "{}", nowhere.talk);
+    let made = project.run(&["init", "made"]);
+    assert!(made.code == Some(0) && project.at("made/tapdeck.toml").exists(), "{}", made.talk);
+    let file = project.run(&["init", "tapdeck.toml"]);
+    assert!(file.code == Some(2) && file.talk.contains("tapdeck.toml is no directory"), "{}", file.talk);
 }
 
 #[test]

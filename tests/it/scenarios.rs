@@ -25,19 +25,26 @@
 //! Players A to D have `${A.xuid}`, `${A.sub}` (a subscription's id) and `"$A.in"`: what an active member writes who
 //! listens and wants to know everything. Z is a server. What else clients make up is declared in `sessions`, `guids` and
 //! `addresses`; what the emulator is set up with, in `policies`, `templates` and `graph`. `look-alikes` are players who
-//! do the same with different outcomes: a replay has to be told who is whose stand-in.
+//! do the same with different outcomes: a replay has to be told who is whose stand-in. `breaks` are the rules of the
+//! contract that clients break on purpose and get away with; what the service answers breaks none.
 
 mod cast;
 mod clients;
 mod order;
 mod script;
 mod values;
+mod verdict;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cast::{FIRST, PLAYERS, Player};
 use script::Script;
+use tapdeck::cassette::Cassette;
+use tapdeck::conduct::Judge;
+use tapdeck::contract::{Rule, Severity, Side};
+use tapdeck::report::Report;
 use world::World;
 
 #[tokio::test]
@@ -51,6 +58,8 @@ async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
         let mut stage = World::recording("taped", script.settings("taped")).await;
         script.play(&mut stage).await;
         let (_home, cassette) = stage.sealed().await;
+        assert_eq!(alarms(&cassette), Vec::<String>::new());
+        verdict::check(&cassette, &script.breaks, &script.title);
         let text = std::fs::read_to_string(&cassette).unwrap();
         for player in PLAYERS.map(|name| Player::of(name, "taped")) {
             assert!(!text.contains(&player.xuid) && !text.contains(&player.token()), "{}: {text}", player.name);
@@ -71,6 +80,16 @@ async fn played_by_all<F: Future<Output = ()> + Send + 'static>(play: impl Fn(Sc
         }
     }
     assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// What is wrong with the emulator's answers and messages, and with the order of things: nothing, whatever clients do.
+fn alarms(cassette: &Path) -> Vec<String> {
+    let mut report = Report::default();
+    report.cassette(&mut Judge::new(Arc::default()), &Cassette::read(cassette).unwrap(), "a");
+    let is_alarm = |rule: &Rule| rule.side == Side::Service || rule.id == "connection-stale";
+    let alarms = report.findings.iter().map(|located| &located.finding);
+    let alarms = alarms.filter(|finding| is_alarm(finding.rule) && finding.severity != Severity::Info);
+    alarms.map(|finding| format!("{}: {}: {}", finding.rule.id, finding.place, finding.message)).collect()
 }
 
 /// The scenario files, in order.

@@ -286,9 +286,9 @@ const CHUNK: usize = 1 << 17;
 /// Deeper nesting is nothing a recorder writes.
 const DEEPEST: usize = 128;
 /// Larger values are refused: an entry takes memory before anything is known of it.
-const LARGEST: usize = 32 << 20;
+const LARGEST: usize = 16 << 20;
 /// So are values of more members and items: each takes memory, however few bytes it is.
-const MOST_VALUES: usize = 1 << 20;
+const MOST_VALUES: usize = 500_000;
 /// Longer strings are passed over: no body the contract speaks of is that long, but downloads are.
 const LONGEST: usize = 2 << 20;
 
@@ -366,7 +366,7 @@ mod tests {
         assert!(matches!(items(many.as_bytes(), CHUNK), Err(HarError::TooMany { .. })));
         let keys = format!("[{{\"a\":\"{}\"}}]", "x".repeat(LONGEST + 1));
         assert_eq!(items(keys.as_bytes(), CHUNK).unwrap()[0].0, "{\"a\":null}");
-        let wide = format!("[[\"{}\"]]", vec!["x".repeat(LONGEST - 8); 20].join("\",\""));
+        let wide = format!("[[\"{}\"]]", vec!["x".repeat(LONGEST - 8); 10].join("\",\""));
         assert!(matches!(items(wide.as_bytes(), CHUNK), Err(HarError::TooLarge { .. })));
     }
 }

@@ -1,4 +1,4 @@
-//! Entries as events in time, shown to the judge in order.
+//! Entries as events in time, redacted and put in order for the judge.
 //!
 //! A recorder's clock says when a call was asked and when it was answered. Events wait in a window of bounded size and
 //! leave it earliest first; only then do they get their positions, as live traffic does when it happens. Events of the
@@ -8,18 +8,13 @@ use std::collections::BTreeMap;
 
 use super::authorization;
 use super::entry::{Entry, Said};
-use crate::conduct::{Exchange, Heard, Judge};
 use crate::exchange::{Answer, Call, LaneKey, Nonces};
 use crate::message::{Headers, Request, Response};
 use crate::redact::Redactor;
-use crate::report::{Opening, Report};
 use crate::socket::{Message, Sender};
 
-/// The window, and what the judge was shown of it.
-pub(super) struct Timeline<'a> {
-    file: &'a str,
-    judge: &'a mut Judge,
-    report: &'a mut Report,
+/// The window.
+pub(super) struct Timeline {
     events: BTreeMap<(i64, Turn, u64), Event>,
     /// How many bytes wait.
     waiting: usize,
@@ -45,37 +40,39 @@ enum Event {
     Heard(Box<Told>),
 }
 
-/// A call and its answer, as they were recorded.
-struct Pair {
-    number: u64,
-    ordinal: usize,
-    line: usize,
-    lane: String,
-    /// The recorder knew when it was asked.
-    is_begun: bool,
-    /// The recorder knew when it was answered.
-    is_ended: bool,
+/// What leaves the window, as it may be judged and reported.
+pub(super) enum Shown {
+    /// An exchange.
+    Pair(Box<Pair>),
+    /// A message.
+    Told(Box<Told>),
+}
+
+/// A call and its answer.
+pub(super) struct Pair {
+    /// What tells it from the others of its file.
+    pub(super) number: u64,
+    pub(super) ordinal: usize,
+    pub(super) line: usize,
+    pub(super) lane: String,
+    /// Position at which the call was asked, given as it leaves the window if the recorder knew when.
+    pub(super) asked: u64,
+    /// Position at which the call was answered, likewise.
+    pub(super) answered: u64,
     /// How many messages follow on its socket.
-    messages: usize,
-    call: Call,
-    answer: Answer,
+    pub(super) messages: usize,
+    pub(super) call: Call,
+    pub(super) answer: Answer,
 }
 
 /// A message on a socket.
-struct Told {
+pub(super) struct Told {
     /// The opening's number.
-    opening: u64,
-    from: Sender,
-    message: Message,
-}
-
-/// A socket that has messages to come.
-struct Socket {
-    lane: String,
-    line: usize,
-    position: u64,
-    opening: Opening,
-    left: usize,
+    pub(super) opening: u64,
+    /// Its position.
+    pub(super) at: u64,
+    pub(super) from: Sender,
+    pub(super) message: Message,
 }
 
 /// What happens as events leave the window.
@@ -83,19 +80,15 @@ struct Stage {
     redactor: Redactor,
     position: u64,
     asked: BTreeMap<u64, u64>,
-    sockets: BTreeMap<u64, Socket>,
     /// The recorder leaves credentials out unless told otherwise.
     omits_credentials: bool,
     is_authorized: bool,
     unauthorized: usize,
 }
 
-impl<'a> Timeline<'a> {
-    pub(super) fn new(file: &'a str, judge: &'a mut Judge, report: &'a mut Report) -> Self {
+impl Timeline {
+    pub(super) fn new() -> Self {
         Self {
-            file,
-            judge,
-            report,
             events: BTreeMap::new(),
             waiting: 0,
             taken: 0,
@@ -106,7 +99,6 @@ impl<'a> Timeline<'a> {
                 redactor: Redactor::new(KEY),
                 position: 0,
                 asked: BTreeMap::new(),
-                sockets: BTreeMap::new(),
                 omits_credentials: false,
                 is_authorized: false,
                 unauthorized: 0,
@@ -119,7 +111,17 @@ impl<'a> Timeline<'a> {
         self.stage.omits_credentials = name == "WebInspector";
     }
 
-    /// Takes an entry in; what no longer fits into the window is judged.
+    /// How many calls were not asked for credentials.
+    pub(super) fn unauthorized(&self) -> usize {
+        self.stage.unauthorized
+    }
+
+    /// True when something must leave before more is taken in.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting > WINDOW
+    }
+
+    /// Takes an entry in.
     pub(super) fn take(&mut self, entry: Entry, ordinal: usize, line: usize) {
         let Entry { started, took, call, answer, said, is_authorized, .. } = entry;
         self.stage.is_authorized |= is_authorized;
@@ -129,25 +131,20 @@ impl<'a> Timeline<'a> {
         self.nonces.remember(&call, &answer);
         let lane = self.lane(&call);
         // Without a time of its own it is judged after what stands before it in the file.
-        let asked = started.unwrap_or(self.latest);
-        self.latest = asked;
+        let begun = started.unwrap_or(self.latest);
+        self.latest = begun;
         // A socket's opening is answered at once: its time is that of the whole socket.
-        let took = if answer.response.status == 101 { Some(0) } else { took };
-        let answered = asked.saturating_add(took.unwrap_or_default());
-        let (is_begun, is_ended) = (started.is_some(), started.and(took).is_some());
-        let messages = said.len();
+        let is_opening = answer.response.status == 101;
+        let took = if is_opening { Some(0) } else { took };
+        let ended = begun.saturating_add(took.unwrap_or_default());
+        // What has no time precedes nothing, and nothing precedes it; but a socket is known by its position.
+        let asked = if started.is_some() || is_opening { PLACED } else { 0 };
+        let answered = if started.and(took).is_some() { PLACED } else { u64::MAX };
         self.waiting += weight(&call, &answer);
-        let pair = Pair { number, ordinal, line, lane, is_begun, is_ended, messages, call, answer };
-        self.events.insert((asked, Turn::Asked, number), Event::Asked(number));
-        self.events.insert((answered, Turn::Answered, number), Event::Answered(Box::new(pair)));
-        self.hear(said, number, answered);
-        while self.waiting > WINDOW && self.release() {}
-    }
-
-    /// Judges what still waits, and tells how many calls were not asked for credentials.
-    pub(super) fn finish(mut self) -> usize {
-        while self.release() {}
-        self.stage.unauthorized
+        let pair = Pair { number, ordinal, line, lane, asked, answered, messages: said.len(), call, answer };
+        self.events.insert((begun, Turn::Asked, number), Event::Asked(number));
+        self.events.insert((ended, Turn::Answered, number), Event::Answered(Box::new(pair)));
+        self.hear(said, number, ended);
     }
 
     /// Messages keep their order, whatever their times say.
@@ -157,7 +154,7 @@ impl<'a> Timeline<'a> {
             latest = latest.max(at.unwrap_or(latest));
             self.taken += 1;
             self.waiting += message.payload.len() + EACH;
-            let told = Told { opening, from, message };
+            let told = Told { opening, at: PLACED, from, message };
             self.events.insert((latest, Turn::Heard, self.taken), Event::Heard(Box::new(told)));
         }
     }
@@ -177,60 +174,45 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    /// Lets the earliest event out; false when there is none.
-    fn release(&mut self) -> bool {
-        let Some((_, event)) = self.events.pop_first() else {
-            return false;
-        };
-        self.stage.position += 1;
-        match event {
-            Event::Asked(number) => drop(self.stage.asked.insert(number, self.stage.position)),
-            Event::Answered(pair) => {
-                self.waiting -= weight(&pair.call, &pair.answer);
-                self.exchange(*pair);
-            }
-            Event::Heard(told) => {
-                self.waiting -= told.message.payload.len() + EACH;
-                self.message(&told);
-            }
-        }
-        true
-    }
-
-    fn exchange(&mut self, pair: Pair) {
-        let stage = &mut self.stage;
-        let position = stage.asked.remove(&pair.number).unwrap_or_default();
-        // What has no time precedes nothing, and nothing precedes it; but a socket is known by its position.
-        let asked = if pair.is_begun || pair.messages > 0 { position } else { 0 };
-        let answered = if pair.is_ended { stage.position } else { u64::MAX };
-        let (call, answer) = stage.redacted(pair.call, &pair.answer);
-        let exchange = Exchange { lane: &pair.lane, asked, answered, call: &call, answer: &answer };
-        self.report.exchange(self.judge, &exchange, Some(self.file), (pair.ordinal, pair.line));
-        if pair.messages > 0 {
-            let Request { method, target, .. } = call.request;
-            let op = call.resolution.name();
-            let opening = Opening { ordinal: pair.ordinal, op, method, target, messages: 0 };
-            let socket = Socket { lane: pair.lane, line: pair.line, position: asked, opening, left: pair.messages };
-            stage.sockets.insert(pair.number, socket);
-        }
-    }
-
-    fn message(&mut self, told: &Told) {
-        let stage = &mut self.stage;
-        let Some(socket) = stage.sockets.get_mut(&told.opening) else { return };
-        socket.opening.messages += 1;
-        socket.left -= 1;
-        let message = &stage.redactor.message(&told.message).message;
-        let Socket { lane, line, position, .. } = &*socket;
-        let heard = Heard { lane, socket: *position, at: stage.position, from: told.from, message };
-        self.report.message(self.judge, &heard, Some(self.file), &socket.opening, *line);
-        if socket.left == 0 {
-            stage.sockets.remove(&told.opening);
+    /// Lets the earliest exchange or message out, with the bytes it took; `None` when none is left.
+    pub(super) fn release(&mut self) -> Option<(Shown, usize)> {
+        loop {
+            let (_, event) = self.events.pop_first()?;
+            self.stage.position += 1;
+            let (shown, weight) = match event {
+                Event::Asked(number) => {
+                    self.stage.asked.insert(number, self.stage.position);
+                    continue;
+                }
+                Event::Answered(pair) => {
+                    let weight = weight(&pair.call, &pair.answer);
+                    (self.stage.exchange(*pair), weight)
+                }
+                Event::Heard(told) => {
+                    let weight = told.message.payload.len() + EACH;
+                    (self.stage.message(*told), weight)
+                }
+            };
+            self.waiting -= weight;
+            return Some((shown, weight));
         }
     }
 }
 
 impl Stage {
+    fn exchange(&mut self, pair: Pair) -> Shown {
+        let position = self.asked.remove(&pair.number).unwrap_or_default();
+        let asked = if pair.asked == PLACED { position } else { pair.asked };
+        let answered = if pair.answered == PLACED { self.position } else { pair.answered };
+        let (call, answer) = self.redacted(pair.call, &pair.answer);
+        Shown::Pair(Box::new(Pair { asked, answered, call, answer, ..pair }))
+    }
+
+    fn message(&self, told: Told) -> Shown {
+        let message = self.redactor.message(&told.message).message;
+        Shown::Told(Box::new(Told { at: self.position, message, ..told }))
+    }
+
     /// An exchange as it may be judged and reported. Its answer is looked through first: what it teaches may stand in
     /// the request.
     fn redacted(&mut self, mut call: Call, answer: &Answer) -> (Call, Answer) {
@@ -257,13 +239,15 @@ fn weight(call: &Call, answer: &Answer) -> usize {
     4 * target.len() + lines(headers) + lines(answered) + body.wire().len() + answer_body.wire().len() + 8 * EACH
 }
 
+/// A position that is given when the event leaves the window.
+const PLACED: u64 = 1;
 /// Most bytes that wait for what may have come before them.
 const WINDOW: usize = 24 << 20;
 /// What a value takes besides its bytes, about.
 const EACH: usize = 128;
 /// Aliases must be the same each time, so that reports can be compared.
 const KEY: u64 = 1;
-/// Most values told apart at once.
-const MOST_ALIASES: usize = 4096;
+/// Most values told apart at once: the search for them is built anew for each that is new.
+const MOST_ALIASES: usize = 1024;
 /// Most players told apart.
 const MOST_LANES: usize = 4096;

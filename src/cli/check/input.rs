@@ -14,30 +14,26 @@ use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
 use crate::exchange::Outcome;
-use crate::report::{Report, Source};
+use crate::report::{Report, Source, Unread};
 
 /// Judges everything that files and directories hold and adds what is found. What cannot be read is told, and keeps
-/// nothing else from being judged; true when everything was read.
-pub(super) fn judge_all<'p>(
-    named: impl IntoIterator<Item = &'p Path>,
-    contract: &Arc<Contract>,
-    report: &mut Report,
-) -> bool {
-    let mut is_whole = true;
-    let mut tell = |failure: &Failure| {
-        say(&failure.to_string());
-        is_whole = false;
-    };
+/// nothing else from being judged.
+pub(super) fn judge_all<'p>(named: impl IntoIterator<Item = &'p Path>, contract: &Arc<Contract>, report: &mut Report) {
     for named in named {
         let (files, failures) = find::files(named).unwrap_or_else(|failure| (Vec::new(), vec![failure]));
-        failures.iter().for_each(&mut tell);
+        failures.iter().for_each(|failure| unread(named, failure, report));
         for file in files {
-            if let Err(failure) = judge(&file, contract, report) {
-                tell(&failure);
+            match judge(&file, contract, report) {
+                Ok(()) => report.file(&file.display().to_string()),
+                Err(failure) => unread(&file, &failure, report),
             }
         }
     }
-    is_whole
+}
+
+fn unread(file: &Path, failure: &Failure, report: &mut Report) {
+    say(&failure.to_string());
+    report.unread.push(Unread { file: file.display().to_string(), reason: failure.message().to_owned() });
 }
 
 fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(), Failure> {
@@ -84,7 +80,7 @@ fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mu
     Ok(())
 }
 
-fn judge_har(file: &Path, source: impl Read, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+fn judge_har(file: &Path, source: impl Read + Send, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
     let name = file.display().to_string();
     let judged = har::judge(source, &name, judge, report);
     notes(&judged).iter().for_each(|note| say(&format!("note: {name}: {note}")));

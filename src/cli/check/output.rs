@@ -71,7 +71,13 @@ pub(super) struct Desk<'o> {
 
 impl Output {
     /// Opens what is written and reads what is known.
-    pub(super) fn open(&self) -> Result<Desk<'_>, Failure> {
+    pub(super) fn open(&self, read: &[PathBuf]) -> Result<Desk<'_>, Failure> {
+        let written = [Some(&self.output), self.write_baseline.as_ref()];
+        written.into_iter().flatten().try_for_each(|path| spare(path, read))?;
+        if self.write_baseline.as_ref() == Some(&self.output) {
+            return Err(Failure::usage(format!("{} cannot be both report and baseline", self.output.display()))
+                .hint("name two files"));
+        }
         let (fail_on, shown) = (self.fail_on.severity(), self.min_severity.severity());
         if fail_on.is_some_and(|fail_on| fail_on > shown) {
             return Err(Failure::usage(format!("--min-severity {shown} would hide what fails"))
@@ -105,6 +111,19 @@ impl Desk<'_> {
         destination.write(&text, &report.tally())?;
         Ok(if report.is_failure() { Code::Findings } else { Code::Clean })
     }
+}
+
+/// Refuses to write where a recording is: `--write-baseline *.cassette.json` names one by mistake.
+fn spare(path: &Path, read: &[PathBuf]) -> Result<(), Failure> {
+    let name = path.to_string_lossy();
+    let is_recording = [".cassette.json", ".cassette.jsonl", ".har"].iter().any(|ending| name.ends_with(ending));
+    let is_read =
+        read.iter().any(|read| fs::canonicalize(read).is_ok_and(|read| Some(read) == fs::canonicalize(path).ok()));
+    if path.exists() && (is_recording || is_read) {
+        return Err(Failure::usage(format!("{name} is a recording: it is not overwritten"))
+            .hint("name a file for what `check` writes, and the recordings after it"));
+    }
+    Ok(())
 }
 
 fn baseline(path: &Path) -> Result<Baseline, Failure> {

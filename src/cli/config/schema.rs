@@ -63,7 +63,7 @@ fn object(description: &str, properties: Map<String, Value>) -> Value {
 
 /// Adds a table, beside a flag of the same name if there is one.
 fn join(properties: &mut Map<String, Value>, name: &str, table: Value) {
-    let joined = match properties.remove(name) {
+    let joined = match properties.shift_remove(name) {
         Some(flag) => json!({"anyOf": [flag, table]}),
         None => table,
     };

@@ -8,7 +8,8 @@ use clap::{Arg, ArgMatches};
 use serde_json::{Map, Value, json};
 
 use super::{Format, ShowOptions};
-use crate::cli::{Failure, layers, print};
+use crate::cli::layers::{self, Unparsed};
+use crate::cli::{Failure, print};
 use crate::config::{At, Project, meant};
 
 /// One setting as it stands.
@@ -38,14 +39,13 @@ fn sections(asked: &[OsString], project: &Project) -> Result<Vec<(String, Vec<Li
         let failure = Failure::usage(format!("there is no command `{unknown}`{}", meant(&unknown, known)));
         return Err(failure.hint("`tapdeck --help` lists them; flags come after the command"));
     }
-    let chosen = layers::commands(&tree).into_iter().filter(|(path, _)| path.starts_with(&words));
-    let chosen: Vec<Vec<String>> = chosen.map(|(path, _)| path).collect();
     let section = |path: Vec<String>| {
         // A group's flags are nobody's: only a command itself is given any.
         let line = if path == words { line.clone() } else { line_of(&path) };
         Ok((path.join(" "), lines(&path, &line, project)?))
     };
-    chosen.into_iter().map(section).collect()
+    let chosen = layers::commands(&tree).into_iter().filter(|(path, _)| path.starts_with(&words));
+    chosen.map(|(path, _)| section(path)).collect()
 }
 
 fn line_of(path: &[String]) -> Vec<OsString> {
@@ -55,7 +55,11 @@ fn line_of(path: &[String]) -> Vec<OsString> {
 fn lines(path: &[String], line: &[OsString], project: &Project) -> Result<Vec<Line>, Failure> {
     let tree = layers::settle(layers::tree(), path, project);
     let tree = layers::inside(tree, path, &|command| command.mut_args(|arg| arg.required(false)));
-    let mut matches = &tree.clone().try_get_matches_from(line).map_err(|error| refused(&error))?;
+    let mut matches =
+        &tree.clone().try_get_matches_from(line).map_err(|error| match layers::blamed(&tree, path, line, error) {
+            Unparsed::Line(error) => refused(&error),
+            Unparsed::Beneath(failure) => failure,
+        })?;
     while let Some((_, inner)) = matches.subcommand() {
         matches = inner;
     }

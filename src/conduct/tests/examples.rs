@@ -11,8 +11,13 @@ static CONTRACT: LazyLock<Arc<Contract>> = LazyLock::new(|| Arc::new(Contract::n
 
 /// What an example breaks, step by step.
 pub(super) fn judged(text: &str) -> Vec<Finding> {
-    let mut judge = Judge::new(Arc::clone(&CONTRACT));
-    let steps = steps(text);
+    let mut steps = steps(text);
+    let contract = match steps.first_mut() {
+        Some(Step::Exchange(example)) => example.contract.take().map(Arc::new),
+        _ => None,
+    };
+    let contract = contract.unwrap_or_else(|| Arc::clone(&CONTRACT));
+    let mut judge = Judge::new(Arc::clone(&contract));
     let (mut position, mut socket) = (0, 0);
     if matches!(steps.first(), Some(Step::Message(..))) {
         judge.sockets.opened(socket);
@@ -23,7 +28,7 @@ pub(super) fn judged(text: &str) -> Vec<Finding> {
         match step {
             Step::Exchange(example) => {
                 let Some(answer) = &example.answer else {
-                    found.extend(CONTRACT.check_call(&example.call));
+                    found.extend(contract.check_call(&example.call));
                     continue;
                 };
                 if answer.response.status == 101 {

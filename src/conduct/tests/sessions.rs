@@ -92,3 +92,14 @@ fn who_comes_back_may_send_constants() {
     assert!(after(reserved, join).is_empty());
     assert_eq!(after(SESSION, join), ["member-constants-after-join"]);
 }
+
+#[test]
+fn a_rejected_request_is_judged_by_the_session_its_client_knew() {
+    let constants = "session.put\n\n{\"constants\": {\"system\": {\"maxMembersCount\": 4}}}\n---\n";
+    assert_eq!(after(SESSION, &format!("{constants}409")), ["constants-change"]);
+    assert!(after(SESSION, &format!("{constants}503\nRetry-After: 1")).is_empty(), "the service rejected nothing");
+    assert!(broken(&format!("{constants}409")).is_empty(), "nobody was shown the session");
+    let turn = "session.put\n\n{\"properties\": {\"system\": {\"turn\": [7]}}}\n---\n";
+    assert_eq!(after(SESSION, &format!("{turn}400")), ["turn-index-range"]);
+    assert_eq!(broken(&format!("{turn}403\n\n@session")), ["turn-index-range"], "it was rejected with the session");
+}

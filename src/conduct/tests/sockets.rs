@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::examples::broken;
+use crate::contract::example::{Step, steps};
 use crate::socket::Opcode;
 
 const MPSD: &str = "https://sessiondirectory.xboxlive.com/connections/";
@@ -100,12 +101,46 @@ fn active(id: &str) -> String {
     )
 }
 
+fn say(judge: &mut Judge, (socket, at): (u64, u64), from: Sender, message: &Message) {
+    assert!(judge.message(&Heard { lane: "host", socket, at, from, message }).is_empty());
+}
+
+/// A judge who saw a socket of a ConnectionId end, and another given the second one.
+fn reconnected() -> Judge {
+    let mut judge = judge();
+    let subscribe = Message::text(format!("[1,1,\"{MPSD}\"]"));
+    let given = |id: &str| Message::text(format!("[1,1,0,0,{{\"ConnectionId\":\"{id}\"}}]"));
+    say(&mut judge, (1, 2), Sender::Client, &subscribe);
+    say(&mut judge, (1, 3), Sender::Service, &given(FIRST));
+    say(&mut judge, (1, 4), Sender::Service, &Message::close(1001));
+    judge.sockets.opened(5);
+    say(&mut judge, (5, 6), Sender::Client, &subscribe);
+    say(&mut judge, (5, 7), Sender::Service, &given(SECOND));
+    judge
+}
+
+fn written(judge: &mut Judge, asked: u64, id: &str) -> Vec<&'static str> {
+    let Some(Step::Exchange(example)) = steps(&active(id)).pop() else { panic!() };
+    let (call, answer) = (&example.call, example.answer.as_ref().unwrap());
+    let found = judge.exchange(&Exchange { lane: "host", asked, answered: asked + 1, call, answer });
+    found.iter().map(|finding| finding.rule.id).collect()
+}
+
 #[test]
-fn the_connection_a_lane_was_given_last_is_its_own() {
+fn a_connection_that_was_followed_by_another_is_stale() {
+    assert_eq!(written(&mut reconnected(), 8, FIRST), ["connection-stale"]);
+    assert!(written(&mut reconnected(), 8, SECOND).is_empty());
+    assert!(written(&mut reconnected(), 6, FIRST).is_empty(), "it was asked before the new one came");
+}
+
+#[test]
+fn a_lane_has_the_connections_it_was_given() {
     let (first, second) = (opened(FIRST), opened(SECOND));
     assert!(broken(&active(SECOND)).is_empty(), "no socket was recorded");
     assert!(broken(&format!("{first}{}", active(&FIRST.to_uppercase()))).is_empty());
-    assert_eq!(broken(&format!("{first}{second}{}", active(FIRST))), ["connection-stale"]);
+    assert!(broken(&format!("{first}{second}{}", active(FIRST))).is_empty(), "two at a time");
+    let again = format!("> [2,2,0]\n> [1,3,\"{MPSD}\"]\n< [1,3,0,1,{{\"ConnectionId\":\"{SECOND}\"}}]\n===\n");
+    assert_eq!(broken(&format!("{first}{again}{}", active(FIRST))), ["connection-stale"]);
     assert!(broken(&format!("{first}{second}{}", active(SECOND))).is_empty());
     assert_eq!(broken(&format!("{first}{}", active(SECOND))), ["connection-stale"]);
 }

@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "response-status-unasked",
-        severity: Warning,
+        severity: Info,
         side: Service,
         title: "The answer speaks of a precondition the request does not have",
         requires: "304 answers If-None-Match; 412 answers If-Match or If-None-Match",

@@ -145,8 +145,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "connection-stale",
         severity: Warning,
         side: Client,
-        title: "The member's connection is not the one it has",
-        requires: "A member's connection is the ConnectionId its socket was given last",
+        title: "The member's connection is none it has",
+        requires: "A member's connection is the ConnectionId its open socket was given",
         fix: "After a reconnect, write the new ConnectionId to every session",
         citation: "MPSD overview: reconnecting; mpsd-behaviour 4.3",
         bad: concat!(

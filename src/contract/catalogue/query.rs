@@ -311,7 +311,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "handle-query-search-template",
-        severity: Warning,
+        severity: Info,
         side: Client,
         title: "The search names no session template",
         requires: "XSAPI sends scid and templateName with every search",

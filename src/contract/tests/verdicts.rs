@@ -11,88 +11,85 @@
 //! | `sibling` | a name no document knows is put there |
 //! | `conflict` | the values are merged in (RFC 7396): each alone is right, together they are not |
 //!
-//! A place is the request's `body` or the `answer` with a JSON pointer, a `header`, an `answer header`, the `status`,
-//! a `query` parameter or the `path`. In bodies, values are JSON texts one after the other; elsewhere one plain text.
+//! A place is the request's `body`, the `answer` or a `message` with a JSON pointer, a `header`, an `answer header`,
+//! the `status`, a `query` parameter or the `path`. In bodies, values are JSON texts one after the other; elsewhere one plain text.
 
 use std::collections::BTreeSet;
 
-use super::example::{Example, merge};
+use super::example::{Step, filled, merge, steps};
 use super::*;
 use crate::json::join_pointer;
-use crate::message::Body;
+use crate::message::{Body, Request};
+use crate::socket::Message;
 
 /// One row of the table.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(in crate::contract) struct Row {
     /// Where the row stands, for those who have to look at it.
     pub(super) line: String,
     base: &'static str,
     place: &'static str,
     mutation: &'static str,
-    value: &'static str,
+    values: &'static str,
     expected: Vec<&'static str>,
 }
 
 /// Every row.
-pub(super) fn rows() -> Vec<Row> {
-    TABLES
-        .iter()
-        .flat_map(|(name, table)| table.lines().enumerate().skip(1).map(|(at, line)| row(name, at, line)))
-        .collect()
+pub(in crate::contract) fn rows() -> Vec<Row> {
+    let lines = |table: &'static str| table.lines().enumerate().skip(1);
+    TABLES.iter().flat_map(|(name, table)| lines(table).map(move |(at, line)| row(name, at, line))).collect()
 }
 
 fn row(table: &str, at: usize, text: &'static str) -> Row {
     let line = format!("{table}:{}: {text}", at + 1);
     let columns: Vec<&str> = text.split('\t').collect();
-    let [base, place, mutation, value, expected, why] = columns[..] else { panic!("six columns: {line}") };
+    let [base, place, mutation, values, expected, why] = columns[..] else { panic!("six columns: {line}") };
     assert!(MUTATIONS.contains(&mutation) && !why.is_empty(), "{line}");
     let mut expected: Vec<&str> = expected.split(' ').filter(|rule| *rule != "allowed").collect();
     assert!(expected.iter().all(|id| rule(id).is_some()), "{line}");
     expected.sort_unstable();
-    Row { line, base, place, mutation, value, expected }
+    Row { line, base, place, mutation, values, expected }
 }
 
 impl Row {
-    /// The exchanges the row makes.
-    pub(super) fn examples(&self) -> Vec<Example> {
+    /// What the row makes of its bases.
+    pub(in crate::contract) fn cases(&self) -> Vec<Step> {
         let bases = bases_of(self.base);
         assert!(!bases.is_empty(), "no such base: {}", self.line);
         bases.into_iter().flat_map(|base| self.mutants(base)).collect()
     }
 
-    fn mutants(&self, base: &str) -> Vec<Example> {
+    fn mutants(&self, base: &str) -> Vec<Step> {
         let (part, at) = self.place.split_once(' ').unwrap_or((self.place, ""));
-        let (part, at) = match at.strip_prefix("header ") {
-            Some(name) => ("answer header", name),
-            None => (part, at),
-        };
-        let mut example = Example::read(base);
-        let given = (self.mutation != "drop").then_some(self.value);
-        match part {
-            "body" => return self.bodies(base, at, |example| &mut example.call.request.body),
-            "answer" => return self.bodies(base, at, |example| &mut example.answer.as_mut().unwrap().response.body),
-            "header" => edit(&mut example.call.request.headers, at, given),
-            "answer header" => edit(&mut example.answer.as_mut().unwrap().response.headers, at, given),
-            "status" => example.answer.as_mut().unwrap().response.status = self.value.parse().unwrap(),
-            "query" => example.call = retargeted(&example.call, &queried(&example.call.request.target, at, given)),
-            "path" => example.call = retargeted(&example.call, self.value),
+        if matches!(part, "body" | "message") || (part == "answer" && !at.starts_with("header ")) {
+            return self.documents(base, part, at);
+        }
+        let given = (self.mutation != "drop").then_some(self.values);
+        let mut step = step(base);
+        let Step::Exchange(example) = &mut step else { panic!("no exchange: {}", self.line) };
+        match (part, at.strip_prefix("header ")) {
+            ("answer", Some(name)) => edit(&mut example.answer.as_mut().unwrap().response.headers, name, given),
+            ("header", _) => edit(&mut example.call.request.headers, at, given),
+            ("status", _) => example.answer.as_mut().unwrap().response.status = self.values.parse().unwrap(),
+            ("query", _) => example.call = retargeted(&example.call, &queried(&example.call.request.target, at, given)),
+            ("path", _) => example.call = retargeted(&example.call, self.values),
             _ => panic!("no such place: {}", self.line),
         }
-        vec![example]
+        vec![step]
     }
 
-    fn bodies(&self, base: &str, pointer: &str, body: fn(&mut Example) -> &mut Body) -> Vec<Example> {
+    fn documents(&self, base: &str, part: &str, pointer: &str) -> Vec<Step> {
         let mutant = |value: Option<Value>| {
-            let mut example = Example::read(base);
-            let mut document: Value = serde_json::from_slice(body(&mut example).wire()).unwrap();
+            let mut step = step(base);
+            let mut document = document(&step, part).unwrap_or_else(|| panic!("no such place: {}", self.line));
             self.mutate(&mut document, pointer, value);
-            *body(&mut example) = Body::plain(document.to_string());
-            example
+            put(&mut step, part, &document);
+            step
         };
         if self.mutation == "drop" {
             return vec![mutant(None)];
         }
-        let values = serde_json::Deserializer::from_str(self.value).into_iter::<Value>();
+        let values = serde_json::Deserializer::from_str(self.values).into_iter();
         let values: Vec<Value> =
             values.map(|value| value.unwrap_or_else(|error| panic!("{error}: {}", self.line))).collect();
         assert!(!values.is_empty(), "{}", self.line);
@@ -104,18 +101,56 @@ impl Row {
             let target = document.pointer_mut(pointer).unwrap_or_else(|| panic!("nothing there: {}", self.line));
             return merge(target, value.unwrap());
         }
-        let (parent, name) = pointer.rsplit_once('/').unwrap_or_else(|| panic!("no pointer: {}", self.line));
+        let Some((parent, name)) = pointer.rsplit_once('/') else {
+            *document = value.unwrap();
+            return;
+        };
         let name = name.replace("~1", "/").replace("~0", "~");
-        let known = document.pointer(pointer).is_some();
         let is_new = matches!(self.mutation, "place" | "sibling");
-        assert!(known != is_new, "is it there? {}", self.line);
+        assert!(document.pointer(pointer).is_some() != is_new, "is it there? {}", self.line);
         match (document.pointer_mut(parent), value) {
             (Some(Value::Object(members)), Some(value)) => drop(members.insert(name, value)),
             (Some(Value::Object(members)), None) => drop(members.shift_remove(&name)),
+            (Some(Value::Array(items)), Some(value)) if is_new => items.push(value),
             (Some(Value::Array(items)), Some(value)) => items[name.parse::<usize>().unwrap()] = value,
             (Some(Value::Array(items)), None) => drop(items.remove(name.parse().unwrap())),
             _ => panic!("nothing there: {}", self.line),
         }
+    }
+}
+
+/// The one thing a base is.
+pub(in crate::contract) fn step(base: &str) -> Step {
+    let mut steps = steps(base.trim_end());
+    assert_eq!(steps.len(), 1, "{base}");
+    steps.remove(0)
+}
+
+/// A JSON document of a step: its `body`, its `answer` or the `message` it is.
+pub(in crate::contract) fn document(step: &Step, part: &str) -> Option<Value> {
+    let bytes = match (step, part) {
+        (Step::Exchange(example), "body") => example.call.request.body.wire(),
+        (Step::Exchange(example), "answer") => example.answer.as_ref()?.response.body.wire(),
+        (Step::Message(_, message), "message") => return serde_json::from_slice(&message.payload).ok(),
+        _ => return None,
+    };
+    serde_json::from_slice(bytes).ok()
+}
+
+fn put(step: &mut Step, part: &str, document: &Value) {
+    let text = document.to_string();
+    match (step, part) {
+        (Step::Exchange(example), "body") => example.call.request.body = Body::plain(text),
+        (Step::Exchange(example), _) => example.answer.as_mut().unwrap().response.body = Body::plain(text),
+        (Step::Message(_, message), _) => *message = Message::text(text),
+    }
+}
+
+/// What a step breaks, in both directions.
+pub(in crate::contract) fn judged_step(step: &Step) -> Vec<Finding> {
+    match step {
+        Step::Exchange(example) => judged(example),
+        Step::Message(from, message) => CONTRACT.check_message(*from, message),
     }
 }
 
@@ -135,8 +170,8 @@ fn queried(target: &str, name: &str, value: Option<&str>) -> String {
 
 /// The same call to another target; a path is written with the names of `ROUTES` in braces.
 fn retargeted(call: &Call, target: &str) -> Call {
-    let target = example::filled(target);
-    Call::new(call.client, call.protocol, call.service, crate::message::Request { target, ..call.request.clone() })
+    let target = filled(target);
+    Call::new(call.client, call.protocol, call.service, Request { target, ..call.request.clone() })
 }
 
 fn bases_of(name: &str) -> Vec<&'static str> {
@@ -144,18 +179,16 @@ fn bases_of(name: &str) -> Vec<&'static str> {
     BASES.iter().filter(|(known, _)| is_of(known)).map(|(_, text)| *text).collect()
 }
 
-/// Rule ids of both directions, sorted, each once.
-fn ids(example: &Example) -> Vec<&'static str> {
-    let mut ids: Vec<&str> = judged(example).iter().map(|finding| finding.rule.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+/// Rule ids, sorted, each once.
+fn ids(step: &Step) -> Vec<&'static str> {
+    let ids: BTreeSet<&str> = judged_step(step).iter().map(|finding| finding.rule.id).collect();
+    ids.into_iter().collect()
 }
 
 #[test]
 fn every_base_breaks_nothing() {
     for (name, text) in BASES {
-        let found = findings(text);
+        let found = judged_step(&step(text));
         assert!(found.is_empty(), "{name}: {found:#?}");
     }
 }
@@ -164,8 +197,8 @@ fn every_base_breaks_nothing() {
 fn every_row_of_the_verdict_table_holds() {
     let mut wrong = Vec::new();
     for row in rows() {
-        for example in row.examples() {
-            let ids = ids(&example);
+        for case in row.cases() {
+            let ids = ids(&case);
             if ids != row.expected {
                 wrong.push(format!("{}\n    found {ids:?}", row.line));
             }
@@ -204,10 +237,10 @@ fn every_field_of_every_base_has_its_rows() {
 
 /// Every value in a base's bodies with its place, outside of custom objects; true for the items of arrays.
 fn places(text: &str) -> Vec<(String, Value, bool)> {
-    let example = Example::read(text);
-    let body = |body: &Body| serde_json::from_slice::<Value>(body.wire()).unwrap_or_default();
-    let mut todo = vec![("body ".to_owned(), body(&example.call.request.body), false)];
-    todo.extend(example.answer.map(|answer| ("answer ".to_owned(), body(&answer.response.body), false)));
+    let step = step(text);
+    let parts = ["body", "answer", "message"];
+    let mut todo: Vec<(String, Value, bool)> =
+        parts.iter().filter_map(|part| Some((format!("{part} "), document(&step, part)?, false))).collect();
     let mut all = Vec::new();
     while let Some((place, value, is_item)) = todo.pop() {
         match &value {
@@ -229,8 +262,8 @@ fn places(text: &str) -> Vec<(String, Value, bool)> {
 
 const MUTATIONS: [&str; 7] = ["drop", "type", "enum", "range", "place", "sibling", "conflict"];
 
-/// Good exchanges that show every documented field.
-pub(super) const BASES: [(&str, &str); 21] = [
+/// Good exchanges and messages that show every documented field.
+pub(in crate::contract) const BASES: [(&str, &str); 37] = [
     ("create-105", include_str!("bases/create-105.txt")),
     ("create-107", include_str!("bases/create-107.txt")),
     ("update-105", include_str!("bases/update-105.txt")),
@@ -252,11 +285,30 @@ pub(super) const BASES: [(&str, &str); 21] = [
     ("invite-107", include_str!("bases/invite-107.txt")),
     ("search-107", include_str!("bases/search-107.txt")),
     ("transfer-107", include_str!("bases/transfer-107.txt")),
+    ("handle-107", include_str!("bases/handle-107.txt")),
+    ("players-107", include_str!("bases/players-107.txt")),
+    ("batch-107", include_str!("bases/batch-107.txt")),
+    ("activities-107", include_str!("bases/activities-107.txt")),
+    ("listed-107", include_str!("bases/listed-107.txt")),
+    ("searches-107", include_str!("bases/searches-107.txt")),
+    ("templates-107", include_str!("bases/templates-107.txt")),
+    ("template-107", include_str!("bases/template-107.txt")),
+    ("ticket-107", include_str!("bases/ticket-107.txt")),
+    ("ticket-read-107", include_str!("bases/ticket-read-107.txt")),
+    ("hopper-107", include_str!("bases/hopper-107.txt")),
+    ("subscribe", include_str!("bases/subscribe.txt")),
+    ("unsubscribe", include_str!("bases/unsubscribe.txt")),
+    ("subscribed", include_str!("bases/subscribed.txt")),
+    ("unsubscribed", include_str!("bases/unsubscribed.txt")),
+    ("tapped", include_str!("bases/tapped.txt")),
 ];
 
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 7] = [
     ("session.tsv", include_str!("verdicts/session.tsv")),
     ("handle.tsv", include_str!("verdicts/handle.tsv")),
     ("answer.tsv", include_str!("verdicts/answer.tsv")),
     ("message.tsv", include_str!("verdicts/message.tsv")),
+    ("queries.tsv", include_str!("verdicts/queries.tsv")),
+    ("matchmaking.tsv", include_str!("verdicts/matchmaking.tsv")),
+    ("sockets.tsv", include_str!("verdicts/sockets.tsv")),
 ];

@@ -21,6 +21,8 @@ fn its_commands_do_what_it_says() {
     assert!(check.contains("no findings in 14 exchanges"), "{check}");
     assert!(check.contains(r#""rule":"json-malformed""#), "{check}");
     assert!(check.contains("violations found") && check.contains("To fix it:"), "{check}");
+    let set_up = run_section("Set up a project", None);
+    assert!(set_up.contains("fail-on") && set_up.contains("tapdeck.toml:"), "{set_up}");
 }
 
 /// Runs a section's commands after those of the section they build on, and returns all they print.

@@ -19,7 +19,7 @@ use super::world::{Ask, World};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Script {
-    title: String,
+    pub(super) title: String,
     #[serde(default)]
     sessions: Vec<String>,
     #[serde(default)]
@@ -40,6 +40,9 @@ pub(super) struct Script {
     /// Players no replay can tell apart by what they do, so that it must be told who is whose stand-in.
     #[serde(default)]
     look_alikes: bool,
+    /// Rules of the contract that clients break here and get away with.
+    #[serde(default)]
+    pub(super) breaks: Vec<String>,
     steps: Vec<Step>,
 }
 
