@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 fn measure(criterion: &mut Criterion, contract: &Contract, valid: &Call) {
     criterion.bench_function("serde_json::from_slice", |bencher| bencher.iter(|| parse(BODY.as_bytes())));
     criterion.bench_function("check_call", |bencher| bencher.iter(|| contract.check_call(black_box(valid))));
-    let faulty = put(&BODY.replace("\"active\": true", "\"active\": \"yes\", \"ready\": 1, \"unheard\": 0"));
+    let faulty = put(&BODY.replace("\"active\":true", "\"active\":\"yes\",\"ready\":1,\"unheard\":0"));
     assert!(!contract.check_call(&faulty).is_empty(), "the faulty PUT has faults");
     criterion.bench_function("check_call, faults", |bencher| bencher.iter(|| contract.check_call(black_box(&faulty))));
     let (call, answer) = largest();

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod clients;
+mod growth;
 mod hostile;
 mod messages;
 mod queries;
