@@ -32,7 +32,7 @@ impl Identity {
                 .finding
                 .schema
                 .as_ref()
-                .map_or(place.clone(), |schema| format!("{place} by {}", plain(schema))),
+                .map_or_else(|| place.clone(), |schema| format!("{place} by {}", plain(schema))),
             target: format!("{} {}", plain(&located.method), plain(&shape(&located.target))),
         }
     }
