@@ -3,6 +3,12 @@
 //! Fails when the check of a valid body takes more than [`MOST`] times as long. A body with faults and the largest answer
 //! of the committed cassettes are there to know, not to hold.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench that fails is a panic, and its figures are its output"
+)]
+
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
