@@ -92,7 +92,7 @@ fn the_keyword_is_named_in_the_file_it_stands_in() {
         ("/c", "schemas/lobby.json#/$defs/c/type"),
     ];
     assert_eq!(keywords, expected);
-    assert_eq!(faults[0].message, "10 is greater than the maximum of 9, says schemas/common.json#/$defs/level/maximum");
+    assert_eq!(faults[0].message, "10 is greater than the maximum of 9");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn search_attributes_are_written_whole() {
     title.keep(Bag::SearchAttributes, schema(&json!({"required": ["tags"]})));
     let handle = "handle.create\n\n{\"type\": \"search\", \"version\": 1, \"sessionRef\": $ref, \
                   \"searchAttributes\": {\"numbers\": {\"level\": 1}}}";
-    assert_eq!(places(title, handle), ["title-custom body /searchAttributes"]);
+    assert_eq!(places(title, handle), ["title-custom body /searchAttributes/tags"]);
 }
 
 #[test]
@@ -204,10 +204,10 @@ fn what_a_session_holds_is_judged_whole() {
     let session = "session.get\n---\n200\n\n@session";
     assert_eq!(
         places(required(Bag::SessionProperties), session),
-        ["title-custom-stored answer body /properties/custom"]
+        ["title-custom-stored answer body /properties/custom/a"]
     );
     let stored = places(required(Bag::MemberProperties), session);
-    assert_eq!(stored, ["title-custom-stored answer body /members/0/properties/custom"]);
+    assert_eq!(stored, ["title-custom-stored answer body /members/0/properties/custom/a"]);
     let reserved = format!("{session} {{\"members\": {{\"0\": {{\"reserved\": true}}}}}}");
     assert!(places(required(Bag::MemberProperties), &reserved).is_empty(), "who is expected has written nothing yet");
     let query = "handles.query\n\n{\"type\": \"activity\", \"scid\": \"097d0100-e05c-4d37-8420-46f1169056cf\", \
@@ -216,7 +216,7 @@ fn what_a_session_holds_is_judged_whole() {
         .replace("$ref}", "{\"scid\": \"a\", \"templateName\": \"b\"}}")
         .replace("\"sessionRef\": $ref", "\"sessionRef\": {\"scid\": \"a\", \"templateName\": \"b\"}");
     let found = places(required(Bag::SessionProperties), &query);
-    assert_eq!(found, ["title-custom-stored answer body /results/0/customProperties"]);
+    assert_eq!(found, ["title-custom-stored answer body /results/0/customProperties/a"]);
 }
 
 #[test]
