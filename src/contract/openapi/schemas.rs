@@ -14,7 +14,11 @@ pub(super) struct Components {
     pub(super) sources: Vec<Definitions>,
     /// Definitions that are not the same in both contracts, or lead to one that is not.
     versioned: BTreeSet<String>,
+    words: Words,
 }
+
+/// What fields are, by definition and field; the empty field is the definition itself.
+pub(super) type Words = BTreeMap<String, Map<String, Value>>;
 
 impl Components {
     pub(super) fn new() -> Self {
@@ -35,7 +39,7 @@ impl Components {
                 uses.iter().filter(|(_, used)| leads(used)).map(|(name, _)| (*name).to_owned()).collect();
             versioned.extend(more);
         }
-        Self { sources, versioned }
+        Self { sources, versioned, words: words() }
     }
 
     /// Every definition a documented body needs, by component name.
@@ -48,11 +52,18 @@ impl Components {
                 let name = self.name(&definition, *shape);
                 if let Some(schema) = all.get(&definition).filter(|_| !schemas.contains_key(&name)) {
                     references(schema, &mut open);
-                    schemas.insert(name, published(schema, &|other| self.name(other, *shape)));
+                    schemas.insert(name, self.published(&definition, schema, *shape));
                 }
             }
         }
         schemas
+    }
+
+    /// A definition as it stands in the document.
+    pub(super) fn published(&self, definition: &str, schema: &Value, shape: Shape) -> Value {
+        let mut schema = published(schema, &|other| self.name(other, shape));
+        describe(&mut schema, self.words.get(definition));
+        schema
     }
 
     /// A reference to the schema of a body.
@@ -73,6 +84,29 @@ impl Components {
     }
 }
 
+/// The words of the file: a key may name several definitions. A test reads them in the document.
+pub(super) fn words() -> Words {
+    let grouped: Words = serde_json::from_str(include_str!("words.json")).unwrap_or_default();
+    let each = |(names, fields): (String, Map<String, Value>)| {
+        names.split(' ').map(|name| (name.to_owned(), fields.clone())).collect::<Vec<_>>()
+    };
+    grouped.into_iter().flat_map(each).collect()
+}
+
+/// Puts words to a definition and its fields, but for fields that must not be there.
+fn describe(schema: &mut Value, words: Option<&Map<String, Value>>) {
+    for (field, text) in words.into_iter().flatten() {
+        let place = match field.as_str() {
+            "" => Some(&mut *schema),
+            field => schema.get_mut("properties").and_then(|fields| fields.get_mut(field)),
+        };
+        let members = place.and_then(Value::as_object_mut);
+        if let Some(members) = members.filter(|members| members.get("not") != Some(&json!({}))) {
+            members.shift_insert(0, "description".to_owned(), text.clone());
+        }
+    }
+}
+
 /// The definitions a schema refers to.
 pub(super) fn references(schema: &Value, found: &mut Vec<String>) {
     match schema {
@@ -86,7 +120,7 @@ pub(super) fn references(schema: &Value, found: &mut Vec<String>) {
     }
 }
 
-pub(super) fn published(schema: &Value, name: &dyn Fn(&str) -> String) -> Value {
+fn published(schema: &Value, name: &dyn Fn(&str) -> String) -> Value {
     match schema {
         Value::Object(members) => {
             let inner = |(keyword, value): (&String, &Value)| match keyword.as_str() {

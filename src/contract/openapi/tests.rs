@@ -85,12 +85,43 @@ fn definitions_of_one_name_are_the_same_wherever_they_are_used() {
         let mut open = vec![source.root.to_owned()];
         let mut seen = BTreeSet::new();
         while let Some(name) = open.pop().filter(|name| seen.insert(name.clone())) {
-            let published = schemas::published(&source.all[&name], &|other| components.name(other, source.shape));
+            let published = components.published(&name, &source.all[&name], source.shape);
             schemas::references(&source.all[&name], &mut open);
             let known = all.get(&components.name(&name, source.shape));
             assert!(known == Some(&published) || !bodies::is_documented(source.shape), "{name} of {:?}", source.shape);
         }
     }
+}
+
+#[test]
+fn every_field_has_words_and_every_word_a_field() {
+    let document = openapi();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let is_forbidden = |field: &Value| {
+        let target = field["$ref"].as_str().and_then(|target| document.pointer(target.trim_start_matches('#')));
+        field == &Value::Bool(false)
+            || [Some(field), target].into_iter().flatten().any(|schema| schema["not"] == json!({}))
+    };
+    for (name, schema) in schemas {
+        for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(
+                schema["description"].is_string() || is_forbidden(schema),
+                "words.json has no words for {name}/{field}"
+            );
+        }
+    }
+    let used: BTreeSet<&str> =
+        schemas.values().flat_map(described).filter_map(|schema| schema["description"].as_str()).collect();
+    for (definition, fields) in schemas::words() {
+        for (field, text) in fields {
+            assert!(used.contains(text.as_str().unwrap()), "{definition}/{field} is nowhere");
+        }
+    }
+}
+
+/// A definition and its fields.
+fn described(schema: &Value) -> impl Iterator<Item = &Value> {
+    std::iter::once(schema).chain(schema["properties"].as_object().into_iter().flatten().map(|(_, field)| field))
 }
 
 #[test]
