@@ -60,7 +60,7 @@ fn text_explains_each_rule_once_and_sums_up() {
     );
     assert!(lines[3].starts_with("a.cassette.jsonl:20: error members-key-invalid player2 PUT session.put body "));
     assert!(lines[9].ends_with("body: version 1 is below 104 · expected rejection (400)"), "{text}");
-    assert_eq!(lines[12..], ["3 errors, 1 note in 14 exchanges, 1 expected rejection"]);
+    assert_eq!(lines[12..], ["3 errors, 1 note, 1 expected rejection in 14 exchanges"]);
 }
 
 #[test]
