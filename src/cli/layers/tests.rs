@@ -127,7 +127,8 @@ fn what_is_wrong_is_said_with_its_place() {
             "tapdeck.toml:2:15: rules.body-on-get: write \"off\", \"info\", \"warning\" or \"error\"",
         ),
         ("[title]\n", "tapdeck.toml:1:2: title: write tables, each [[title]]"),
-        ("[[title]]\nscid = \"x\"\n", "tapdeck.toml:1:1: title: it names no schema"),
+        ("[[title]]\ntemplate = \"x\"\n", "tapdeck.toml:1:1: title: it names no schema"),
+        ("[[title]]\nscid = \"x\"\n", "tapdeck.toml:2:8: title.scid: it is no GUID"),
         (
             "[[title]]\nsession-propertys = \"x\"\n",
             "tapdeck.toml:2:1: title: there is no key `session-propertys` (did you mean `session-properties`?)",
