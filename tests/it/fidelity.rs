@@ -279,7 +279,7 @@ async fn a_binary_answer_with_a_person_in_it_is_delivered_but_not_kept() {
     proxy.close().await;
     let kept = Cassette::read(&journal).unwrap();
     let http = kept.exchanges().next().unwrap();
-    assert!(http.withheld().is_some() && http.response().body.is_empty());
+    assert!(http.withheld().is_some() && http.response().body.decoded().is_none());
 }
 
 const LOBBY: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions";
