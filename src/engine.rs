@@ -5,6 +5,7 @@
 
 pub mod journal;
 mod judging;
+mod receipt;
 mod recorder;
 mod sockets;
 mod watch;
@@ -24,6 +25,7 @@ use crate::upstream::Upstream;
 
 use journal::JournalError;
 use judging::{Case, Docket};
+pub use receipt::{Exchanges, Found, Receipt};
 use recorder::Begun;
 pub use recorder::Recorder;
 use sockets::Sockets;

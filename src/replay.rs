@@ -22,6 +22,7 @@ mod tests;
 mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 pub use miss::{Difference, Miss, Near, Reason};
 pub use socket::{Live, RecordedFrame};
@@ -51,11 +52,13 @@ pub struct Options {
     pub miss_status: u16,
     /// Which lanes live clients play.
     pub live: Live,
+    /// How long a call waits for what another live lane did before it. Whoever plays keeps the time.
+    pub hold: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { repeat: 100, miss_status: 501, live: Live::One }
+        Self { repeat: 100, miss_status: 501, live: Live::One, hold: Duration::from_secs(5) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `record`, `replay`, `watch` and `emulate`: the same deck with different sources.
 
 pub(super) mod emulate;
+pub(super) mod play;
 pub(super) mod record;
 pub(super) mod replay;
 mod sealing;

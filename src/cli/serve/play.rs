@@ -1,0 +1,129 @@
+//! Playing a cassette: what `replay`, `run` and the control port's sessions have in common.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use super::unreadable;
+use crate::cassette::{Cassette, Seal};
+use crate::cli::{Code, Failure, say};
+use crate::config::Project;
+use crate::engine::Receipt;
+use crate::mpsd;
+use crate::replay::{self, Live, Player, Tape};
+
+/// How a cassette is played.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Playing")]
+pub(in crate::cli) struct PlayOptions {
+    /// How often a read past its last recorded answer may repeat it
+    #[arg(long, env = "TAPDECK_REPEAT", default_value_t = 100, value_name = "N")]
+    repeat: usize,
+    /// The recorded players that come themselves: `one`, `all`, or names between commas; for the others the cassette
+    /// does what they did
+    #[arg(long, env = "TAPDECK_LIVE", default_value = "one", value_name = "PLAYERS")]
+    live: String,
+    /// How long a call waits for what another live player did before it, in seconds
+    #[arg(long, env = "TAPDECK_HOLD", default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
+    hold: f64,
+    /// The status of a miss
+    #[arg(long, env = "TAPDECK_MISS_STATUS", default_value_t = 501, value_parser = clap::value_parser!(u16).range(400..600))]
+    miss_status: u16,
+    /// Refuse a cassette that was edited since it was sealed
+    #[arg(long, env = "TAPDECK_REQUIRE_SEAL")]
+    require_seal: bool,
+}
+
+impl PlayOptions {
+    /// Reads a cassette, and says what state it is in.
+    pub(in crate::cli) fn read(&self, file: &Path) -> Result<Cassette, Failure> {
+        let cassette = Cassette::read(file).map_err(|error| unreadable(&error))?;
+        for note in &cassette.notes {
+            say(&format!("note: {note}"));
+        }
+        match cassette.seal {
+            Seal::Sealed => Ok(cassette),
+            _ if self.require_seal => {
+                let hint = "`tapdeck cassette fmt` seals an edited cassette, `tapdeck cassette fsck` a journal";
+                Err(Failure::input(format!("{} is {}", file.display(), cassette.seal)).hint(hint))
+            }
+            seal => {
+                say(&format!("warning: {} is {seal}", file.display()));
+                Ok(cassette)
+            }
+        }
+    }
+
+    /// A player of a cassette, on a project's terms.
+    pub(in crate::cli) fn player(&self, cassette: &Cassette, _project: &Project) -> Result<Player, Failure> {
+        let tape = Tape::of(cassette);
+        let options = replay::Options {
+            repeat: self.repeat,
+            miss_status: self.miss_status,
+            live: self.live(tape.lanes())?,
+            hold: Duration::from_secs_f64(self.hold),
+        };
+        Ok(Player::new(tape, options))
+    }
+
+    /// The exit code of a replay.
+    pub(in crate::cli) fn verdict(&self, receipt: &Receipt) -> Code {
+        if receipt.exchanges.miss > 0 { Code::Findings } else { Code::Clean }
+    }
+
+    /// The lanes that clients play, by the names of those there are.
+    fn live(&self, lanes: &[String]) -> Result<Live, Failure> {
+        let named: BTreeSet<String> = match self.live.as_str() {
+            "one" => return Ok(Live::One),
+            "all" => return Ok(Live::All),
+            names => names.split(',').map(str::to_owned).collect(),
+        };
+        match named.iter().find(|name| !lanes.contains(name)) {
+            None => Ok(Live::Only(named)),
+            Some(unknown) => Err(Failure::usage(format!("{unknown} is no player of this cassette"))
+                .hint(format!("they are {}; or give `one` or `all`", lanes.join(", ")))),
+        }
+    }
+}
+
+/// A span of time in seconds, at most a day.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write seconds, like 5 or 0.5")?;
+    if (0.0..=86_400.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("at most a day, and not less than nothing".into())
+    }
+}
+
+/// The hosts of a recording that no contract knows: they were looked into then, so they are now. Sign-in never is: a
+/// cassette may come from anyone.
+pub(in crate::cli) fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
+    let hosts = cassette.exchanges().map(|record| record.request().host().to_lowercase());
+    let is_sign_in = |host: &str| host.ends_with(".auth.xboxlive.com");
+    hosts.filter(|host| mpsd::Service::behind(host) == mpsd::Service::Neighbour && !is_sign_in(host)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cassette_cannot_ask_for_sign_in_to_be_looked_into() {
+        let text = String::from_utf8(include_bytes!("../../../cassettes/invite.cassette.json").to_vec()).unwrap();
+        let hosts = |host: &str| {
+            let text = text.replace("sessiondirectory.xboxlive.com", host);
+            neighbours_in(&Cassette::parse(Path::new("a.cassette.json"), text.as_bytes()).unwrap())
+        };
+        assert_eq!(hosts("social.xboxlive.com"), BTreeSet::from(["social.xboxlive.com".to_owned()]));
+        assert!(hosts("user.auth.xboxlive.com").is_empty() && hosts("sessiondirectory.xboxlive.com").is_empty());
+    }
+
+    #[test]
+    fn a_hold_is_seconds_within_a_day() {
+        assert_eq!(seconds("0.5"), Ok(0.5));
+        for wrong in ["", "-1", "soon", "NaN", "86401", "inf"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}
