@@ -54,6 +54,11 @@ impl Cursor {
         self.played.contains(&at)
     }
 
+    /// How many answers were given again.
+    pub(super) fn repeated(&self) -> usize {
+        self.repeats.values().sum()
+    }
+
     /// When the last call of those played was asked.
     pub(super) fn furthest(&self) -> u64 {
         self.furthest

@@ -60,9 +60,10 @@ impl LiveLane {
         }
     }
 
-    /// How many takes it has played.
-    pub(super) fn played(&self) -> usize {
-        self.candidates.first().map_or(0, |candidate| candidate.cursor.played())
+    /// The lane it is or may be, among those nobody is yet, and how far that was played.
+    pub(super) fn stands_for(&self, taken: &BTreeMap<usize, &Cursor>) -> Option<(usize, &Cursor)> {
+        let free = self.candidates.iter().find(|candidate| !taken.contains_key(&candidate.lane))?;
+        Some((free.lane, &free.cursor))
     }
 
     /// Answers a call from the lanes that fit; those that do not are no candidates any more.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
+use super::cursor::Cursor;
 use super::lane::LiveLane;
 use super::miss::{Miss, Reason};
 use super::socket::{Live, Sockets, Stage, Word};
@@ -26,6 +27,7 @@ pub(super) struct State {
     first: Option<usize>,
     pub(super) sockets: Sockets,
     pub(super) tally: Tally,
+    missed: Vec<Miss>,
 }
 
 impl State {
@@ -36,9 +38,33 @@ impl State {
         }
     }
 
-    /// How many takes were played.
-    pub(super) fn played(&self) -> usize {
-        self.lanes.iter().map(LiveLane::played).sum()
+    /// The recorded lanes that clients play, and how far; a client that may still be several is the first of them.
+    pub(super) fn players(&self) -> BTreeMap<usize, &Cursor> {
+        let mut players = BTreeMap::new();
+        let settled = self.settled.values();
+        for at in settled.chain(&self.unsettled) {
+            if let Some((lane, cursor)) = self.lanes[*at].stands_for(&players) {
+                players.insert(lane, cursor);
+            }
+        }
+        players
+    }
+
+    /// The values bound for everybody.
+    pub(super) fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// The first misses.
+    pub(super) fn missed(&self) -> &[Miss] {
+        &self.missed
+    }
+
+    fn note(&mut self, miss: &Miss) {
+        self.tally.misses += 1;
+        if self.missed.len() < MISSES_KEPT {
+            self.missed.push(miss.clone());
+        }
     }
 
     fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
@@ -79,7 +105,7 @@ impl State {
             Played::Hit(_) => self.tally.hits += 1,
             Played::Bound(_) => self.tally.bound += 1,
             Played::Repeat(_) => self.tally.repeats += 1,
-            Played::Miss(_) => self.tally.misses += 1,
+            Played::Miss(miss) => self.note(miss),
         }
         self.settle(at);
         self.pump(tape, options, at, Told::Everybody);
@@ -148,8 +174,9 @@ impl State {
     fn miss(&mut self, tape: &Tape, socket: SocketId, word: &Word, shown: &Message) {
         let (op, _, refusal) = word.refused();
         let (_, call, _) = Word::of(shown).unwrap_or(Word::Other).refused();
-        self.sockets.misses.push(Miss::told(Reason::NoSuchCall, op, call).advised(tape));
-        self.tally.misses += 1;
+        let miss = Miss::told(Reason::NoSuchCall, op, call).advised(tape);
+        self.note(&miss);
+        self.sockets.misses.push(miss);
         if let Some(refusal) = refusal {
             self.sockets.say(socket, refusal);
         }
@@ -198,3 +225,6 @@ enum Told {
     Itself,
     Everybody,
 }
+
+/// How many misses are kept whole.
+const MISSES_KEPT: usize = 100;

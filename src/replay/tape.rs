@@ -82,6 +82,8 @@ pub(super) struct Take {
     pub(super) alike: usize,
     /// The shelf of its lane's takes that change the session document it reads or writes, when it does.
     pub(super) document: Option<usize>,
+    /// The session it is about, as shoulder taps name it.
+    pub(super) session: Option<String>,
     pub(super) slots: AnswerSlots,
 }
 
@@ -275,8 +277,8 @@ fn take(
     let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
     let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let session = session_of(&resolution, posted, &recorded.response.headers);
-    let document = session.map(|name| shelves.labelled(Label::Document(lane, name)));
-    Take { lane, service, resolution, alike, document, slots, recorded }
+    let document = session.clone().map(|name| shelves.labelled(Label::Document(lane, name)));
+    Take { lane, service, resolution, alike, document, session, slots, recorded }
 }
 
 fn answer_slots(response: &Response, values: &Bindable, fields: &Fields) -> AnswerSlots {
