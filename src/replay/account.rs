@@ -74,9 +74,9 @@ impl State {
         for (at, take) in tape.takes().iter().enumerate() {
             let lane = &mut lanes[take.lane];
             lane.exchanges += 1;
-            if players.get(&take.lane).is_some_and(|cursor| cursor.has_played(at)) {
-                lane.played += 1;
-            } else if live.contains(&take.lane) {
+            let player = players.get(&take.lane);
+            lane.played += usize::from(player.is_some_and(|cursor| cursor.has_played(at)));
+            if live.contains(&take.lane) && !player.is_some_and(|cursor| cursor.is_past(at)) {
                 unplayed.push(Unplayed {
                     exchange: at + 1,
                     line: take.recorded.line,

@@ -31,7 +31,7 @@ pub struct Explanation {
     pub parts: Vec<Part>,
     /// Values of clients in its answer, for which live ones are put in.
     pub answered: Vec<OwnValue>,
-    /// The writes of its session that come before it, by their exchange: the last of each lane.
+    /// The writes that must come before it, with their lanes: the last of each lane.
     pub after: Vec<(usize, String)>,
     /// Lines of the messages on sockets that it releases.
     pub releases: Vec<usize>,
@@ -107,6 +107,7 @@ impl Tape {
         let mut answered: Vec<OwnValue> = answer_values(take).map(|(class, value)| own(class, &value)).collect();
         answered.sort_by(|one, two| (one.class, &one.value).cmp(&(two.class, &two.value)));
         answered.dedup();
+        let before = self.edges().before(self.takes(), at).into_iter();
         Some(Explanation {
             exchange,
             line: *line,
@@ -116,7 +117,7 @@ impl Tape {
             status: response.status,
             parts: Parts { tape: self, at, take, standing: &places, parts: Vec::new() }.all(),
             answered,
-            after: self.written_before(take),
+            after: before.map(|at| (at + 1, self.takes()[at].recorded.lane.clone())).collect(),
             releases: self.reel().released_by(at),
             again: match () {
                 () if take.is_read() => Again::Read,
@@ -124,22 +125,6 @@ impl Tape {
                 () => Again::Never,
             },
         })
-    }
-
-    /// The last write of each lane that was answered before a call about the same session was asked.
-    fn written_before(&self, take: &Take) -> Vec<(usize, String)> {
-        let Some(session) = &take.session else { return Vec::new() };
-        let mut last: BTreeMap<usize, usize> = BTreeMap::new();
-        for (at, other) in self.takes().iter().enumerate() {
-            if other.changes_state() && other.session.as_ref() == Some(session) && other.precedes(take) {
-                let known = last.entry(other.lane).or_insert(at);
-                if self.takes()[*known].recorded.answered < other.recorded.answered {
-                    *known = at;
-                }
-            }
-        }
-        let numbers: BTreeSet<usize> = last.into_values().collect();
-        numbers.into_iter().map(|at| (at + 1, self.takes()[at].recorded.lane.clone())).collect()
     }
 }
 

@@ -18,10 +18,10 @@ impl fmt::Display for Explanation {
         self.answer(f)?;
         writeln!(f, "\nIt comes after:")?;
         match self.after.as_slice() {
-            [] => writeln!(f, "  nothing of another player")?,
+            [] => writeln!(f, "  nothing")?,
             after => {
                 for (exchange, lane) in after {
-                    writeln!(f, "  exchange {exchange} of {}: it writes the same session", one_line(lane))?;
+                    writeln!(f, "  exchange {exchange} of {}", one_line(lane))?;
                 }
             }
         }
