@@ -119,7 +119,7 @@ impl Trial {
         own_values: &[OwnValue],
         known: &BTreeSet<(Class, String)>,
     ) {
-        for own_value in own_values {
+        for own_value in own_values.iter().filter(|own_value| !self.may_be_another(at, part, own_value, known)) {
             let text = self.live_text(at, part, Some(own_value));
             let changed = self.changed(at, &part.place, text);
             let shares = |part: &&Part| own(part).iter().any(|own| key(own) == key(own_value));
@@ -134,6 +134,15 @@ impl Trial {
                 self.still_plays(at, &changed);
             }
         }
+    }
+
+    /// True when a strange value makes this call another one, that comes later, of something not heard of yet.
+    fn may_be_another(&self, at: usize, part: &Part, value: &OwnValue, known: &BTreeSet<(Class, String)>) -> bool {
+        let here = &self.explained[at];
+        let is_alike = |later: &&Explanation| later.op == here.op && later.lane == here.lane;
+        let parts = self.explained[at + 1..].iter().filter(is_alike).flat_map(|later| &later.parts);
+        let mut values = parts.filter(|other| other.place == part.place).flat_map(own);
+        values.any(|other| key(other) != key(value) && !known.contains(&key(other)))
     }
 
     fn missed(&self, player: &Player, at: usize, call: &Call, places: &[&str]) {
