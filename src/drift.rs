@@ -340,8 +340,11 @@ fn operation(op: String, tier: Tier, what: What, count: usize) -> Change {
 
 /// True when what holds the place is not there either: that is told, and not what was in it.
 fn is_below_lost(place: &str, other: &Leaves) -> bool {
-    let parent = place.rsplit_once('/').map(|(parent, _)| parent);
-    parent.is_some_and(|parent| !other.contains_key(parent))
+    match place.rsplit_once('/') {
+        None | Some((_, "")) => false,
+        Some((body, _)) if !body.contains('/') => !other.contains_key(&format!("{body}/")),
+        Some((parent, _)) => !other.contains_key(parent),
+    }
 }
 
 /// How many words of a place are known; one with more is no place of words.

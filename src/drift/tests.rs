@@ -52,6 +52,8 @@ fn every_tier_has_its_changes() {
     for (from, to, line) in [
         (r#""gamertag":"Player9001","#, "", "breaking response /members/*/gamertag is gone, it was <gamertag>"),
         (r#""next":1"#, r#""next":"1""#, "breaking response /members/*/next was a number, is a text"),
+        (r#""changeNumber":7,"#, "", "breaking response /changeNumber is gone, it was <count>"),
+        (DOCUMENT, "", "breaking response / is gone, it was an object"),
         (r#""next":1"#, r#""next":1,"level":{"a":1}"#, "notable response /members/*/level is new: an object"),
         (
             r#""open""#,
