@@ -265,7 +265,8 @@ impl Comparison<'_, '_> {
         let Some(spot) = old_at.as_ref().or(new_at.as_ref()).filter(|_| is_everywhere) else {
             return;
         };
-        let is_read = left.first().map(|at| &self.old.told[*at]).or(right.first().map(|at| &self.new.told[*at]));
+        let is_read =
+            left.first().map(|at| &self.old.told[*at]).or_else(|| right.first().map(|at| &self.new.told[*at]));
         let tier = if is_read.is_some_and(|told| told.is_read) { Tier::Value } else { Tier::Notable };
         self.add(Change {
             tier,

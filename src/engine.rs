@@ -13,6 +13,7 @@ mod watch;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
@@ -115,6 +116,9 @@ impl Engine {
         self.nonces.remember(&call, &answer);
         self.keep(place, &call, kept, found, &answer).await?;
         self.let_out(caused);
+        if let Caused::Wait(due) = caused {
+            sleep_until(due).await;
+        }
         Some(answer)
     }
 
@@ -270,7 +274,12 @@ impl Engine {
                 let Reply { outcome, response, ticket } = emulator.answer(call);
                 (Answer { outcome, response }, Caused::Messages(ticket))
             }
-            Source::Replay(player) => (replayed(player.answer(call, kept)), Caused::Nothing),
+            Source::Replay(player) => {
+                let read = Instant::now();
+                let (response, played) = player.answer(call, kept);
+                let due = read + player.due(&played);
+                (replayed((response, played)), Caused::Wait(due))
+            }
         }
     }
 }
@@ -281,6 +290,8 @@ enum Caused {
     Nothing,
     /// What the emulator's ticket stands for.
     Messages(Ticket),
+    /// The answer is not due before then.
+    Wait(Instant),
 }
 
 /// A cassette's answer. A miss quotes the call only as it is kept.

@@ -14,6 +14,8 @@ mod compare;
 mod cursor;
 mod lane;
 mod miss;
+mod pace;
+mod shift;
 mod socket;
 mod stage;
 mod tape;
@@ -25,6 +27,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use miss::{Difference, Miss, Near, Reason};
+pub use pace::Pace;
+pub use shift::shifted;
 pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
@@ -54,11 +58,13 @@ pub struct Options {
     pub live: Live,
     /// How long a call waits for what another live lane did before it. Whoever plays keeps the time.
     pub hold: Duration,
+    /// How long answers take. Whoever plays keeps the time.
+    pub pace: Pace,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { repeat: 100, miss_status: 501, live: Live::One, hold: Duration::from_secs(5) }
+        Self { repeat: 100, miss_status: 501, live: Live::One, hold: Duration::from_secs(5), pace: Pace::default() }
     }
 }
 

@@ -24,4 +24,5 @@ mod rules;
 mod scenarios;
 mod sockets;
 mod support;
+mod tempo;
 mod threads;
