@@ -13,6 +13,7 @@ mod watch;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +73,8 @@ pub struct Engine {
     enforce: Enforce,
     nonces: Nonces,
     sockets: Sockets,
+    /// Told when a cassette has answered a call: one that was too early may be answered then.
+    moved: Notify,
     failed: CancellationToken,
     failure: OnceLock<JournalError>,
 }
@@ -96,6 +99,7 @@ impl Engine {
             enforce,
             nonces: Nonces::default(),
             sockets: Sockets::default(),
+            moved: Notify::new(),
             failed: CancellationToken::new(),
             failure: OnceLock::new(),
         })
@@ -276,9 +280,26 @@ impl Engine {
             }
             Source::Replay(player) => {
                 let read = Instant::now();
-                let (response, played) = player.answer(call, kept);
+                let (response, played) = self.play(player, call, kept).await;
                 let due = read + player.due(&played);
                 (replayed((response, played)), Caused::Wait(due))
+            }
+        }
+    }
+
+    /// A cassette's answer. A call that comes before what it must come after waits for that.
+    async fn play(&self, player: &Player, call: &Call, kept: &Call) -> (Response, Played) {
+        let until = Instant::now() + player.hold();
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            if let Some(played) = player.attempt(call, kept) {
+                self.moved.notify_waiters();
+                return played;
+            }
+            if tokio::time::timeout_at(until, moved).await.is_err() {
+                return player.answer(call, kept);
             }
         }
     }
