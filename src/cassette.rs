@@ -42,6 +42,7 @@ pub(crate) mod sample;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -73,6 +74,8 @@ pub struct Cassette {
     pub seal: Seal,
     /// What was noticed on reading.
     pub notes: Vec<Note>,
+    /// The file it was read from; empty for a recording that came from none.
+    pub file: PathBuf,
     /// The lanes again: a hostile file may name millions.
     named: HashSet<String>,
 }
@@ -146,6 +149,7 @@ impl Cassette {
             recorded: None,
             seal: Seal::Unsealed,
             notes: Vec::new(),
+            file: PathBuf::new(),
             named: HashSet::new(),
         };
         for record in records {

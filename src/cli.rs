@@ -132,7 +132,7 @@ fn run(cli: Cli, project: &Project) -> Result<Code, Failure> {
         Command::Watch(options) => session::block_on(serve::watch::run(options, project, redactor)),
         Command::Emulate(options) => session::block_on(serve::emulate::run(options, project, redactor)),
         Command::Check(options) => check::run(&options, project),
-        Command::Cassette(command) => cassette::run(&command),
+        Command::Cassette(command) => cassette::run(&command, project),
         Command::Drift(options) => drift::run(&options),
         Command::Rules(options) => rules::run(&options),
         Command::Contract(options) => contract::run(&options),

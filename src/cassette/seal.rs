@@ -73,6 +73,7 @@ pub fn canonical(cassette: &Cassette) -> Result<Cassette, SealError> {
         recorded: cassette.recorded,
         seal: cassette.seal,
         notes: cassette.notes.clone(),
+        file: cassette.file.clone(),
     })
 }
 

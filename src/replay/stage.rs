@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
-use super::cursor::Stop;
+use super::cursor::{Cursor, Stop};
 use super::edges::{Around, Released};
 use super::lane::LiveLane;
 use super::miss::{Miss, Reason};
@@ -30,6 +30,7 @@ pub(super) struct State {
     released: Released,
     pub(super) sockets: Sockets,
     pub(super) tally: Tally,
+    missed: Vec<Miss>,
 }
 
 impl State {
@@ -40,9 +41,33 @@ impl State {
         }
     }
 
-    /// How many takes were played or passed over.
-    pub(super) fn past(&self) -> usize {
-        self.lanes.iter().map(LiveLane::past).sum()
+    /// The recorded lanes that clients play, and how far; a client that may still be several is the first of them.
+    pub(super) fn players(&self) -> BTreeMap<usize, &Cursor> {
+        let mut players = BTreeMap::new();
+        let settled = self.settled.values();
+        for at in settled.chain(&self.unsettled) {
+            if let Some((lane, cursor)) = self.lanes[*at].stands_for(&players) {
+                players.insert(lane, cursor);
+            }
+        }
+        players
+    }
+
+    /// The values bound for everybody.
+    pub(super) fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// The first misses.
+    pub(super) fn missed(&self) -> &[Miss] {
+        &self.missed
+    }
+
+    fn note(&mut self, miss: &Miss) {
+        self.tally.misses += 1;
+        if self.missed.len() < MISSES_KEPT {
+            self.missed.push(miss.clone());
+        }
     }
 
     fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
@@ -90,8 +115,11 @@ impl State {
                 }
                 (turn.response, turn.played)
             }
-            Err(Stop::Early(miss)) => return Err((miss, at)),
-            Err(Stop::Miss(miss)) => (miss.response(options.miss_status), Played::Miss(miss)),
+            Err(Stop::Early(miss)) => return Err((miss.advised(tape), at)),
+            Err(Stop::Miss(miss)) => {
+                let miss = miss.advised(tape);
+                (miss.response(options.miss_status), Played::Miss(miss))
+            }
         };
         self.settle(tape, at);
         self.pump(tape, options, at, Told::Everybody);
@@ -103,7 +131,7 @@ impl State {
             Played::Hit(_) => self.tally.hits += 1,
             Played::Bound(_) => self.tally.bound += 1,
             Played::Repeat(_) => self.tally.repeats += 1,
-            Played::Miss(_) => self.tally.misses += 1,
+            Played::Miss(miss) => self.note(miss),
         }
         (response, played, at)
     }
@@ -150,7 +178,7 @@ impl State {
                     self.sockets.say(socket, reply);
                 }
             }
-            None => self.miss(socket, &word, shown),
+            None => self.miss(tape, socket, &word, shown),
         }
         self.settle(tape, at);
         self.pump(tape, options, at, Told::Itself);
@@ -167,12 +195,12 @@ impl State {
     }
 
     /// What no lane ever said is refused as the service refuses it, and told.
-    fn miss(&mut self, socket: SocketId, word: &Word, shown: &Message) {
+    fn miss(&mut self, tape: &Tape, socket: SocketId, word: &Word, shown: &Message) {
         let (op, _, refusal) = word.refused();
         let (_, call, _) = Word::of(shown).unwrap_or(Word::Other).refused();
-        let (reason, op, nearest) = (Reason::NoSuchCall, op.to_owned(), Vec::new());
-        self.sockets.misses.push(Miss { reason, call, op, nearest, after: None });
-        self.tally.misses += 1;
+        let miss = Miss::told(Reason::NoSuchCall, op, call).advised(tape);
+        self.note(&miss);
+        self.sockets.misses.push(miss);
         if let Some(refusal) = refusal {
             self.sockets.say(socket, refusal);
         }
@@ -236,3 +264,6 @@ enum Told {
     Itself,
     Everybody,
 }
+
+/// How many misses are kept whole.
+const MISSES_KEPT: usize = 100;

@@ -35,10 +35,15 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
         many(player.tape().lanes().len(), "lane"),
         options.cassette.display()
     ));
-    let engine = Engine::new(Source::Replay(player), redactor, contract, None, options.enforce.into());
+    let recorder = options.play.recorder()?;
+    let engine = Engine::new(Source::Replay(player), redactor, contract, recorder, options.enforce.into());
     let (dialler, neighbours) = (deck.dialler(), neighbours_in(&cassette));
     deck.run(&engine, Some(Reverse::default()), neighbours, dialler).await;
-    let Some(receipt) = engine.receipt() else { return Ok(Code::Clean) };
+    let Some(receipt) = options.play.finish(&engine).await? else { return Ok(Code::Clean) };
+    let troubles = options.play.troubles(&receipt);
+    if !troubles.is_empty() {
+        say(troubles.trim_end());
+    }
     say(&format!("{receipt}; {}", found(&engine)));
     Ok(options.play.verdict(&receipt))
 }
@@ -47,6 +52,8 @@ pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   tapdeck replay lobby.cassette.json
   tapdeck replay --listen 127.0.0.1:0 --require-seal lobby.cassette.json
+  tapdeck replay --receipt receipt.json --save-live live.cassette.jsonl lobby.cassette.json
+      for CI: what was played and missed, and what the game really sent, as files to keep
 
 Every answer says how it came about in `tapdeck-outcome`: hit, bound, repeat or miss.
-Exit code 1 when anything was missed.";
+Exit code 1 when anything was missed, or, with --require-all-used, left out.";
