@@ -5,6 +5,7 @@ pub(super) mod play;
 pub(super) mod record;
 pub(super) mod replay;
 mod sealing;
+mod tempo;
 pub(super) mod watch;
 
 use std::collections::BTreeSet;
