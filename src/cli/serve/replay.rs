@@ -45,10 +45,10 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let player = play.player(&cassette, project)?;
     let (exchanges, lanes) = (cassette.exchanges().count(), player.tape().lanes().len());
     let (exchanges, lanes) = (many(exchanges, "exchange"), many(lanes, "lane"));
-    say(&format!("replaying {exchanges} in {lanes} from {}", file.display()));
+    let title = format!("replaying {exchanges} in {lanes} from {}", file.display());
     let engine = Engine::new(Source::Replay(player), redactor, contract, None, enforce.into());
     let (reverse, neighbours, dialler) = (Some(Reverse::default()), neighbours_in(&cassette), deck.dialler());
-    Ok(Stage { deck, engine, reverse, neighbours, dialler, control: None })
+    Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control: None })
 }
 
 pub(in crate::cli) const EXAMPLES: &str = "\

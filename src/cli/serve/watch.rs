@@ -25,10 +25,10 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(project, deck.address, deck.limits)?;
-    say(&format!("watching calls to {}", reached.name));
+    let title = format!("watching calls to {}", reached.name);
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control: None }.run().await?;
+    Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control: None }.run().await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }
