@@ -53,6 +53,7 @@ impl Child {
         self.end().await
     }
 
+    #[cfg_attr(unix, expect(clippy::needless_pass_by_ref_mut, reason = "on Windows a signal is the process's end"))]
     fn pass_on(&mut self, heard: Heard) {
         if !has_reached_it(heard) {
             self.signal(heard);
