@@ -13,6 +13,8 @@ mod watch;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
@@ -71,6 +73,8 @@ pub struct Engine {
     enforce: Enforce,
     nonces: Nonces,
     sockets: Sockets,
+    /// Told when a cassette has answered a call: one that was too early may be answered then.
+    moved: Notify,
     failed: CancellationToken,
     failure: OnceLock<JournalError>,
 }
@@ -95,6 +99,7 @@ impl Engine {
             enforce,
             nonces: Nonces::default(),
             sockets: Sockets::default(),
+            moved: Notify::new(),
             failed: CancellationToken::new(),
             failure: OnceLock::new(),
         })
@@ -270,7 +275,24 @@ impl Engine {
                 let Reply { outcome, response, ticket } = emulator.answer(call);
                 (Answer { outcome, response }, Caused::Messages(ticket))
             }
-            Source::Replay(player) => (replayed(player.answer(call, kept)), Caused::Nothing),
+            Source::Replay(player) => (self.play(player, call, kept).await, Caused::Nothing),
+        }
+    }
+
+    /// A cassette's answer. A call that comes before what it must come after waits for that.
+    async fn play(&self, player: &Player, call: &Call, kept: &Call) -> Answer {
+        let until = Instant::now() + player.hold();
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            if let Some(played) = player.attempt(call, kept) {
+                self.moved.notify_waiters();
+                return replayed(played);
+            }
+            if tokio::time::timeout_at(until, moved).await.is_err() {
+                return replayed(player.answer(call, kept));
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod bind;
 mod bindable;
 mod compare;
 mod cursor;
+mod edges;
 mod lane;
 mod miss;
 mod socket;
@@ -24,7 +25,7 @@ mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use miss::{Difference, Miss, Near, Reason};
+pub use miss::{Before, Difference, Miss, Near, Reason};
 pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
@@ -117,10 +118,26 @@ impl Player {
         self.answer_as(LaneKey::of(call), call, shown)
     }
 
+    /// The same, or `None` while another live player has still to do what comes before: try again when any call was
+    /// answered, and give up by [`Self::answer`] after [`Options::hold`].
+    pub fn attempt(&self, call: &Call, shown: &Call) -> Option<(Response, Played)> {
+        self.attempt_as(LaneKey::of(call), call, shown)
+    }
+
     /// Answers a call of a client that is known otherwise than by the call.
     pub fn answer_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played) {
         let (response, played, _) = self.state().answer(&self.tape, &self.options, key, Asked { call, shown });
         (response, played)
+    }
+
+    fn attempt_as(&self, key: LaneKey, call: &Call, shown: &Call) -> Option<(Response, Played)> {
+        let answered = self.state().attempt(&self.tape, &self.options, key, Asked { call, shown });
+        answered.ok().map(|(response, played, _)| (response, played))
+    }
+
+    /// How long a call that is too early may wait.
+    pub fn hold(&self) -> Duration {
+        self.options.hold
     }
 
     /// Answers a call that asks to open a socket, which 101 does. What answers its key is the caller's to add.
@@ -159,6 +176,12 @@ impl Player {
         self.state().sockets.news()
     }
 
+    /// Lets out what waits only for a client to read what it read before: it will not. For whoever keeps the time, when
+    /// nothing has happened for [`Options::hold`].
+    pub fn relent(&self) -> Vec<SocketId> {
+        self.state().relent(&self.tape, &self.options)
+    }
+
     /// Messages of clients that nothing recorded fits, since this was last asked.
     pub fn missed(&self) -> Vec<Miss> {
         std::mem::take(&mut self.state().sockets.misses)
@@ -172,7 +195,7 @@ impl Player {
     /// What was played so far.
     pub fn tally(&self) -> Tally {
         let state = self.state();
-        let unplayed = self.tape.takes().len().saturating_sub(state.played());
+        let unplayed = self.tape.takes().len().saturating_sub(state.past());
         Tally { unplayed, messages: state.sockets.sent(), ..state.tally }
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::bind::Bindings;
 use super::compare::Asked;
-use super::cursor::{Cursor, Lookup, Step};
+use super::cursor::{Cursor, Lookup, Step, Stop};
+use super::edges::Around;
 use super::miss::{Miss, Near, Reason};
 use super::socket::{Client, Ear, Hearing, Word, agrees};
 use super::tape::{Tape, UPGRADED};
@@ -20,6 +21,8 @@ pub(super) struct LiveLane {
     candidates: Vec<Candidate>,
     /// The candidate whose replies it was given on sockets while others still fit.
     voice: Option<usize>,
+    /// How many of the takes it has played others know of.
+    told: usize,
 }
 
 #[derive(Debug, Default)]
@@ -44,12 +47,12 @@ pub(super) struct Turn {
 impl LiveLane {
     pub(super) fn new(lanes: &[String]) -> Self {
         let candidates = (0..lanes.len()).map(|lane| Candidate { lane, ..Candidate::default() }).collect();
-        Self { candidates, voice: None }
+        Self { candidates, voice: None, told: 0 }
     }
 
     /// A client known to be that lane.
     pub(super) fn assigned(lane: usize) -> Self {
-        Self { candidates: vec![Candidate { lane, ..Candidate::default() }], voice: None }
+        Self { candidates: vec![Candidate { lane, ..Candidate::default() }], voice: None, told: 0 }
     }
 
     /// The recorded lane it is, once that is certain.
@@ -60,9 +63,19 @@ impl LiveLane {
         }
     }
 
-    /// How many takes it has played.
-    pub(super) fn played(&self) -> usize {
-        self.candidates.first().map_or(0, |candidate| candidate.cursor.played())
+    /// How many takes it has played or passed over.
+    pub(super) fn past(&self) -> usize {
+        self.candidates.first().map_or(0, |candidate| candidate.cursor.past())
+    }
+
+    /// The takes it has played since this was last asked, once it is settled.
+    pub(super) fn news(&mut self) -> Vec<usize> {
+        let Some(candidate) = self.candidates.first().filter(|_| self.settled().is_some()) else {
+            return Vec::new();
+        };
+        let news = candidate.cursor.order()[self.told..].to_vec();
+        self.told += news.len();
+        news
     }
 
     /// Answers a call from the lanes that fit; those that do not are no candidates any more.
@@ -75,29 +88,29 @@ impl LiveLane {
         options: &Options,
         asked: Asked<'_>,
         bindings: &Bindings,
-        taken: &BTreeMap<usize, usize>,
+        (taken, around): (&BTreeMap<usize, usize>, &Around<'_>),
         is_only: bool,
-    ) -> Result<Turn, Miss> {
+    ) -> Result<Turn, Stop> {
         self.leave_out(taken);
         let mut steps = Vec::new();
-        let mut misses = Vec::new();
+        let mut stops = Vec::new();
         for candidate in &self.candidates {
-            let lookup = Lookup { tape, alike: tape.alike(candidate.lane, asked.call), options, asked };
+            let lookup = Lookup { tape, alike: tape.alike(candidate.lane, asked.call), options, asked, around };
             // What others have bound since may contradict what this candidate stands for.
             let Some(known) = bindings.with(&candidate.pending) else { continue };
             match lookup.step(&candidate.cursor, &known) {
                 Ok(step) => steps.push((candidate.lane, step)),
-                Err(miss) => misses.push(miss),
+                Err(stop) => stops.push(stop),
             }
         }
         let Some((_, first)) = steps.first() else {
-            return Err(nearest_miss(misses, asked.shown));
+            return Err(nearest(stops, asked.shown));
         };
         let is_same =
             |one: &Response, other: &Response| one == other || (one.status == UPGRADED && other.status == UPGRADED);
         let agree = steps.iter().all(|(_, step)| is_same(&step.response, &first.response));
         if !agree && !is_only {
-            return Err(Miss { reason: Reason::LaneAmbiguous, ..plain_miss(asked.shown) });
+            return Err(Stop::Miss(Miss::plain(Reason::LaneAmbiguous, asked.shown)));
         }
         if !agree {
             steps.truncate(1);
@@ -111,7 +124,7 @@ impl LiveLane {
         let bindings = is_certain.then(|| steps[0].1.bindings.clone());
         self.candidates.retain(|candidate| steps.iter().any(|(lane, _)| *lane == candidate.lane));
         for (candidate, (_, step)) in self.candidates.iter_mut().zip(steps) {
-            candidate.cursor.advance(tape, &step.played);
+            candidate.cursor.advance(tape, &step);
             candidate.latest = match step.played {
                 Played::Hit(exchange) | Played::Bound(exchange) => Some(exchange - 1),
                 Played::Repeat(_) | Played::Miss(_) => None,
@@ -219,18 +232,11 @@ impl LiveLane {
     }
 }
 
-/// Of several lanes' misses, the one whose nearest call differs least.
-fn nearest_miss(misses: Vec<Miss>, shown: &Call) -> Miss {
-    let distance = |miss: &Miss| miss.nearest.first().map_or(usize::MAX, Near::distance);
-    misses.into_iter().min_by_key(distance).unwrap_or_else(|| plain_miss(shown))
-}
-
-fn plain_miss(shown: &Call) -> Miss {
-    let request = &shown.request;
-    Miss {
-        reason: Reason::NoSuchCall,
-        call: format!("{} {}", request.method, request.target),
-        op: shown.resolution.name().to_owned(),
-        nearest: Vec::new(),
-    }
+/// Of several lanes' reasons, what may still come; else the miss whose nearest call differs least.
+fn nearest(stops: Vec<Stop>, shown: &Call) -> Stop {
+    let distance = |stop: &Stop| match stop {
+        Stop::Early(_) => (0, 0),
+        Stop::Miss(miss) => (1, miss.nearest.first().map_or(usize::MAX, Near::distance)),
+    };
+    stops.into_iter().min_by_key(distance).unwrap_or_else(|| Stop::Miss(Miss::plain(Reason::NoSuchCall, shown)))
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::exchange::Call;
 use crate::message::Response;
 
 /// Why nothing recorded fits.
@@ -12,8 +13,10 @@ pub enum Reason {
     NoSuchCall,
     /// Calls of that operation are recorded, but none is like this one.
     Different,
-    /// It is recorded, but after a write this lane has not made yet, or before one it has made.
-    OutOfOrder,
+    /// It is recorded, but after a write that nobody has made yet.
+    TooEarly,
+    /// It is recorded, but before a write this client has made.
+    TooLate,
     /// Everything recorded of it was played, and it may not be repeated.
     Exhausted,
     /// A read was repeated too often.
@@ -30,9 +33,8 @@ impl Reason {
         match self {
             Self::NoSuchCall => "the cassette has no such call left for this client",
             Self::Different => "the cassette has calls of this operation, but none like this one",
-            Self::OutOfOrder => {
-                "the cassette has this call only after a write this client has not made yet, or before one it has made"
-            }
+            Self::TooEarly => "the cassette has this call only after a write that was not made yet",
+            Self::TooLate => "the cassette has this call only before a write this client has made",
             Self::Exhausted => "every recorded answer to this write was already given",
             Self::RepeatedTooOften => "this read was repeated more often than allowed since the last recorded answer",
             Self::LaneAmbiguous => "several recorded players fit this client, and their answers differ",
@@ -52,6 +54,22 @@ pub struct Miss {
     pub op: String,
     /// Recorded calls that come nearest, nearest first.
     pub nearest: Vec<Near>,
+    /// The recorded call that must come first, when it is too early for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Box<Before>>,
+}
+
+/// A recorded call that comes before another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Before {
+    /// Its number in the cassette, from 1.
+    pub exchange: usize,
+    /// The line of the cassette file it starts at.
+    pub line: usize,
+    /// Its lane.
+    pub lane: String,
+    /// The call, as `METHOD target`.
+    pub call: String,
 }
 
 /// A recorded call that comes near.
@@ -90,6 +108,18 @@ impl Near {
 }
 
 impl Miss {
+    /// A miss of which no more is known. `shown` is the call as it may be told.
+    pub(super) fn plain(reason: Reason, shown: &Call) -> Self {
+        let request = &shown.request;
+        Self {
+            reason,
+            call: format!("{} {}", request.method, request.target),
+            op: shown.resolution.name().to_owned(),
+            nearest: Vec::new(),
+            after: None,
+        }
+    }
+
     /// The problem a client gets (RFC 9457).
     pub fn response(&self, status: u16) -> Response {
         let body = serde_json::json!({
@@ -100,6 +130,7 @@ impl Miss {
             "reason": self.reason,
             "op": self.op,
             "nearest": self.nearest,
+            "after": self.after,
         });
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Response::new(status, headers, body.to_string())
@@ -109,6 +140,9 @@ impl Miss {
 impl std::fmt::Display for Miss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}): {}", self.call, self.op, self.reason.sentence())?;
+        if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
+            write!(f, "; it comes after exchange {exchange} of {lane} (line {line}, {call})")?;
+        }
         let Some(near) = self.nearest.first() else {
             return Ok(());
         };

@@ -4,6 +4,7 @@
 //! a lane and a resource, not to a socket: it goes where its lane has subscribed by then, or waits until it does.
 
 mod ear;
+mod knowledge;
 mod open;
 mod reel;
 mod release;
@@ -30,6 +31,17 @@ pub enum Live {
     All,
     /// Those of these names.
     Only(BTreeSet<String>),
+}
+
+impl Live {
+    /// True when a client plays a lane. `first` is the first one that was found to be played.
+    pub(super) fn includes(&self, lane: usize, first: Option<usize>, lanes: &[String]) -> bool {
+        match self {
+            Self::One => first == Some(lane),
+            Self::All => true,
+            Self::Only(names) => lanes.get(lane).is_some_and(|name| names.contains(name)),
+        }
+    }
 }
 
 /// One message as the cassette holds it.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
+use super::cursor::Stop;
+use super::edges::{Around, Released};
 use super::lane::LiveLane;
 use super::miss::{Miss, Reason};
 use super::socket::{Live, Sockets, Stage, Word};
@@ -24,6 +26,8 @@ pub(super) struct State {
     unsettled: BTreeSet<usize>,
     /// The first lane a client was found to be.
     first: Option<usize>,
+    /// What those have played that are settled.
+    released: Released,
     pub(super) sockets: Sockets,
     pub(super) tally: Tally,
 }
@@ -36,9 +40,9 @@ impl State {
         }
     }
 
-    /// How many takes were played.
-    pub(super) fn played(&self) -> usize {
-        self.lanes.iter().map(LiveLane::played).sum()
+    /// How many takes were played or passed over.
+    pub(super) fn past(&self) -> usize {
+        self.lanes.iter().map(LiveLane::past).sum()
     }
 
     fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
@@ -57,29 +61,50 @@ impl State {
         key: LaneKey,
         asked: Asked<'_>,
     ) -> (Response, Played, usize) {
+        match self.attempt(tape, options, key, asked) {
+            Ok(answered) => answered,
+            Err((early, at)) => self.count(early.response(options.miss_status), Played::Miss(early), at),
+        }
+    }
+
+    /// Answers a call, unless it is too early: the miss it is then, and nothing has changed.
+    pub(super) fn attempt(
+        &mut self,
+        tape: &Tape,
+        options: &Options,
+        key: LaneKey,
+        asked: Asked<'_>,
+    ) -> Result<(Response, Played, usize), (Miss, usize)> {
         let at = match self.keys.get(&key) {
             Some(at) => *at,
             None => self.add(LiveLane::new(tape.lanes()), key),
         };
         let is_only = self.lanes.len() == 1;
-        let (response, played) = match self.lanes[at].play(tape, options, asked, &self.bindings, &self.settled, is_only)
-        {
+        let is_live = |lane| options.live.includes(lane, self.first, tape.lanes());
+        let around = Around { tape, released: &self.released, is_live: &is_live, told: self.sockets.told() };
+        let turn = self.lanes[at].play(tape, options, asked, &self.bindings, (&self.settled, &around), is_only);
+        let (response, played) = match turn {
             Ok(turn) => {
                 if let Some(bindings) = turn.bindings {
                     self.bindings = bindings;
                 }
                 (turn.response, turn.played)
             }
-            Err(miss) => (miss.response(options.miss_status), Played::Miss(miss)),
+            Err(Stop::Early(miss)) => return Err((miss, at)),
+            Err(Stop::Miss(miss)) => (miss.response(options.miss_status), Played::Miss(miss)),
         };
+        self.settle(tape, at);
+        self.pump(tape, options, at, Told::Everybody);
+        Ok(self.count(response, played, at))
+    }
+
+    fn count(&mut self, response: Response, played: Played, at: usize) -> (Response, Played, usize) {
         match &played {
             Played::Hit(_) => self.tally.hits += 1,
             Played::Bound(_) => self.tally.bound += 1,
             Played::Repeat(_) => self.tally.repeats += 1,
             Played::Miss(_) => self.tally.misses += 1,
         }
-        self.settle(at);
-        self.pump(tape, options, at, Told::Everybody);
         (response, played, at)
     }
 
@@ -127,7 +152,7 @@ impl State {
             }
             None => self.miss(socket, &word, shown),
         }
-        self.settle(at);
+        self.settle(tape, at);
         self.pump(tape, options, at, Told::Itself);
         self.sockets.news()
     }
@@ -145,7 +170,8 @@ impl State {
     fn miss(&mut self, socket: SocketId, word: &Word, shown: &Message) {
         let (op, _, refusal) = word.refused();
         let (_, call, _) = Word::of(shown).unwrap_or(Word::Other).refused();
-        self.sockets.misses.push(Miss { reason: Reason::NoSuchCall, call, op: op.to_owned(), nearest: Vec::new() });
+        let (reason, op, nearest) = (Reason::NoSuchCall, op.to_owned(), Vec::new());
+        self.sockets.misses.push(Miss { reason, call, op, nearest, after: None });
         self.tally.misses += 1;
         if let Some(refusal) = refusal {
             self.sockets.say(socket, refusal);
@@ -153,7 +179,10 @@ impl State {
     }
 
     /// Notes that a client is known to be a lane, and what that leaves for the others.
-    fn settle(&mut self, at: usize) {
+    fn settle(&mut self, tape: &Tape, at: usize) {
+        for take in self.lanes[at].news() {
+            self.released.add(tape.edges(), tape.takes(), take);
+        }
         let Some(lane) = self.lanes[at].settled().filter(|_| self.unsettled.remove(&at)) else {
             return;
         };
@@ -162,8 +191,19 @@ impl State {
         let others: Vec<usize> = self.unsettled.iter().copied().collect();
         for other in others {
             self.lanes[other].leave_out(&self.settled);
-            self.settle(other);
+            self.settle(tape, other);
         }
+    }
+
+    /// Lets out what waits for a client that does not do again what it did before: see [`Sockets::relent`].
+    pub(super) fn relent(&mut self, tape: &Tape, options: &Options) -> Vec<SocketId> {
+        self.sockets.relent();
+        let lanes: Vec<usize> = self.settled.values().copied().collect();
+        for at in lanes {
+            self.pump(tape, options, at, Told::Itself);
+        }
+        self.sockets.insist();
+        self.sockets.news()
     }
 
     /// Releases what may go out by now, after a client has done something.
@@ -177,7 +217,8 @@ impl State {
             lanes.extend(reel.audience(lane));
         }
         let client_of = |lane: usize| self.lanes[*self.settled.get(&lane)?].client();
-        let stage = Stage { reel, live: &options.live, first: self.first, lanes: tape.lanes(), client_of: &client_of };
+        let stage =
+            Stage { tape, reel, live: &options.live, first: self.first, lanes: tape.lanes(), client_of: &client_of };
         for lane in lanes {
             let Some(at) = self.settled.get(&lane) else { continue };
             let (Some(client), Some(bindings)) = (self.lanes[*at].client(), self.lanes[*at].bindings(&self.bindings))

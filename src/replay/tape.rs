@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
+use super::edges::Edges;
 use super::socket::{RecordedFrame, Reel};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{Cassette, StoredBody, Withheld};
@@ -65,6 +66,7 @@ pub struct Tape {
     values: Bindable,
     versions: BTreeMap<String, Version>,
     reel: Reel,
+    edges: Edges,
 }
 
 /// One recorded exchange, ready to play.
@@ -78,6 +80,12 @@ pub(super) struct Take {
     pub(super) alike: usize,
     /// The shelf of its lane's takes that change the session document it reads or writes, when it does.
     pub(super) document: Option<usize>,
+    /// That document: `scid~template~name`, lower-case.
+    pub(super) session: Option<String>,
+    /// The version of it that the answer shows.
+    pub(super) version: Option<Version>,
+    /// False when that is the part of a large session which its caller sees.
+    pub(super) is_for_everybody: bool,
     pub(super) slots: AnswerSlots,
 }
 
@@ -137,10 +145,11 @@ impl Tape {
         let mut shelves = Shelves::default();
         let takes: Vec<Take> =
             recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values)).collect();
-        let versions = takes.iter().filter_map(version).collect();
+        let versions = takes.iter().filter_map(tagged_version).collect();
         shelves.fill(&takes);
         let reel = Reel::new(frames, &takes, &lanes, &values);
-        Self { takes, lanes, shelves, values, versions, reel }
+        let edges = Edges::of(&takes);
+        Self { takes, lanes, shelves, values, versions, reel, edges }
     }
 
     /// Prepares a cassette.
@@ -174,6 +183,11 @@ impl Tape {
     /// What the cassette's sockets say.
     pub(super) fn reel(&self) -> &Reel {
         &self.reel
+    }
+
+    /// What must come before what.
+    pub(super) fn edges(&self) -> &Edges {
+        &self.edges
     }
 
     /// The version an entity tag stands for, if the cassette ever showed it.
@@ -240,8 +254,30 @@ fn take(mut recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, 
     let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
     let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let session = session_of(&resolution, posted, &recorded.response.headers);
-    let document = session.map(|name| shelves.labelled(Label::Document(lane, name)));
-    Take { lane, service, resolution, alike, document, slots, recorded }
+    let document = session.clone().map(|name| shelves.labelled(Label::Document(lane, name)));
+    let mut take = Take {
+        lane,
+        service,
+        resolution,
+        alike,
+        document,
+        session,
+        version: None,
+        is_for_everybody: true,
+        slots,
+        recorded,
+    };
+    if let Some(body) = take.recorded.response.body.decoded().filter(|_| take.shows_version()) {
+        take.version = version_of(body);
+        take.is_for_everybody = !shows_only_me(body);
+    }
+    take
+}
+
+/// True for a large session: its document shows the caller's own member and no others (mpsd-behaviour §1.12).
+fn shows_only_me(body: &[u8]) -> bool {
+    let doc = Doc::parse(body).ok();
+    doc.is_some_and(|doc| doc.root().get("members").is_some_and(|members| members.get("me").is_some()))
 }
 
 fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {
@@ -254,13 +290,9 @@ fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {
     AnswerSlots::new(&response.headers, |name, value| slot::in_header(name, value, values), body)
 }
 
-fn version(take: &Take) -> Option<(String, Version)> {
-    if take.is_dry_run() {
-        return None;
-    }
+fn tagged_version(take: &Take) -> Option<(String, Version)> {
     let tag = take.recorded.response.headers.text("etag")?;
-    let version = version_of(take.recorded.response.body.decoded()?)?;
-    Some((plain_tag(tag).to_owned(), version))
+    Some((plain_tag(tag).to_owned(), take.version.clone()?))
 }
 
 /// The status of an answer that opens a socket.

@@ -26,22 +26,36 @@ pub struct Unfaithful {
 pub fn verify(cassette: &Cassette) -> Vec<Unfaithful> {
     let options = Options { live: Live::All, ..Options::default() };
     let player = Player::new(Tape::of(cassette), options);
-    let mut rehearsal = Rehearsal { player, sockets: BTreeMap::new(), unfaithful: Vec::new() };
+    let mut rehearsal = Rehearsal { player, sockets: BTreeMap::new(), early: Vec::new(), unfaithful: Vec::new() };
     let mut frames = RecordedFrame::all(cassette).into_iter().peekable();
     for (at, recorded) in Recorded::all(cassette).into_iter().enumerate() {
         while let Some(frame) = frames.next_if(|frame| frame.at < recorded.asked) {
             rehearsal.message(&frame);
         }
-        rehearsal.exchange(at + 1, &recorded);
+        if !rehearsal.exchange(at + 1, &recorded, Patience::Waits) {
+            rehearsal.early.push((at + 1, recorded));
+        }
+        rehearsal.catch_up(Patience::Waits);
     }
     frames.for_each(|frame| rehearsal.message(&frame));
+    rehearsal.catch_up(Patience::Over);
+    rehearsal.unfaithful.sort_by_key(|unfaithful| (unfaithful.exchange, unfaithful.line));
     rehearsal.unfaithful
+}
+
+/// Whether a call that is too early waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    Over,
 }
 
 struct Rehearsal {
     player: Player,
     /// By the position of their opening.
     sockets: BTreeMap<u64, Rehearsed>,
+    /// Calls that stand before something that a call at the same time has done before them.
+    early: Vec<(usize, Recorded)>,
     unfaithful: Vec<Unfaithful>,
 }
 
@@ -55,7 +69,17 @@ struct Rehearsed {
 }
 
 impl Rehearsal {
-    fn exchange(&mut self, exchange: usize, recorded: &Recorded) {
+    /// Plays calls that were too early.
+    fn catch_up(&mut self, patience: Patience) {
+        for (exchange, recorded) in std::mem::take(&mut self.early) {
+            if !self.exchange(exchange, &recorded, patience) {
+                self.early.push((exchange, recorded));
+            }
+        }
+    }
+
+    /// Plays a call; false when it is too early and may wait.
+    fn exchange(&mut self, exchange: usize, recorded: &Recorded, patience: Patience) -> bool {
         let lanes = self.player.tape().lanes();
         let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or(0);
         let call = call(recorded, lane);
@@ -67,8 +91,11 @@ impl Rehearsal {
             let opened = socket.map(|socket| Rehearsed { socket, exchange, came: Vec::new(), is_over: false });
             self.sockets.extend(opened.map(|opened| (recorded.asked, opened)));
             (response, played)
-        } else {
+        } else if patience == Patience::Over {
             self.player.answer_as(key, &call, &call)
+        } else {
+            let Some(answered) = self.player.attempt_as(key, &call, &call) else { return false };
+            answered
         };
         let what = match played {
             Played::Miss(miss) => Some(miss.to_string()),
@@ -76,6 +103,7 @@ impl Rehearsal {
         };
         let line = recorded.line;
         self.unfaithful.extend(what.map(|what| Unfaithful { exchange, line, what }));
+        true
     }
 
     fn message(&mut self, frame: &RecordedFrame) {

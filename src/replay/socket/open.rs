@@ -7,6 +7,7 @@ use super::reel::{About, Part, Reel};
 use super::release::Progress;
 use crate::replay::bind::Bindings;
 use crate::replay::miss::Miss;
+use crate::replay::tape::Version;
 use crate::socket::{Message, Opcode, SocketId};
 
 /// Every open socket, and how far the recorded ones were played.
@@ -18,6 +19,8 @@ pub(in crate::replay) struct Sockets {
     news: BTreeSet<SocketId>,
     /// What was released, by lane and queue, and has no socket to go out on.
     waiting: BTreeMap<(usize, usize), VecDeque<usize>>,
+    /// The newest version of each session that a lane was told of.
+    told: BTreeMap<(usize, String), Version>,
     pub(super) progress: Progress,
     pub(in crate::replay) misses: Vec<Miss>,
     sent: usize,
@@ -58,6 +61,11 @@ impl Sockets {
     /// The live client whose socket it is.
     pub(in crate::replay) fn client(&self, socket: SocketId) -> Option<usize> {
         self.open.get(&socket).map(|line| line.client)
+    }
+
+    /// The newest version of each session that a lane was told of.
+    pub(in crate::replay) fn told(&self) -> &BTreeMap<(usize, String), Version> {
+        &self.told
     }
 
     /// Says something at once.
@@ -162,6 +170,12 @@ impl Sockets {
             let is_lowered = recorded.lowered.iter().any(|span| span.contains(&slot.span.start));
             bindings.render(slot).map(|text| if is_lowered { text.to_lowercase() } else { text })
         });
+        for (session, version) in &recorded.tells {
+            let told = self.told.entry((recorded.lane, session.clone())).or_insert_with(|| version.clone());
+            if told.0 != version.0 || told.1 < version.1 {
+                *told = version.clone();
+            }
+        }
         let is_close = rendered.opcode == Opcode::Close;
         self.push(socket, Outgoing { message: rendered, frame: Some(frame) });
         if is_close {
