@@ -132,8 +132,14 @@ impl Options {
         }
         if let Some(receipt) = engine.receipt() {
             code = self.play.verdict(&receipt);
-            let told = if is_grave { format!("; {}", found(engine)) } else { String::new() };
-            say(&format!("{receipt}, {:.1} s{told}", began.elapsed().as_secs_f64()));
+            let mut closing = format!("{receipt}, {:.1} s", began.elapsed().as_secs_f64());
+            if engine.watch().tallied().calls == 0 {
+                closing.push_str("; no call came: docs/run.md says which programs heed the environment");
+            }
+            if is_grave {
+                closing.push_str(&format!("; {}", found(engine)));
+            }
+            say(&closing);
         }
         Ok(if is_grave && code == Code::Clean { Code::Findings } else { code })
     }
