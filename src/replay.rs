@@ -34,6 +34,7 @@ use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
 use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
+use cursor::Patience;
 use stage::State;
 
 /// Plays one cassette to any number of clients.
@@ -126,13 +127,12 @@ impl Player {
 
     /// Answers a call of a client that is known otherwise than by the call.
     pub fn answer_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played) {
-        let (response, played, _) = self.state().answer(&self.tape, &self.options, key, Asked { call, shown });
-        (response, played)
+        self.state().answer(&self.tape, &self.options, key, Asked { call, shown })
     }
 
     fn attempt_as(&self, key: LaneKey, call: &Call, shown: &Call) -> Option<(Response, Played)> {
-        let answered = self.state().attempt(&self.tape, &self.options, key, Asked { call, shown });
-        answered.ok().map(|(response, played, _)| (response, played))
+        let turn = self.state().turn(&self.tape, &self.options, key, Asked { call, shown }, Patience::Waits);
+        turn.ok().map(|(response, played, _)| (response, played))
     }
 
     /// How long a call that is too early may wait.

@@ -46,10 +46,27 @@ pub(super) struct Step {
 /// Why a lane has no answer.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
-    /// Not yet: the miss it is if what must come first does not come.
-    Early(Miss),
+    /// Not yet. If what must come first does not come: the answer a read gets then, or the miss it is.
+    Early(Miss, Option<Box<Step>>),
     /// It never will.
     Miss(Miss),
+}
+
+impl Stop {
+    /// What a read that is too early gets when nobody waits any more.
+    pub(super) fn instead(self) -> Result<Step, Self> {
+        match self {
+            Self::Early(_, Some(step)) => Ok(*step),
+            other => Err(other),
+        }
+    }
+}
+
+/// Whether a call that is too early waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    Waits,
+    Over,
 }
 
 /// One call being looked up in one lane.
@@ -146,7 +163,7 @@ impl Lookup<'_> {
             return self.repeat(cursor, bindings);
         };
         if let Some(before) = self.around.missing(at) {
-            return self.early(cursor, at, before, bindings);
+            return Err(self.early(cursor, at, before, bindings));
         }
         match self.fresher(cursor, at, &bindings) {
             Some((fresher, bindings, passed)) => Ok(Step { passed, ..self.play(cursor, fresher, bindings)? }),
@@ -161,13 +178,17 @@ impl Lookup<'_> {
         fresh.find_map(fits)
     }
 
-    /// What another player did before a call was not done yet. A read gets the newest state there is; a write waits.
-    fn early(&self, cursor: &Cursor, at: usize, before: usize, bindings: Bindings) -> Result<Step, Stop> {
+    /// What another player did before a call was not done yet. If it is not done in time, a read gets the newest state
+    /// there is.
+    fn early(&self, cursor: &Cursor, at: usize, before: usize, bindings: Bindings) -> Stop {
         let twin = || cursor.order.iter().rev().copied().find(|twin| self.is_twin(*twin, &bindings));
-        let source = self.take(at).is_read().then(|| self.newest_shown(cursor, at).or_else(twin)).flatten();
-        match source {
-            Some(source) => self.again(cursor, at, source, bindings),
-            None => Err(Stop::Early(self.too_early(at, before))),
+        let newest = || self.newest_shown(cursor, at).or_else(twin);
+        let source = if self.take(at).is_read() { newest() } else { None };
+        let miss = self.too_early(at, before);
+        match source.map(|source| self.again(cursor, at, source, bindings)) {
+            Some(Ok(step)) => Stop::Early(miss, Some(Box::new(step))),
+            Some(Err(stop)) => stop,
+            None => Stop::Early(miss, None),
         }
     }
 
@@ -262,7 +283,7 @@ impl Lookup<'_> {
         let recorded = self.unplayed(cursor).find(|at| self.matches(*at, Extent::Whole, bindings).is_some());
         let first = recorded.filter(|at| self.is_ahead(cursor, *at)).and_then(|at| self.next_write(cursor, at));
         match (recorded, first) {
-            (Some(at), Some(before)) => Stop::Early(self.too_early(at, before)),
+            (Some(at), Some(before)) => Stop::Early(self.too_early(at, before), None),
             (Some(_), None) => Stop::Miss(self.miss(Reason::TooLate, cursor, bindings)),
             (None, _) if self.similar().next().is_some() => Stop::Miss(self.miss(Reason::Different, cursor, bindings)),
             (None, _) => Stop::Miss(self.miss(Reason::NoSuchCall, cursor, bindings)),
