@@ -110,10 +110,8 @@ fn undici_of_node() {
 fn a_replay_reaches_for_nothing_but_this_machine() {
     let works =
         |flags: &&str| Command::new("unshare").args([flags, "true"]).output().is_ok_and(|ran| ran.status.success());
-    let Some(flags) = ["-rn", "-n"].into_iter().find(|flags| works(&flags)) else {
-        eprintln!("this system gives nobody a network namespace");
-        return;
-    };
+    // A system that gives nobody a network of its own cannot tell.
+    let Some(flags) = ["-rn", "-n"].into_iter().find(works) else { return };
     let home = TempDir::new().unwrap();
     let trace = home.path().join("trace");
     let script = format!(
