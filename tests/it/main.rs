@@ -22,6 +22,8 @@ mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod rules;
+#[cfg(unix)]
+mod run;
 mod scenarios;
 mod sockets;
 mod support;
