@@ -8,7 +8,7 @@ use super::compare::Asked;
 use super::cursor::{Cursor, Lookup, Patience, Step, Stop};
 use super::edges::Around;
 use super::miss::{Miss, Near, Reason};
-use super::socket::{Client, Ear, Hearing, Word, agrees};
+use super::socket::{Client, Ear, Hearing, Live, Word, agrees};
 use super::tape::{Tape, UPGRADED};
 use super::{Options, Played};
 use crate::exchange::Call;
@@ -45,8 +45,14 @@ pub(super) struct Turn {
 }
 
 impl LiveLane {
-    pub(super) fn new(lanes: &[String]) -> Self {
-        let candidates = (0..lanes.len()).map(|lane| Candidate { lane, ..Candidate::default() }).collect();
+    /// A client that may be any of the lanes that clients play.
+    pub(super) fn new(lanes: &[String], live: &Live) -> Self {
+        let may_be = |lane: &usize| match live {
+            Live::One | Live::All => true,
+            Live::Only(names) => names.contains(&lanes[*lane]),
+        };
+        let candidates = (0..lanes.len()).filter(may_be).map(|lane| Candidate { lane, ..Candidate::default() });
+        let candidates = candidates.collect();
         Self { candidates, voice: None, told: 0 }
     }
 

@@ -110,7 +110,7 @@ impl State {
     ) -> Result<(Response, Played, usize), Box<Miss>> {
         let at = match self.keys.get(&key) {
             Some(at) => *at,
-            None => self.add(LiveLane::new(tape.lanes()), key),
+            None => self.add(LiveLane::new(tape.lanes(), &options.live), key),
         };
         let who = (self.lanes.len() == 1, patience);
         let is_live = |lane| options.live.includes(lane, self.first, tape.lanes());

@@ -36,6 +36,7 @@ mod values;
 mod verdict;
 mod world;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,19 +47,20 @@ use tapdeck::cassette::Cassette;
 use tapdeck::conduct::Judge;
 use tapdeck::contract::{Rule, Severity, Side};
 use tapdeck::drift::Drift;
+use tapdeck::replay::Live;
 use tapdeck::report::Report;
 use world::World;
 
 #[tokio::test]
 async fn every_scenario_holds_on_the_emulator() {
-    played_by_all(|script| async move { script.play(&mut World::emulator(script.settings(FIRST))).await }).await;
+    played_by_all(|script| async move { drop(script.play(&mut World::emulator(script.settings(FIRST))).await) }).await;
 }
 
 #[tokio::test]
 async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
     played_by_all(|script| async move {
         let mut stage = World::recording("taped", script.settings("taped")).await;
-        script.play(&mut stage).await;
+        let told = script.play(&mut stage).await;
         let (_home, cassette) = stage.sealed().await;
         assert_eq!(alarms(&cassette), Vec::<String>::new());
         verdict::check(&cassette, &script.breaks, &script.title);
@@ -67,9 +69,15 @@ async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
             assert!(!text.contains(&player.xuid) && !text.contains(&player.token()), "{}: {text}", player.name);
         }
         mutation::check(&Cassette::read(&cassette).unwrap());
-        let mut stage = World::replaying("live", &cassette, &script.assigned(), script.takes_time()).await;
+        let mut stage = World::replaying("live", &cassette, Live::All, &script.assigned(), script.takes_time()).await;
         script.play(&mut stage).await;
         stage.played_out();
+        for (at, player) in script.players().into_iter().enumerate() {
+            let alone = Live::Only(BTreeSet::from([format!("player{}", at + 1)]));
+            let mut stage = World::replaying("alone", &cassette, alone, &[], true).await;
+            script.play_alone(player, &mut stage, &told).await;
+            stage.played_out();
+        }
     })
     .await;
 }

@@ -108,17 +108,36 @@ impl Script {
 
     /// The players to be assigned to the recorded ones, in the order these came.
     pub(super) fn assigned(&self) -> Vec<&str> {
+        if self.look_alikes { self.players() } else { Vec::new() }
+    }
+
+    /// The players, in the order they came.
+    pub(super) fn players(&self) -> Vec<&str> {
         let mut players: Vec<&str> = Vec::new();
         for player in self.steps.iter().filter_map(|step| step.r#as.as_deref()) {
-            if self.look_alikes && !players.contains(&player) {
+            if !players.contains(&player) {
                 players.push(player);
             }
         }
         players
     }
 
+    /// Plays what one player does, and hears what that one is told; the others are played by a recording. What they
+    /// would have told it of in other ways, `told` knows. Answers have to have their status.
+    pub(super) async fn play_alone(&self, player: &str, world: &mut World, told: &Values) {
+        let run = world.run().to_owned();
+        let mut values = self.values(&run);
+        let own = std::mem::replace(&mut values.known, told.known.clone());
+        values.known.extend(own);
+        values.is_alone = true;
+        for (at, step) in self.steps.iter().enumerate().filter(|(_, step)| step.is_of(player)) {
+            values.place = format!("{} ({player} alone), step {}", self.title, at + 1);
+            step.play(world, &mut values).await;
+        }
+    }
+
     /// Plays every step; the world's run decides everything the clients make up. In the end nothing was left unheard.
-    pub(super) async fn play(&self, world: &mut World) {
+    pub(super) async fn play(&self, world: &mut World) -> Values {
         let run = world.run().to_owned();
         let mut values = self.values(&run);
         for (at, step) in self.steps.iter().enumerate() {
@@ -128,6 +147,7 @@ impl Script {
         for socket in world.sockets() {
             assert_eq!(world.unheard(&socket).await, None, "{}: {socket} at the end", self.title);
         }
+        values
     }
 
     fn values(&self, run: &str) -> Values {
@@ -155,7 +175,7 @@ impl Script {
         for name in &self.addresses {
             know(name.clone(), format!("AAAAAAAA{}", dice.hex32(&format!("{run}:{name}"), 0)));
         }
-        Values { known, fragments, now: virtual_start(), place: String::new() }
+        Values { known, fragments, now: virtual_start(), place: String::new(), is_alone: false }
     }
 }
 
@@ -172,6 +192,12 @@ fn member(player: &str) -> Value {
 }
 
 impl Step {
+    /// True for what a player does, or hears on its own socket.
+    fn is_of(&self, player: &str) -> bool {
+        let socket = self.on.as_ref().map(|socket| socket[..1].to_uppercase());
+        self.r#as.as_deref().or(socket.as_deref()) == Some(player)
+    }
+
     async fn play(&self, world: &mut World, values: &mut Values) {
         if let Some(milliseconds) = self.advance {
             move_on(milliseconds, world, values);

@@ -13,6 +13,8 @@ pub(super) struct Values {
     pub(super) fragments: BTreeMap<String, Value>,
     pub(super) now: Timestamp,
     pub(super) place: String,
+    /// The other players are as they were recorded: what is seen of them is not known, only what has to be remembered.
+    pub(super) is_alone: bool,
 }
 
 impl Values {
@@ -67,6 +69,7 @@ impl Values {
     /// Demands that `found` shows at least what is expected.
     pub(super) fn check(&mut self, expected: &Value, found: Option<&Value>, place: &str) {
         match (expected, found) {
+            (expected, found) if self.is_alone => self.remember(expected, found),
             (Value::String(word), found) => self.check_word(word, found, place),
             (Value::Object(fields), Some(Value::Object(shown))) => {
                 for (key, expected) in fields {
@@ -81,6 +84,35 @@ impl Values {
                 }
             }
             (expected, found) => assert_eq!(Some(expected), found, "{place}"),
+        }
+    }
+
+    /// Takes note of every value that has a name.
+    fn remember(&mut self, expected: &Value, found: Option<&Value>) {
+        match (expected, found) {
+            (Value::String(word), Some(found)) => {
+                let fragment = self.fragment(word).cloned();
+                let name = named(word).filter(|name| !matches!(*name, "absent" | "empty" | "any"));
+                match (fragment, name) {
+                    (Some(fragment), _) => self.remember(&fragment, Some(found)),
+                    (None, Some(name)) if !name.starts_with('!') => {
+                        self.known.insert(name.to_owned(), found.clone());
+                    }
+                    _ => {}
+                }
+            }
+            (Value::Object(fields), Some(found)) => {
+                for (key, expected) in fields {
+                    let key = self.text(key);
+                    self.remember(expected, found.get(&key));
+                }
+            }
+            (Value::Array(items), Some(found)) => {
+                for (at, expected) in items.iter().enumerate() {
+                    self.remember(expected, found.get(at));
+                }
+            }
+            _ => {}
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tapdeck::emulator::Settings;
 use tapdeck::message::{Headers, Response};
+use tapdeck::replay::Live;
 use tapdeck::socket::{Message, Opcode};
 
 use tempfile::TempDir;
@@ -44,8 +45,14 @@ impl World {
     }
 
     /// The deck with a recording behind it, told who is whose stand-in.
-    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str], lacks_clock: bool) -> Self {
-        Self::Deck(Box::new(Deck::replaying(run, cassette, assigned, lacks_clock).await))
+    pub(super) async fn replaying(
+        run: &str,
+        cassette: &Path,
+        live: Live,
+        assigned: &[&str],
+        lacks_clock: bool,
+    ) -> Self {
+        Self::Deck(Box::new(Deck::replaying(run, cassette, live, assigned, lacks_clock).await))
     }
 
     /// Demands that everything recorded was played.

@@ -9,7 +9,7 @@ use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::engine::Source;
 use tapdeck::exchange::{LaneKey, Protocol};
 use tapdeck::message::{Headers, Response};
-use tapdeck::replay;
+use tapdeck::replay::{self, Live};
 use tapdeck::socket::{Message, Opcode};
 use tempfile::TempDir;
 
@@ -43,9 +43,14 @@ impl Deck {
     }
 
     /// The deck with a recording behind it.
-    pub(super) async fn replaying(run: &str, cassette: &Path, assigned: &[&str], lacks_clock: bool) -> Self {
-        let proxy =
-            Setup::replaying(cassette, replay::Options { live: replay::Live::All, ..Default::default() }).start().await;
+    pub(super) async fn replaying(
+        run: &str,
+        cassette: &Path,
+        live: Live,
+        assigned: &[&str],
+        lacks_clock: bool,
+    ) -> Self {
+        let proxy = Setup::replaying(cassette, replay::Options { live, ..Default::default() }).start().await;
         for (lane, player) in assigned.iter().enumerate() {
             let key = LaneKey::User(proxy.address.ip(), Player::of(player, run).hash);
             proxy.engine.player().unwrap().assign(key, lane);
