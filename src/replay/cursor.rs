@@ -167,8 +167,8 @@ impl Lookup<'_> {
             return Err(self.early(cursor, at, before, bindings));
         }
         match self.fresher(cursor, at, &bindings) {
-            Some((fresher, bindings, passed)) => Ok(Step { passed, ..self.play(cursor, fresher, bindings)? }),
-            None => self.play(cursor, at, bindings),
+            Some((fresher, bindings, passed)) => Ok(Step { passed, ..self.play(fresher, bindings)? }),
+            None => self.play(at, bindings),
         }
     }
 
@@ -299,7 +299,7 @@ impl Lookup<'_> {
         Ok(self.play_again(asked, source, bindings))
     }
 
-    fn play(&self, cursor: &Cursor, at: usize, mut bindings: Bindings) -> Result<Step, Stop> {
+    fn play(&self, at: usize, mut bindings: Bindings) -> Result<Step, Stop> {
         let take = self.take(at);
         if !take.recorded.replayable {
             return Err(Stop::Miss(self.miss_of(Reason::NotReplayable, at)));

@@ -9,6 +9,7 @@ mod command;
 mod durable;
 mod emulate;
 mod examples;
+mod explain;
 mod fidelity;
 mod har;
 mod hostile;
