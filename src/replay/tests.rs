@@ -54,6 +54,7 @@ impl Script {
             line: 0,
             asked: at + 1,
             answered: at + 2,
+            took: Duration::from_millis(at),
             outcome: Outcome::Answered,
             request,
             response,

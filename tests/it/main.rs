@@ -6,6 +6,7 @@ mod canaries;
 mod cassette;
 mod check;
 mod command;
+mod drift;
 mod durable;
 mod emulate;
 mod examples;
@@ -22,7 +23,10 @@ mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod rules;
+#[cfg(unix)]
+mod run;
 mod scenarios;
 mod sockets;
 mod support;
+mod tempo;
 mod threads;
