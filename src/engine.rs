@@ -315,7 +315,7 @@ impl Engine {
 
 /// Logs a miss. The lines to paste are there for programs that read the log; people find them at the end.
 fn tell(miss: &Miss) {
-    let (op, paste, command) = (miss.op.as_str(), miss.paste.join("\n"), miss.command.as_deref());
+    let (op, paste, command) = (miss.op.as_str(), miss.advice.paste.join("\n"), miss.advice.command.as_deref());
     let paste = Some(paste).filter(|paste| !paste.is_empty());
     tracing::warn!(target: "tapdeck::miss", op, paste, command, "{miss}");
 }

@@ -35,7 +35,7 @@ pub use account::{Account, Bound, LaneAccount, Unplayed};
 pub use compare::COMPARED_HEADERS;
 pub use explain::{Again, Explanation, How, OwnValue, Part};
 pub use fields::{Field, Fields, Spot};
-pub use miss::{Before, Difference, Miss, Near, Reason};
+pub use miss::{Advice, Before, Difference, Miss, Near, Reason};
 pub use pace::Pace;
 pub use shift::shifted;
 pub use socket::{Live, RecordedFrame};

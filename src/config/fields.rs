@@ -31,7 +31,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Volatile => "volatile",
             Self::Bound => "bound",

@@ -189,7 +189,10 @@ impl Project {
             let span = value.span();
             match value.into_inner() {
                 DeValue::Table(table) => self.fields.push(FieldTable::read(page, purpose, span, table)?),
-                _ => return Err(page.fault(span, "write tables, each under its name in double brackets")),
+                _ => {
+                    let name = purpose.name();
+                    return Err(page.fault(span, format!("{name}: write tables, each [[{name}]]")));
+                }
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::compare::COMPARED_HEADERS;
 use super::fields::Spot;
-use super::miss::{Difference, Miss, Near, Reason};
+use super::miss::{Before, Difference, Miss, Near, Reason};
 use super::tape::Tape;
 use crate::slot::{Judge, Role};
 
@@ -12,14 +12,14 @@ impl Miss {
     /// The miss with what can be done about it.
     pub(super) fn advised(mut self, tape: &Tape) -> Self {
         if self.reason == Reason::Different {
-            self.paste = self.nearest.first().map(|near| paste(tape, &self.op, near)).unwrap_or_default();
+            self.advice.paste = self.nearest.first().map(|near| paste(tape, &self.op, near)).unwrap_or_default();
         }
-        self.cassette = tape.file().to_owned();
-        if self.reason.is_of_the_recording() && !self.cassette.is_empty() {
+        self.advice.cassette = tape.file().to_owned();
+        if self.reason.is_of_the_recording() && !self.advice.cassette.is_empty() {
             // A journal is recorded under the name of the cassette it becomes.
-            let sealed = self.cassette.strip_suffix(".jsonl").map(|stem| format!("{stem}.json"));
-            let file = sealed.unwrap_or_else(|| self.cassette.clone());
-            self.command = Some(format!("tapdeck record --overwrite {}", shell_word(&file)));
+            let sealed = self.advice.cassette.strip_suffix(".jsonl").map(|stem| format!("{stem}.json"));
+            let file = sealed.unwrap_or_else(|| self.advice.cassette.clone());
+            self.advice.command = Some(format!("tapdeck record --overwrite {}", shell_word(&file)));
         }
         self
     }
@@ -27,23 +27,27 @@ impl Miss {
     /// All there is to tell, over several lines.
     pub fn report(&self) -> String {
         let mut out = format!("{} ({})\n  {}\n", one_line(&self.call), self.op, self.reason.sentence());
+        if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
+            let (lane, place) = (one_line(lane), self.place(*line));
+            let _ = writeln!(out, "  it comes after exchange {exchange} of {lane}, {place}\n    {}", one_line(call));
+        }
         if let Some(near) = self.nearest.first() {
             let (exchange, lane) = (near.exchange, one_line(&near.lane));
-            let _ = writeln!(out, "  nearest is exchange {exchange} of {lane}, {}", self.place(near.line));
+            let _ = writeln!(out, "  {} exchange {exchange} of {lane}, {}", near.closeness(), self.place(near.line));
             for difference in &near.differences {
                 let Difference { place, recorded, live, .. } = difference;
                 let _ = writeln!(out, "    {}", one_line(place));
                 let _ = writeln!(out, "      recorded  {recorded}{}\n      live      {live}", difference.remark());
             }
         }
-        if !self.paste.is_empty() {
+        if !self.advice.paste.is_empty() {
             out.push_str("  if it may differ from run to run, paste into tapdeck.toml:\n");
-            for line in self.paste.iter().flat_map(|table| table.lines()) {
+            for line in self.advice.paste.iter().flat_map(|table| table.lines()) {
                 let _ = writeln!(out, "    {line}");
             }
         }
         let _ = writeln!(out, "  {}", self.reason.advice());
-        if let Some(command) = &self.command {
+        if let Some(command) = &self.advice.command {
             let _ = writeln!(out, "    {command}");
         }
         out
@@ -51,7 +55,7 @@ impl Miss {
 
     /// A line of the cassette's file.
     pub(super) fn place(&self, line: usize) -> String {
-        match self.cassette.as_str() {
+        match self.advice.cassette.as_str() {
             "" => format!("line {line}"),
             file => format!("{}:{line}", one_line(file)),
         }
@@ -64,6 +68,7 @@ impl Reason {
         match self {
             Self::RepeatedTooOften => "if it may ask that often, raise --repeat",
             Self::LaneAmbiguous => "say which player each client is: with --name, or with a proxy user name",
+            Self::NotReplayable => "only another recording helps:",
             _ => "if this is how it should be, record it anew:",
         }
     }

@@ -58,6 +58,14 @@ pub struct Miss {
     /// The recorded call that must come first, when it is too early for this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<Before>>,
+    /// What can be done about it.
+    #[serde(flatten)]
+    pub advice: Box<Advice>,
+}
+
+/// Where a miss is to be looked into, and what can be done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Advice {
     /// The cassette's file; empty when it came from none.
     pub cassette: String,
     /// Tables for `tapdeck.toml` that let every difference from the nearest call be, when that may make sense.
@@ -107,6 +115,11 @@ pub struct Difference {
 }
 
 impl Near {
+    /// How near it is, in words.
+    pub(super) fn closeness(&self) -> &'static str {
+        if self.differences.is_empty() { "it is" } else { "nearest is" }
+    }
+
     /// How far it is: what is there on one side only, or is a whole object, counts more than a changed value.
     pub(super) fn distance(&self) -> usize {
         let is_part = |text: &str| text == "absent" || text.starts_with(['{', '[']);
@@ -133,16 +146,7 @@ impl Miss {
 
     /// A miss of something in these words.
     pub(super) fn told(reason: Reason, op: &str, call: String) -> Self {
-        Self {
-            reason,
-            call,
-            op: op.to_owned(),
-            nearest: Vec::new(),
-            after: None,
-            cassette: String::new(),
-            paste: Vec::new(),
-            command: None,
-        }
+        Self { reason, call, op: op.to_owned(), nearest: Vec::new(), after: None, advice: Box::default() }
     }
 
     /// The problem a client gets (RFC 9457).
@@ -156,9 +160,9 @@ impl Miss {
             "op": self.op,
             "nearest": self.nearest,
             "after": self.after,
-            "cassette": self.cassette,
-            "paste": self.paste,
-            "command": self.command,
+            "cassette": self.advice.cassette,
+            "paste": self.advice.paste,
+            "command": self.advice.command,
         });
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Response::new(status, headers, body.to_string())
@@ -176,7 +180,7 @@ impl std::fmt::Display for Miss {
             return Ok(());
         };
         let (exchange, lane, place) = (near.exchange, one_line(&near.lane), self.place(near.line));
-        write!(f, "; nearest is exchange {exchange} of {lane} ({place})")?;
+        write!(f, "; {} exchange {exchange} of {lane} ({place})", near.closeness())?;
         for difference in &near.differences {
             let Difference { place, recorded, live, .. } = difference;
             write!(f, "; {}: recorded {recorded}{}, live {live}", one_line(place), difference.remark())?;

@@ -216,11 +216,18 @@ fn what_is_nobodys_survives(sealed: &str) {
 
 /// The cassette answers the same calls, whoever makes them, and gives the client's own values back.
 async fn plays(take: &Take, recording: &Recording, protocol: Protocol) {
-    let deck = Deck::start(recording.home.path(), &["replay", text(&recording.cassette), "--log-level", "trace"]);
+    let (receipt, live) =
+        (recording.home.path().join("receipt.json"), recording.home.path().join("live.cassette.jsonl"));
+    let kept = ["--receipt", text(&receipt), "--save-live", text(&live)];
+    let args = ["replay", text(&recording.cassette), "--log-level", "trace"];
+    let deck = Deck::start(recording.home.path(), &[&args[..], &kept].concat());
     let mut client = client(&deck, &recording.home, protocol).await;
     let answers = perform(&mut client, take).await;
     drop(client);
     let ended = deck.stopped();
+    take.assert_none_of_its_own_in("the receipt", &fs::read_to_string(&receipt).unwrap());
+    take.assert_none_of_its_own_in("what is kept of the calls", &fs::read_to_string(&live).unwrap());
+    fs::remove_file(&live).unwrap();
     let count = take.steps.len();
     assert!(ended.talk.contains(" 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{}", last_lines(&ended.talk));
     assert_eq!(ended.code, Some(0), "{}", last_lines(&ended.talk));
@@ -245,7 +252,8 @@ async fn misses_tell_nothing(recording: &Recording, protocol: Protocol) {
     }
     let args = ["replay", text(&recording.cassette), "--log-level", "trace", "--log-format", "json"];
     for (more, refused) in [(&[][..], 501), (&["--enforce"], 400)] {
-        let deck = Deck::start(recording.home.path(), &[&args[..], more].concat());
+        let receipt = recording.home.path().join("receipt.json");
+        let deck = Deck::start(recording.home.path(), &[&args[..], more, &["--receipt", text(&receipt)]].concat());
         let mut client = client(&deck, &recording.home, protocol).await;
         let answers = perform(&mut client, &take).await;
         assert_eq!(answers[0].status, refused);
@@ -257,6 +265,7 @@ async fn misses_tell_nothing(recording: &Recording, protocol: Protocol) {
         let ended = deck.stopped();
         assert_eq!(ended.code, Some(1), "{}", last_lines(&ended.talk));
         take.assert_none_of_its_own_in("the log of the misses", &ended.talk);
+        take.assert_none_of_its_own_in("the receipt of the misses", &fs::read_to_string(&receipt).unwrap());
     }
 }
 

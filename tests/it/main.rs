@@ -10,6 +10,7 @@ mod drift;
 mod durable;
 mod emulate;
 mod examples;
+mod explain;
 mod fidelity;
 mod har;
 mod hostile;

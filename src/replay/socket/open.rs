@@ -8,6 +8,7 @@ use super::release::Progress;
 use crate::replay::bind::Bindings;
 use crate::replay::miss::Miss;
 use crate::replay::tape::Version;
+use crate::slot::Slot;
 use crate::socket::{Message, Opcode, SocketId};
 
 /// Every open socket, and how far the recorded ones were played.
@@ -24,6 +25,8 @@ pub(in crate::replay) struct Sockets {
     pub(super) progress: Progress,
     pub(in crate::replay) misses: Vec<Miss>,
     sent: usize,
+    /// What was sent in slots, as it was recorded.
+    shown: Vec<Slot>,
 }
 
 /// One open socket.
@@ -93,6 +96,11 @@ impl Sockets {
     /// How many messages were sent.
     pub(in crate::replay) fn sent(&self) -> usize {
         self.sent
+    }
+
+    /// What was sent in slots since this was last asked, as it was recorded.
+    pub(in crate::replay) fn shown(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.shown)
     }
 
     /// A socket ends. What it was not sent yet waits for the next one.
@@ -180,6 +188,7 @@ impl Sockets {
             let is_lowered = recorded.lowered.iter().any(|span| span.contains(&slot.span.start));
             bindings.render(slot).map(|text| if is_lowered { text.to_lowercase() } else { text })
         });
+        self.shown.extend(recorded.slots.iter().cloned());
         let is_close = rendered.opcode == Opcode::Close;
         self.push(socket, Outgoing { message: rendered, frame: Some(frame) });
         if is_close {

@@ -85,7 +85,7 @@ fn a_bound_field_is_the_clients_own_in_the_answer_too() {
     let Played::Miss(miss) = played else { panic!("{played:?}") };
     let difference = &miss.nearest[0].differences[0];
     assert_eq!((difference.place.as_str(), difference.conflict), ("body /members/me/properties/custom/code", true));
-    assert!(miss.paste.is_empty(), "two places that must agree are no field that may differ");
+    assert!(miss.advice.paste.is_empty(), "two places that must agree are no field that may differ");
     assert_eq!(play(&live, put("9", &join("X-7"))).1, Played::Bound(2));
 }
 
@@ -102,9 +102,9 @@ fn a_miss_gives_the_lines_that_let_it_be() {
         other => panic!("{other:?}"),
     };
     let miss = missed(&write("castle", "9000000000000001"));
-    assert_eq!(miss.paste, ["[[volatile]]\nop = \"session.put\"\npointer = \"/properties/custom/map\""]);
+    assert_eq!(miss.advice.paste, ["[[volatile]]\nop = \"session.put\"\npointer = \"/properties/custom/map\""]);
     let miss = missed(&write("harbour", "9000000000000001").replace("\"n\":1", "\"n\":2").replace("b\":1", "b\":2"));
-    let pointers: Vec<_> = miss.paste.iter().map(|table| table.lines().last().unwrap()).collect();
+    let pointers: Vec<_> = miss.advice.paste.iter().map(|table| table.lines().last().unwrap()).collect();
     assert_eq!(pointers, ["pointer = \"/properties/custom/a~1b\"", "pointer = \"/properties/custom/by/*/n\""]);
-    assert!(missed(r#"{"properties":{"custom":{"x":1,"y":2}}}"#).paste.is_empty(), "that is another call");
+    assert!(missed(r#"{"properties":{"custom":{"x":1,"y":2}}}"#).advice.paste.is_empty(), "that is another call");
 }
