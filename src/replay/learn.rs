@@ -1,5 +1,7 @@
 //! What two takes of one script disagree on: the fields that may differ when one of them is played.
 
+mod echo;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,10 +11,11 @@ use super::compare::{Asked, COMPARED_HEADERS, Extent, compare};
 use super::fields::{Field, Fields, Spot};
 use super::miss::{Difference, Near};
 use super::tape::{Recorded, Tape};
-use crate::cassette::Cassette;
+use crate::cassette::{Cassette, HttpRecord};
 use crate::drift;
 use crate::exchange::{Call, Protocol};
 use crate::mpsd::Service;
+use echo::Echoes;
 
 /// What was learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,9 +61,9 @@ pub fn learn(first: &Cassette, second: &Cassette, fields: Fields) -> Lesson {
     let mut learned: BTreeMap<(String, String), Learned> = BTreeMap::new();
     // A call tells only so many differences at a time, and a field that is known brings other partners.
     for _ in 0..MOST_PASSES {
-        let mut pass = Pass { tape: &tape, lanes: &lanes, played: BTreeSet::new(), bindings: Bindings::default() };
+        let mut pass = Pass::new(&tape, &lanes);
         let mut lesson = Taken::default();
-        recorded.iter().for_each(|recorded| pass.call(recorded, &mut lesson));
+        second.exchanges().zip(&recorded).for_each(|(record, recorded)| pass.call(record, recorded, &mut lesson));
         if lesson.fields.is_empty() {
             return Lesson { fields: learned.into_values().collect(), rest: lesson.rest };
         }
@@ -86,16 +89,23 @@ struct Pass<'a> {
     lanes: &'a BTreeMap<String, String>,
     played: BTreeSet<usize>,
     bindings: Bindings,
+    echoes: Echoes,
 }
 
-impl Pass<'_> {
-    fn call(&mut self, recorded: &Recorded, taken: &mut Taken) {
+impl<'a> Pass<'a> {
+    fn new(tape: &'a Tape, lanes: &'a BTreeMap<String, String>) -> Self {
+        Self { tape, lanes, played: BTreeSet::new(), bindings: Bindings::default(), echoes: Echoes::default() }
+    }
+
+    fn call(&mut self, record: &HttpRecord, recorded: &Recorded, taken: &mut Taken) {
         let service = Service::behind(recorded.request.host());
-        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, service, recorded.request.clone());
+        let request = self.echoes.request(record);
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, service, request);
         match self.partner(recorded, &call) {
             Some((at, near, bindings)) => {
                 self.played.insert(at);
                 self.bindings = bindings;
+                self.echoes.answers(&self.tape.takes()[at].recorded.response, &recorded.response);
                 self.note(&call, recorded, &near, taken);
             }
             None if self.is_repeat(recorded, &call) => {}
