@@ -48,6 +48,7 @@ use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
 use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
+use cursor::Patience;
 use stage::State;
 
 /// Plays one cassette to any number of clients.
@@ -69,7 +70,7 @@ pub struct Options {
     pub live: Live,
     /// How long a call waits for what another live lane did before it. Whoever plays keeps the time.
     pub hold: Duration,
-    /// How long answers take. Whoever plays keeps the time.
+    /// How long answers take; messages on sockets, and what opens one, take no time. Whoever plays keeps the time.
     pub pace: Pace,
     /// Whether answers say in `tapdeck-outcome` how they came about.
     pub outcome_header: bool,
@@ -151,13 +152,12 @@ impl Player {
 
     /// Answers a call of a client that is known otherwise than by the call.
     pub fn answer_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played) {
-        let (response, played, _) = self.state().answer(&self.tape, &self.options, key, Asked { call, shown });
-        (response, played)
+        self.state().answer(&self.tape, &self.options, key, Asked { call, shown })
     }
 
     fn attempt_as(&self, key: LaneKey, call: &Call, shown: &Call) -> Option<(Response, Played)> {
-        let answered = self.state().attempt(&self.tape, &self.options, key, Asked { call, shown });
-        answered.ok().map(|(response, played, _)| (response, played))
+        let turn = self.state().turn(&self.tape, &self.options, key, Asked { call, shown }, Patience::Waits);
+        turn.ok().map(|(response, played, _)| (response, played))
     }
 
     /// How long a call that is too early may wait.

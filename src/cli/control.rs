@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, say, session};
+use super::{Failure, session};
 use crate::admin;
 use crate::engine::Engine;
 
@@ -45,17 +45,22 @@ impl Control {
     pub(super) async fn open(self) -> Result<Option<Port>, Failure> {
         let AdminArg::At(address) = self.admin else { return Ok(None) };
         let (listener, address) = session::listen(address, "--admin").await?;
-        say(&format!("control port on http://{address}"));
-        Ok(Some(Port { listener }))
+        Ok(Some(Port { listener, address }))
     }
 }
 
 /// An open port nobody answers on yet.
 pub(super) struct Port {
     listener: TcpListener,
+    address: SocketAddr,
 }
 
 impl Port {
+    /// Where it is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Answers on it from now on.
     pub(super) fn serve(self, engine: &Arc<Engine>) -> Served {
         let stop = CancellationToken::new();

@@ -12,7 +12,7 @@ use super::Failure;
 use super::failure::told;
 use crate::clock::{Clock, virtual_start};
 use crate::config::{self, ConfigError, Project};
-use crate::contract::Contract;
+use crate::contract::{Contract, Severity};
 use crate::emulator::{Canned, Cast, Emulator, Player, Settings, Templates};
 use crate::engine::{Enforce, Source};
 use crate::intercept::{Limits, Others, Reverse};
@@ -28,6 +28,9 @@ pub(super) struct Ways {
     /// What to do with hosts that are not MPSD's
     #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
     others: OthersArg,
+    /// Write addresses as one line of JSON to this file once clients can come; `-` is standard output
+    #[arg(long, env = "TAPDECK_READY_FILE", value_name = "FILE")]
+    pub(super) ready_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) home: super::Home,
 }
@@ -303,6 +306,27 @@ pub(super) struct EnforceOption {
 impl From<EnforceOption> for Enforce {
     fn from(option: EnforceOption) -> Self {
         if option.enforce { Self::Reject } else { Self::Report }
+    }
+}
+
+/// The least severity that makes a run a failure.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum FailOnArg {
+    Error,
+    Warning,
+    Info,
+    Never,
+}
+
+impl FailOnArg {
+    /// As severity; without one, no finding is a failure.
+    pub(super) fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
     }
 }
 

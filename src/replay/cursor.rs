@@ -46,10 +46,27 @@ pub(super) struct Step {
 /// Why a lane has no answer.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
-    /// Not yet: the miss it is if what must come first does not come.
-    Early(Miss),
+    /// Not yet. If what must come first does not come: the answer a read gets then, or the miss it is.
+    Early(Box<Miss>, Option<Box<Step>>),
     /// It never will.
-    Miss(Miss),
+    Miss(Box<Miss>),
+}
+
+impl Stop {
+    /// What a read that is too early gets when nobody waits any more.
+    pub(super) fn instead(self) -> Result<Step, Self> {
+        match self {
+            Self::Early(_, Some(step)) => Ok(*step),
+            other => Err(other),
+        }
+    }
+}
+
+/// Whether a call that is too early waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    Waits,
+    Over,
 }
 
 /// One call being looked up in one lane.
@@ -147,7 +164,7 @@ impl Lookup<'_> {
             return self.repeat(cursor, bindings);
         };
         if let Some(before) = self.around.missing(at) {
-            return self.early(cursor, at, before, bindings);
+            return Err(self.early(cursor, at, before, bindings));
         }
         match self.fresher(cursor, at, &bindings) {
             Some((fresher, bindings, passed)) => Ok(Step { passed, ..self.play(cursor, fresher, bindings)? }),
@@ -162,13 +179,17 @@ impl Lookup<'_> {
         fresh.find_map(fits)
     }
 
-    /// What another player did before a call was not done yet. A read gets the newest state there is; a write waits.
-    fn early(&self, cursor: &Cursor, at: usize, before: usize, bindings: Bindings) -> Result<Step, Stop> {
+    /// What another player did before a call was not done yet. If it is not done in time, a read gets the newest state
+    /// there is.
+    fn early(&self, cursor: &Cursor, at: usize, before: usize, bindings: Bindings) -> Stop {
         let twin = || cursor.order.iter().rev().copied().find(|twin| self.is_twin(*twin, &bindings));
-        let source = self.take(at).is_read().then(|| self.newest_shown(cursor, at).or_else(twin)).flatten();
-        match source {
-            Some(source) => self.again(cursor, at, source, bindings),
-            None => Err(Stop::Early(self.too_early(at, before))),
+        let newest = || self.newest_shown(cursor, at).or_else(twin);
+        let source = if self.take(at).is_read() { newest() } else { None };
+        let miss = Box::new(self.too_early(at, before));
+        match source.map(|source| self.again(cursor, at, source, bindings)) {
+            Some(Ok(step)) => Stop::Early(miss, Some(Box::new(step))),
+            Some(Err(stop)) => stop,
+            None => Stop::Early(miss, None),
         }
     }
 
@@ -219,7 +240,7 @@ impl Lookup<'_> {
         if self.may_write_again(cursor, twin) {
             return self.again(cursor, twin, twin, bindings);
         }
-        Err(Stop::Miss(self.miss(Reason::Exhausted, cursor, &bindings)))
+        Err(Stop::Miss(Box::new(self.miss(Reason::Exhausted, cursor, &bindings))))
     }
 
     fn is_twin(&self, at: usize, bindings: &Bindings) -> bool {
@@ -263,16 +284,18 @@ impl Lookup<'_> {
         let recorded = self.unplayed(cursor).find(|at| self.matches(*at, Extent::Whole, bindings).is_some());
         let first = recorded.filter(|at| self.is_ahead(cursor, *at)).and_then(|at| self.next_write(cursor, at));
         match (recorded, first) {
-            (Some(at), Some(before)) => Stop::Early(self.too_early(at, before)),
-            (Some(_), None) => Stop::Miss(self.miss(Reason::TooLate, cursor, bindings)),
-            (None, _) if self.similar().next().is_some() => Stop::Miss(self.miss(Reason::Different, cursor, bindings)),
-            (None, _) => Stop::Miss(self.miss(Reason::NoSuchCall, cursor, bindings)),
+            (Some(at), Some(before)) => Stop::Early(Box::new(self.too_early(at, before)), None),
+            (Some(_), None) => Stop::Miss(Box::new(self.miss(Reason::TooLate, cursor, bindings))),
+            (None, _) if self.similar().next().is_some() => {
+                Stop::Miss(Box::new(self.miss(Reason::Different, cursor, bindings)))
+            }
+            (None, _) => Stop::Miss(Box::new(self.miss(Reason::NoSuchCall, cursor, bindings))),
         }
     }
 
     fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Stop> {
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
-            return Err(Stop::Miss(self.miss(Reason::RepeatedTooOften, cursor, &bindings)));
+            return Err(Stop::Miss(Box::new(self.miss(Reason::RepeatedTooOften, cursor, &bindings))));
         }
         Ok(self.play_again(asked, source, bindings))
     }
@@ -280,7 +303,7 @@ impl Lookup<'_> {
     fn play(&self, cursor: &Cursor, at: usize, bindings: Bindings) -> Result<Step, Stop> {
         let take = self.take(at);
         if !take.recorded.replayable {
-            return Err(Stop::Miss(self.miss(Reason::NotReplayable, cursor, &bindings)));
+            return Err(Stop::Miss(Box::new(self.miss(Reason::NotReplayable, cursor, &bindings))));
         }
         let (response, bound) = bindings.render_response(&take.recorded.response, &take.slots);
         let played = if bound { Played::Bound(at + 1) } else { Played::Hit(at + 1) };

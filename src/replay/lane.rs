@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::bind::Bindings;
 use super::compare::Asked;
-use super::cursor::{Cursor, Lookup, Step, Stop};
+use super::cursor::{Cursor, Lookup, Patience, Step, Stop};
 use super::edges::Around;
 use super::miss::{Miss, Near, Reason};
 use super::socket::{Client, Ear, Hearing, Word, agrees};
@@ -90,32 +90,20 @@ impl LiveLane {
         asked: Asked<'_>,
         bindings: &Bindings,
         (taken, around): (&BTreeMap<usize, usize>, &Around<'_>),
-        is_only: bool,
+        (is_only, patience): (bool, Patience),
     ) -> Result<Turn, Stop> {
         self.leave_out(taken);
-        let mut steps = Vec::new();
-        let mut stops = Vec::new();
+        let mut offers = Vec::new();
         for candidate in &self.candidates {
             let lookup = Lookup { tape, alike: tape.alike(candidate.lane, asked.call), options, asked, around };
             // What others have bound since may contradict what this candidate stands for.
             let Some(known) = bindings.with(&candidate.pending) else { continue };
-            match lookup.step(&candidate.cursor, &known) {
-                Ok(step) => steps.push((candidate.lane, step)),
-                Err(stop) => stops.push(stop),
-            }
+            offers.push((candidate.lane, lookup.step(&candidate.cursor, &known)));
         }
-        let Some((_, first)) = steps.first() else {
-            return Err(nearest(stops, asked.shown));
-        };
-        let is_same =
-            |one: &Response, other: &Response| one == other || (one.status == UPGRADED && other.status == UPGRADED);
-        let agree = steps.iter().all(|(_, step)| is_same(&step.response, &first.response));
-        if !agree && !is_only {
-            return Err(Stop::Miss(Miss::plain(Reason::LaneAmbiguous, asked.shown)));
+        if patience == Patience::Over && offers.iter().all(|(_, offer)| offer.is_err()) {
+            offers = offers.into_iter().map(|(lane, offer)| (lane, offer.or_else(Stop::instead))).collect();
         }
-        if !agree {
-            steps.truncate(1);
-        }
+        let steps = agreed(offers, asked.shown, is_only)?;
         Ok(self.settle(tape, steps, bindings))
     }
 
@@ -233,11 +221,34 @@ impl LiveLane {
     }
 }
 
+/// What several lanes answer, if they all answer the same. One that would answer the same if it did not wait is among
+/// them: its client may be who asks. The only client there is (`is_only`) is the first lane that fits.
+fn agreed(
+    mut offers: Vec<(usize, Result<Step, Stop>)>,
+    shown: &Call,
+    is_only: bool,
+) -> Result<Vec<(usize, Step)>, Stop> {
+    let Some(first) = offers.iter().find_map(|(_, offer)| offer.as_ref().ok()).map(|step| step.response.clone()) else {
+        return Err(nearest(offers.into_iter().filter_map(|(_, offer)| offer.err()), shown));
+    };
+    let is_same = |other: &Response| first == *other || (first.status == UPGRADED && other.status == UPGRADED);
+    let differs = |offer: &Result<Step, Stop>| offer.as_ref().is_ok_and(|step| !is_same(&step.response));
+    if offers.iter().any(|(_, offer)| differs(offer)) {
+        if !is_only {
+            return Err(Stop::Miss(Box::new(Miss::plain(Reason::LaneAmbiguous, shown))));
+        }
+        let speaker = offers.iter().position(|(_, offer)| offer.is_ok()).unwrap_or_default();
+        offers = vec![offers.swap_remove(speaker)];
+    }
+    let steps = offers.into_iter().filter_map(|(lane, offer)| Some((lane, offer.or_else(Stop::instead).ok()?)));
+    Ok(steps.filter(|(_, step)| is_same(&step.response)).collect())
+}
+
 /// Of several lanes' reasons, what may still come; else the miss whose nearest call differs least.
-fn nearest(stops: Vec<Stop>, shown: &Call) -> Stop {
+fn nearest(stops: impl Iterator<Item = Stop>, shown: &Call) -> Stop {
     let distance = |stop: &Stop| match stop {
-        Stop::Early(_) => (0, 0),
+        Stop::Early(..) => (0, 0),
         Stop::Miss(miss) => (1, miss.nearest.first().map_or(usize::MAX, Near::distance)),
     };
-    stops.into_iter().min_by_key(distance).unwrap_or_else(|| Stop::Miss(Miss::plain(Reason::NoSuchCall, shown)))
+    stops.min_by_key(distance).unwrap_or_else(|| Stop::Miss(Box::new(Miss::plain(Reason::NoSuchCall, shown))))
 }

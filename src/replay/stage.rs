@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
-use super::cursor::{Cursor, Stop};
+use super::cursor::{Cursor, Patience, Stop};
 use super::edges::{Around, Released};
 use super::lane::LiveLane;
 use super::miss::{Miss, Reason};
@@ -78,36 +78,44 @@ impl State {
         at
     }
 
-    /// Answers a call; gives also which live client asked.
+    /// Answers a call. Nobody waits for what must come before it.
     pub(super) fn answer(
         &mut self,
         tape: &Tape,
         options: &Options,
         key: LaneKey,
         asked: Asked<'_>,
-    ) -> (Response, Played, usize) {
-        match self.attempt(tape, options, key, asked) {
-            Ok(answered) => answered,
-            Err((early, at)) => self.count(early.response(options.miss_status), Played::Miss(early), at),
+    ) -> (Response, Played) {
+        match self.turn(tape, options, key, asked, Patience::Over) {
+            Ok((response, played, _)) => (response, played),
+            Err(early) => self.refuse(tape, options, *early),
         }
     }
 
-    /// Answers a call, unless it is too early: the miss it is then, and nothing has changed.
-    pub(super) fn attempt(
+    fn refuse(&mut self, tape: &Tape, options: &Options, miss: Miss) -> (Response, Played) {
+        let miss = miss.advised(tape);
+        self.note(&miss);
+        (miss.response(options.miss_status), Played::Miss(miss))
+    }
+
+    /// Answers a call; gives also which live client asked. When it is too early, the miss it may become: nothing has
+    /// changed then.
+    pub(super) fn turn(
         &mut self,
         tape: &Tape,
         options: &Options,
         key: LaneKey,
         asked: Asked<'_>,
-    ) -> Result<(Response, Played, usize), (Miss, usize)> {
+        patience: Patience,
+    ) -> Result<(Response, Played, usize), Box<Miss>> {
         let at = match self.keys.get(&key) {
             Some(at) => *at,
             None => self.add(LiveLane::new(tape.lanes()), key),
         };
-        let is_only = self.lanes.len() == 1;
+        let who = (self.lanes.len() == 1, patience);
         let is_live = |lane| options.live.includes(lane, self.first, tape.lanes());
         let around = Around { tape, released: &self.released, is_live: &is_live, told: self.sockets.told() };
-        let turn = self.lanes[at].play(tape, options, asked, &self.bindings, (&self.settled, &around), is_only);
+        let turn = self.lanes[at].play(tape, options, asked, &self.bindings, (&self.settled, &around), who);
         let (response, played) = match turn {
             Ok(turn) => {
                 if let Some(bindings) = turn.bindings {
@@ -115,25 +123,18 @@ impl State {
                 }
                 (turn.response, turn.played)
             }
-            Err(Stop::Early(miss)) => return Err((miss.advised(tape), at)),
-            Err(Stop::Miss(miss)) => {
-                let miss = miss.advised(tape);
-                (miss.response(options.miss_status), Played::Miss(miss))
-            }
+            Err(Stop::Early(miss, _)) => return Err(miss),
+            Err(Stop::Miss(miss)) => self.refuse(tape, options, *miss),
         };
-        self.settle(tape, at);
-        self.pump(tape, options, at, Told::Everybody);
-        Ok(self.count(response, played, at))
-    }
-
-    fn count(&mut self, response: Response, played: Played, at: usize) -> (Response, Played, usize) {
         match &played {
             Played::Hit(_) => self.tally.hits += 1,
             Played::Bound(_) => self.tally.bound += 1,
             Played::Repeat(_) => self.tally.repeats += 1,
-            Played::Miss(miss) => self.note(miss),
+            Played::Miss(_) => {}
         }
-        (response, played, at)
+        self.settle(tape, at);
+        self.pump(tape, options, at, Told::Everybody);
+        Ok((response, played, at))
     }
 
     pub(super) fn open(
@@ -143,10 +144,14 @@ impl State {
         key: LaneKey,
         asked: Asked<'_>,
     ) -> (Response, Played, Option<SocketId>) {
-        let (response, played, at) = self.answer(tape, options, key, asked);
-        if matches!(played, Played::Miss(_)) || response.status != UPGRADED {
-            return (response, played, None);
-        }
+        let (response, played, at) = match self.turn(tape, options, key, asked, Patience::Over) {
+            Ok((response, played, at)) if response.status == UPGRADED => (response, played, at),
+            Ok((response, played, _)) => return (response, played, None),
+            Err(early) => {
+                let (response, played) = self.refuse(tape, options, *early);
+                return (response, played, None);
+            }
+        };
         let socket = self.sockets.open(at);
         self.lanes[at].opened(tape, socket);
         self.pump(tape, options, at, Told::Itself);

@@ -16,12 +16,15 @@ mod hostile;
 mod intercept;
 mod judged;
 mod learn;
+mod mutation;
 mod openapi;
 mod playback;
 mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod rules;
+#[cfg(unix)]
+mod run;
 mod scenarios;
 mod sockets;
 mod support;

@@ -5,6 +5,7 @@
 mod curl;
 mod openssl;
 mod readme;
+mod run;
 
 use std::process::Command;
 

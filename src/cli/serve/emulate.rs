@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::stage::Stage;
 use super::{Deck, found};
 use crate::cli::control::Control;
 use crate::cli::options::{EmulatorOptions, EnforceOption, Reached, Ways, contract};
@@ -37,13 +38,10 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let deck = Deck::open(&options.ways).await?;
     let control = options.control.open().await?;
     let reached = Reached::emulating(settings, deck.dialler());
-    say("emulating MPSD and RTA");
+    let title = "emulating MPSD and RTA".into();
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
-    let control = control.map(|port| port.serve(&engine));
-    deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
-    if let Some(control) = control {
-        control.close().await;
-    }
+    let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+    Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control }.run().await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

@@ -81,6 +81,9 @@ impl Sockets {
                 frames.get(head).copied().filter(|frame| self.progress.is_due(stage, client, *frame))
             {
                 self.progress.released.insert(frame);
+                if !knows(stage, client, &stage.reel.frames[frame]) {
+                    self.tell(&stage.reel.frames[frame]);
+                }
                 self.release(client.lane, queue, frame);
                 self.progress.count(stage, client);
                 head += 1;
@@ -178,8 +181,11 @@ impl Progress {
 /// True when a client knows what it knew of a session when a tap came: what it was shown then, or later. Else it
 /// could not tell a tap that is news from one that is not, and would leave reads out.
 fn is_expected(stage: &Stage<'_>, client: &Client<'_>, frame: &Frame) -> bool {
-    let knows = |(document, answered): &(usize, u64)| client.cursor.knows(stage.tape, *document, *answered);
-    frame.known.iter().all(knows) || client.cursor.furthest() > frame.recorded.at
+    knows(stage, client, frame) || client.cursor.furthest() > frame.recorded.at
+}
+
+fn knows(stage: &Stage<'_>, client: &Client<'_>, frame: &Frame) -> bool {
+    frame.known.iter().all(|(document, answered)| client.cursor.knows(stage.tape, *document, *answered))
 }
 
 impl Stage<'_> {
