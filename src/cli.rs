@@ -11,6 +11,7 @@ mod drift;
 mod failure;
 mod init;
 mod layers;
+mod learn;
 mod log;
 mod options;
 mod rules;

@@ -134,6 +134,13 @@ impl Drift {
     }
 }
 
+/// Which lane of one recording is which of the other, by name. A lane that is none is left out.
+pub fn lanes(old: &Cassette, new: &Cassette) -> Vec<(String, String)> {
+    let told = |cassette| gather(cassette, &Shapes::of(cassette));
+    let beside = align::lanes(&told(old), &told(new)).into_iter();
+    beside.filter_map(|(old, new)| Some((old?.name, new?.name))).collect()
+}
+
 /// One recording made ready to be compared.
 struct Side<'c> {
     shapes: Shapes,

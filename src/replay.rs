@@ -18,6 +18,7 @@ mod edges;
 mod explain;
 mod fields;
 mod lane;
+mod learn;
 mod miss;
 mod pace;
 mod shift;
@@ -35,6 +36,7 @@ pub use account::{Account, Bound, LaneAccount, Unplayed};
 pub use compare::COMPARED_HEADERS;
 pub use explain::{Again, Explanation, How, OwnValue, Part};
 pub use fields::{Field, Fields, Spot};
+pub use learn::{Learned, Lesson, Rest, learn};
 pub use miss::{Advice, Before, Difference, Miss, Near, Reason};
 pub use pace::Pace;
 pub use shift::shifted;
@@ -68,7 +70,7 @@ pub struct Options {
     pub live: Live,
     /// How long a call waits for what another live lane did before it. Whoever plays keeps the time.
     pub hold: Duration,
-    /// How long answers take. Whoever plays keeps the time.
+    /// How long answers take; messages on sockets, and what opens one, take no time. Whoever plays keeps the time.
     pub pace: Pace,
     /// Whether answers say in `tapdeck-outcome` how they came about.
     pub outcome_header: bool,

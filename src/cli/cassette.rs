@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::options::CassettePath;
-use super::{Code, Failure, print, say, serve};
+use super::{Code, Failure, learn, print, say, serve};
 use crate::cassette::{self, Cassette, MaintainError, Verdict, View, seal};
 use crate::config::Project;
 use crate::replay::Tape;
@@ -30,6 +30,16 @@ pub(super) enum Command {
         file: PathBuf,
         /// The number of an exchange, counted without messages and marks
         exchange: usize,
+    },
+    /// Print the fields that two takes of one script disagree on, to paste into tapdeck.toml
+    #[command(
+        after_help = "Examples:\n  tapdeck cassette learn take1.cassette.json take2.cassette.json >> tapdeck.toml\n\nWhat no [[volatile]] table covers is told on standard error, and the exit code is 1."
+    )]
+    Learn {
+        /// The take that is to be played
+        first: PathBuf,
+        /// Another take of the same script
+        second: PathBuf,
     },
     /// Put edited cassettes into canonical form and seal them again
     #[command(
@@ -66,6 +76,7 @@ pub(super) fn run(command: &Command, project: &Project) -> Result<Code, Failure>
             Ok(Code::Clean)
         }
         Command::Explain { file, exchange } => explain(file, *exchange, project),
+        Command::Learn { first, second } => learn::run(first, second, project),
         Command::Fmt { files, check } => format_all(files, *check),
         Command::Fsck { file } => examine(file),
     }

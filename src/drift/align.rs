@@ -93,7 +93,7 @@ fn message(frame: &FrameRecord, spot: Spot) -> Option<Told<'_>> {
 /// One player of a recording.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    name: String,
+    pub(super) name: String,
     /// Its calls by operation, in order.
     pub(super) calls: BTreeMap<String, Vec<usize>>,
 }

@@ -7,7 +7,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use crate::cassette::Cassette;
 use crate::clock::is_timestamp;
 use crate::json::Doc;
-use crate::mpsd::name::is_guid;
+use crate::mpsd::name::guids;
 use crate::mpsd::target::segments;
 use crate::redact::REDACTED;
 use crate::slot::alias::AliasClass;
@@ -77,26 +77,12 @@ impl Judge for Shapes {
             _ if text.is_empty() => Vec::new(),
             Role::Typed(class @ (Class::Session | Class::Secret)) => vec![(0..text.len(), class)],
             _ if is_timestamp(text) => vec![(0..text.len(), Class::Guid)],
-            _ => settle(self.known(text).into_iter().chain(guids(text)).collect()),
+            _ => {
+                let guids = guids(text).into_iter().map(|span| (span, Class::Guid));
+                settle(self.known(text).into_iter().chain(guids).collect())
+            }
         }
     }
-}
-
-/// The GUIDs in a text.
-fn guids(text: &str) -> Vec<(Range<usize>, Class)> {
-    let bytes = text.as_bytes();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(dash) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'-')) {
-        let start = (at + dash).checked_sub(FIRST_DASH);
-        let span = start.map(|start| start..start + GUID).filter(|span| text.get(span.clone()).is_some_and(is_guid));
-        at += dash + 1;
-        if let Some(span) = span {
-            at = span.end;
-            found.push((span, Class::Guid));
-        }
-    }
-    found
 }
 
 fn spliced(text: &str, slots: &[Slot]) -> String {
@@ -129,6 +115,3 @@ pub(super) fn is_word(text: &str) -> bool {
 
 /// What stands for keys that are new in every recording, and for the numbers of a list.
 pub(super) const ANY: &str = "*";
-/// How long a GUID is, and where its first dash stands.
-const GUID: usize = 36;
-const FIRST_DASH: usize = 8;

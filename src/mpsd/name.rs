@@ -1,6 +1,7 @@
 //! Names and shapes: session references, xuids, GUIDs, and how MPSD compares them (mpsd-wire §1.2).
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,23 @@ pub fn is_guid(text: &str) -> bool {
         })
 }
 
+/// Where GUIDs stand in a text.
+pub fn guids(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(dash) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'-')) {
+        let start = (at + dash).checked_sub(FIRST_DASH).filter(|start| *start >= at);
+        let span = start.map(|start| start..start + GUID);
+        at += dash + 1;
+        if let Some(span) = span.filter(|span| text.get(span.clone()).is_some_and(is_guid)) {
+            at = span.end;
+            found.push(span);
+        }
+    }
+    found
+}
+
 /// True for a decimal 64-bit number other than 0, the only form of an xuid on the wire.
 pub fn is_xuid(text: &str) -> bool {
     !text.is_empty()
@@ -52,9 +70,23 @@ pub fn is_xuid(text: &str) -> bool {
         && text.parse::<u64>().is_ok_and(|xuid| xuid != 0)
 }
 
+/// How long a GUID is, and how far in its first dash stands.
+const GUID: usize = 36;
+const FIRST_DASH: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guids_are_found_in_a_text() {
+        let guid = "097D0100-e05c-4d37-8420-46f1169056cf";
+        let found = |text: &str| guids(text).into_iter().map(|span| text[span].to_owned()).collect::<Vec<_>>();
+        assert_eq!(found(&format!("a-{guid}~-{guid}")), [guid, guid]);
+        assert_eq!(found(&format!("{guid}{guid}")), [guid, guid]);
+        assert_eq!(found("-é7d0100-e05c-4d37-8420-46f1169056cf-"), [""; 0]);
+        assert!(guids("").is_empty() && guids("--------").is_empty());
+    }
 
     #[test]
     fn shapes() {

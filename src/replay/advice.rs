@@ -94,13 +94,18 @@ fn table(tape: &Tape, op: &str, difference: &Difference) -> Option<String> {
         Spot::Header(name) if !COMPARED_HEADERS.contains(&name.as_str()) => return None,
         spot => spot,
     };
+    Some(written(op, &spot))
+}
+
+/// The table that lets a field of an operation differ.
+pub(super) fn written(op: &str, spot: &Spot) -> String {
     let (key, value) = spot.written();
     let op = if op == UNKNOWN { String::new() } else { format!("op = {}\n", toml_text(op)) };
-    Some(format!("[[volatile]]\n{op}{key} = {}", toml_text(&value)))
+    format!("[[volatile]]\n{op}{key} = {}", toml_text(&value))
 }
 
 /// A key that is a player's own is another one in each run.
-fn any_of(tape: &Tape, step: String) -> String {
+pub(super) fn any_of(tape: &Tape, step: String) -> String {
     if tape.values().judge(&step, Role::Key).is_empty() { step } else { "*".to_owned() }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
 use super::edges::Edges;
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::socket::{RecordedFrame, Reel};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{Cassette, StoredBody, Withheld};
@@ -184,6 +184,11 @@ impl Tape {
     /// The cassette's file, as it is called in messages; empty when it came from none.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// Takes note that a field may differ.
+    pub(super) fn let_differ(&mut self, field: Field) {
+        self.fields.volatile.push(field);
     }
 
     pub(super) fn fields(&self) -> &Fields {

@@ -16,6 +16,7 @@ mod har;
 mod hostile;
 mod intercept;
 mod judged;
+mod learn;
 mod mutation;
 mod openapi;
 mod playback;

@@ -94,12 +94,16 @@ fn times(text: &str) -> Result<Times, String> {
     match text.split_once('=') {
         None if text == "recorded" => Ok(Times::Recorded),
         None if text == "shift" => Ok(Times::Now),
-        Some(("shift", start)) => start
-            .parse()
-            .map(Times::From)
-            .map_err(|_| format!("{start:?} is no time: write it like shift=2026-01-02T03:04:05Z")),
+        Some(("shift", start)) => start_time(start).map(Times::From),
         _ => Err("write recorded, shift, or shift=2026-01-02T03:04:05Z".to_owned()),
     }
+}
+
+fn start_time(text: &str) -> Result<Timestamp, String> {
+    let start: Timestamp =
+        text.parse().map_err(|_| format!("{text:?} is no time: write it like shift=2026-01-02T03:04:05Z"))?;
+    let is_usual = (FIRST_START..LAST_START).contains(&start.as_second());
+    is_usual.then_some(start).ok_or_else(|| "give a time from 1971 to 7999".to_owned())
 }
 
 fn pace(text: &str) -> Result<Pace, String> {
@@ -124,6 +128,9 @@ fn age(text: &str) -> Result<Duration, String> {
 /// A day in seconds.
 const DAY: u64 = 86_400;
 const MOST_DAYS: u64 = 36_500;
+/// The first seconds of the years 1971 and 8000: no recording reaches beyond the times that are moved.
+const FIRST_START: i64 = 31_536_000;
+const LAST_START: i64 = 190_288_396_800;
 
 #[cfg(test)]
 mod tests {
@@ -155,8 +162,20 @@ mod tests {
     #[test]
     fn words_of_time_are_read() {
         assert_eq!((times("recorded"), times("shift")), (Ok(Times::Recorded), Ok(Times::Now)));
-        assert_eq!(times("shift=1970-01-01T00:00:00Z"), Ok(Times::From(Timestamp::UNIX_EPOCH)));
-        assert!(["", "now", "shift=", "shift=yesterday", "recorded=1"].into_iter().all(|text| times(text).is_err()));
+        assert_eq!(times("shift=1971-01-01T00:00:00Z"), Ok(Times::From(Timestamp::from_second(FIRST_START).unwrap())));
+        assert!(
+            [
+                "",
+                "now",
+                "shift=",
+                "shift=yesterday",
+                "recorded=1",
+                "shift=1970-12-31T23:59:59Z",
+                "shift=8000-01-01T00:00:00Z"
+            ]
+            .into_iter()
+            .all(|text| times(text).is_err())
+        );
         assert_eq!(
             (pace("none"), pace("recorded"), pace("x1")),
             (Ok(Pace::default()), Ok(Pace::RECORDED), Ok(Pace::RECORDED))
