@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
 use crate::emulator::{Emulator, Reply, Ticket};
-use crate::exchange::{Answer, Call, LaneKey, Nonces, Outcome};
+use crate::exchange::{Answer, Call, Crowd, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
 use crate::replay::{Played, Player};
@@ -70,6 +70,7 @@ pub struct Engine {
     recorder: Option<Recorder>,
     enforce: Enforce,
     nonces: Nonces,
+    crowd: Crowd,
     sockets: Sockets,
     failed: CancellationToken,
     failure: OnceLock<JournalError>,
@@ -94,6 +95,7 @@ impl Engine {
             recorder,
             enforce,
             nonces: Nonces::default(),
+            crowd: Crowd::default(),
             sockets: Sockets::default(),
             failed: CancellationToken::new(),
             failure: OnceLock::new(),
@@ -104,7 +106,7 @@ impl Engine {
     ///
     /// Runs to its end on a task of its own, whatever the client does meanwhile.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Option<Answer> {
-        let call = self.nonces.attributed(call);
+        let call = self.attributed(call);
         let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
         let found = self.contract.check_call(&kept.message);
@@ -122,7 +124,8 @@ impl Engine {
     /// [`Self::answer`].
     ///
     /// `unread` says why the call has no body although one was sent; a recorded call of that kind is never replayed.
-    pub async fn refuse(&self, mut call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
+    pub async fn refuse(&self, call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
+        let mut call = self.attributed(call);
         let place = self.place(&call)?;
         if unread.is_some() {
             call.request.body = Body::unknown();
@@ -179,6 +182,11 @@ impl Engine {
     /// Waits until every answer given has been judged.
     pub async fn settle(&self) {
         self.docket.close().await;
+    }
+
+    /// The call with whatever tells whose it is.
+    fn attributed(&self, call: Call) -> Call {
+        self.crowd.admitted(self.nonces.attributed(call))
     }
 
     /// Gives a call its lane and its place in the recording; `None` when nothing more is accepted.

@@ -125,16 +125,16 @@ impl Recorder {
         let used = |call: &Redacted<Call>, answer: &Redacted<Answer>| {
             call.aliases.iter().chain(&answer.aliases).cloned().collect::<BTreeSet<_>>()
         };
-        let record = http_record(lane, begun, self.began, call, answer);
-        if is_clean(redactor, &record) {
+        let mut record = http_record(lane, begun, self.began, call, answer);
+        if is_clean(redactor, &mut record) {
             return (LineBody::http(&record), used(call, answer));
         }
         let (call, answer) = (
             call.then(|call| redactor.call_again(call)),
             answer.then(|answer| redactor.answer_again(&call.message, answer)),
         );
-        let record = http_record(lane, begun, self.began, &call, &answer);
-        if is_clean(redactor, &record) {
+        let mut record = http_record(lane, begun, self.began, &call, &answer);
+        if is_clean(redactor, &mut record) {
             return (LineBody::http(&record), used(&call, &answer));
         }
         (LineBody::http(&self.emptied(record)), BTreeSet::new())
@@ -152,7 +152,8 @@ impl Recorder {
     }
 
     fn polished_exchange(&self, redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> {
-        if is_clean(redactor, record) {
+        let mut polished = record.clone();
+        if is_clean(redactor, &mut polished) {
             return None;
         }
         let request = record.request();
@@ -161,9 +162,8 @@ impl Recorder {
         let answer = Answer { outcome: record.outcome, response: record.response() };
         let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
         let (asked, answered) = (wire(kept.body_changed), wire(kept_answer.body_changed));
-        let mut polished = record.clone();
         polished.rewrite(&kept.message.request, asked, &kept_answer.message, answered);
-        Some(if is_clean(redactor, &polished) { polished } else { self.emptied(polished) })
+        Some(if is_clean(redactor, &mut polished) { polished } else { self.emptied(polished) })
     }
 
     /// What is left of a record when nothing in it can be trusted to be clean.
@@ -174,10 +174,14 @@ impl Recorder {
     }
 }
 
-/// The last look before a write. Base64 is looked into, not at.
-fn is_clean(redactor: &Redactor, record: &HttpRecord) -> bool {
+/// The last look before a write. Base64 is looked into, not at. A lane's name is nothing that was overheard: whoever
+/// calls a lane `host` must not lose what the player of that gamertag did.
+fn is_clean(redactor: &Redactor, record: &mut HttpRecord) -> bool {
+    let lane = std::mem::take(&mut record.lane);
     let legible = record.legible();
-    redactor.is_clean(LineBody::http(legible.as_ref().unwrap_or(record)).json())
+    let is_clean = redactor.is_clean(LineBody::http(legible.as_ref().unwrap_or(record)).json());
+    record.lane = lane;
+    is_clean
 }
 
 /// A record without anything a client or the service wrote.
@@ -264,6 +268,11 @@ mod tests {
         let polished = recorder.polished_exchange(&redactor, &record(request.clone())).unwrap();
         assert_eq!(polished.request().headers.text("x-note"), Some(format!("by {alias}").as_str()));
         assert_eq!(recorder.secrets(), 0);
+
+        // What a lane is called is nobody's secret, be it a player's gamertag.
+        request.headers = Headers::new();
+        let named = HttpRecord { lane: "MajorNelson".into(), ..record(request.clone()) };
+        assert!(recorder.polished_exchange(&redactor, &named).is_none());
 
         // A header's name is nothing that could be replaced.
         request.headers.push("x-2814646326226712", "1");

@@ -73,7 +73,7 @@ impl Engine {
     ///
     /// `spelling` is how the client spelt its header names.
     pub async fn open(self: &Arc<Self>, call: Call, spelling: Extensions) -> Option<Opened> {
-        let call = self.nonces.attributed(call);
+        let call = self.attributed(call);
         let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
         let found = self.contract.check_call(&kept.message);

@@ -16,6 +16,8 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct State {
     lanes: BTreeMap<LaneKey, String>,
+    /// How many of them have no name of their own.
+    nameless: usize,
     seen: BTreeMap<Fault, usize>,
     tallied: Tallied,
 }
@@ -41,12 +43,22 @@ pub struct Tallied {
 }
 
 impl Watch {
-    /// The name of a client's lane, given in the order clients are first seen.
+    /// The name of a client's lane: its own, or a number in the order clients are first seen.
     pub(super) fn lane(&self, key: LaneKey) -> String {
         let mut state = self.state();
         state.tallied.calls += 1;
-        let next = state.lanes.len() + 1;
-        state.lanes.entry(key).or_insert_with(|| format!("lane-{next}")).clone()
+        if let Some(name) = state.lanes.get(&key) {
+            return name.clone();
+        }
+        let name = match &key {
+            LaneKey::Named(name) => name.to_string(),
+            _ => {
+                state.nameless += 1;
+                format!("lane-{}", state.nameless)
+            }
+        };
+        state.lanes.insert(key, name.clone());
+        name
     }
 
     /// Logs findings of one exchange: the first of a kind, and then each tenfold of it.
