@@ -54,7 +54,7 @@ impl Deck {
     ) -> Ended {
         let authority_at = self.authority.path().display().to_string();
         let door = Door::new(intercept::Options {
-            engine: Arc::clone(engine),
+            engine: Some(Arc::clone(engine)),
             authority: self.authority,
             reverse,
             neighbours,

@@ -22,7 +22,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
     let Some((host, port)) = named else {
         return Response::problem(400, "bad-target", "CONNECT must name a host and a port");
     };
-    match session.door.hosts.verdict(&host, port) {
+    match session.hosts().verdict(&host, port) {
         Verdict::Intercept(service) => {
             let way = Way::Inside(Origin { scheme: Scheme::Http, host, port, service });
             let upgrade = hyper::upgrade::on(&mut request);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::play::{PlayOptions, neighbours_in};
+use super::play::PlayOptions;
 use super::{Deck, found, many};
 use crate::cli::options::{EnforceOption, Ways, contract};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::engine::{Engine, Source};
-use crate::intercept::Reverse;
+use crate::intercept::{Reverse, neighbours_in};
 use crate::redact::Redactor;
 
 /// `tapdeck replay`
