@@ -213,6 +213,11 @@ impl Engine {
         self.recorder.as_ref()
     }
 
+    /// Waits until every answer given so far has been judged; more may come.
+    pub async fn caught_up(&self) {
+        self.docket.caught_up().await;
+    }
+
     /// Waits until every answer given has been judged.
     pub async fn settle(&self) {
         self.docket.close().await;

@@ -29,6 +29,11 @@ impl Table {
 }
 
 impl Door {
+    /// What answers everybody who has no engine of their own.
+    pub fn engine(&self) -> Option<Arc<Engine>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).everybody.engine.clone()
+    }
+
     /// From now on, another engine answers everybody who has none of their own.
     pub fn set_engine(&self, engine: Arc<Engine>) {
         self.table.write().unwrap_or_else(PoisonError::into_inner).everybody.engine = Some(engine);
