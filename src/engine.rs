@@ -3,6 +3,7 @@
 //! What is kept, logged and judged is the redacted call, so that live traffic, journal and cassette give the same
 //! findings. What is sent on is the call as it came. The client's answer waits for its record and for nothing else.
 
+mod account;
 pub mod journal;
 mod judging;
 mod receipt;
@@ -23,6 +24,7 @@ use crate::redact::{Redacted, Redactor};
 use crate::replay::{Played, Player};
 use crate::upstream::Upstream;
 
+pub use account::{Account, Entry, Listed, MOST_ENTRIES, MOST_MISSES, Missed, What};
 use journal::JournalError;
 use judging::{Case, Docket};
 pub use receipt::{Exchanges, Found, Receipt};
@@ -30,7 +32,7 @@ use recorder::Begun;
 pub use recorder::Recorder;
 use sockets::Sockets;
 pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
-pub use watch::{Tallied, Watch};
+pub use watch::{Seen, Tallied, Watch};
 
 /// What answers calls.
 pub enum Source {
@@ -72,7 +74,10 @@ pub struct Engine {
     nonces: Nonces,
     crowd: Crowd,
     sockets: Sockets,
+    account: Account,
     failed: CancellationToken,
+    /// Ends the sockets, but no call.
+    retired: CancellationToken,
     failure: OnceLock<JournalError>,
 }
 
@@ -85,7 +90,7 @@ impl Engine {
         recorder: Option<Recorder>,
         enforce: Enforce,
     ) -> Arc<Self> {
-        let watch = Arc::new(Watch::default());
+        let (watch, failed) = (Arc::new(Watch::default()), CancellationToken::new());
         Arc::new(Self {
             source,
             redactor,
@@ -97,7 +102,9 @@ impl Engine {
             nonces: Nonces::default(),
             crowd: Crowd::default(),
             sockets: Sockets::default(),
-            failed: CancellationToken::new(),
+            account: Account::default(),
+            retired: failed.child_token(),
+            failed,
             failure: OnceLock::new(),
         })
     }
@@ -112,7 +119,7 @@ impl Engine {
         let found = self.contract.check_call(&kept.message);
         let (answer, caused) = match self.rejection(&found) {
             Some(rejection) => (rejection, Caused::Nothing),
-            None => self.source(&call, &kept.message).await,
+            None => self.source(&place.lane, &call, &kept.message).await,
         };
         self.nonces.remember(&call, &answer);
         self.keep(place, &call, kept, found, &answer).await?;
@@ -153,6 +160,36 @@ impl Engine {
         &self.watch
     }
 
+    /// What was replayed so far, call by call.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// An engine that plays the same cassette from its start, on the same terms; `None` when no cassette answers here.
+    pub fn rewound(&self) -> Option<Arc<Self>> {
+        let source = Source::Replay(self.player()?.rewound());
+        Some(Self::new(source, Arc::clone(&self.redactor), Arc::clone(&self.contract), None, self.enforce))
+    }
+
+    /// Ends its sockets: another engine answers from now on. Calls that are under way are answered.
+    pub fn retire(&self) {
+        self.retired.cancel();
+    }
+
+    /// Takes down a note: among the outcomes of a replay, in a recording, and in the log.
+    ///
+    /// # Errors
+    /// The recording cannot be written any more.
+    pub async fn mark(&self, note: &str) -> Result<(), JournalError> {
+        let note = self.redactor.text(note);
+        tracing::info!(target: "tapdeck::mark", "{note}");
+        self.account.marked(&note);
+        match &self.recorder {
+            Some(recorder) => recorder.mark(&note).await,
+            None => Ok(()),
+        }
+    }
+
     /// What keeps people out of records and logs.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
@@ -177,6 +214,11 @@ impl Engine {
     /// The recorder, when there is one.
     pub fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_ref()
+    }
+
+    /// Waits until every answer given so far has been judged; more may come.
+    pub async fn caught_up(&self) {
+        self.docket.caught_up().await;
     }
 
     /// Waits until every answer given has been judged.
@@ -271,14 +313,18 @@ impl Engine {
         self.failed.cancel();
     }
 
-    async fn source(&self, call: &Call, kept: &Call) -> (Answer, Caused) {
+    async fn source(&self, client: &str, call: &Call, kept: &Call) -> (Answer, Caused) {
         match &self.source {
             Source::Upstream(upstream) => (upstream.send(&call.request, call.protocol).await, Caused::Nothing),
             Source::Emulator(emulator) => {
                 let Reply { outcome, response, ticket } = emulator.answer(call);
                 (Answer { outcome, response }, Caused::Messages(ticket))
             }
-            Source::Replay(player) => (replayed(player.answer(call, kept)), Caused::Nothing),
+            Source::Replay(player) => {
+                let (response, played) = player.answer(call, kept);
+                self.account.answered(player, client, kept, &played);
+                (replayed((response, played)), Caused::Nothing)
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ mod tape;
 mod tests;
 mod verify;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use miss::{Difference, Miss, Near, Reason};
@@ -38,7 +38,7 @@ use stage::State;
 /// Plays one cassette to any number of clients.
 #[derive(Debug)]
 pub struct Player {
-    tape: Tape,
+    tape: Arc<Tape>,
     options: Options,
     state: Mutex<State>,
 }
@@ -105,9 +105,15 @@ pub struct Tally {
 }
 
 impl Player {
-    /// A player at the start of its tape.
-    pub fn new(tape: Tape, options: Options) -> Self {
-        Self { tape, options, state: Mutex::default() }
+    /// A player at the start of its tape, which it may share with others.
+    pub fn new(tape: impl Into<Arc<Tape>>, options: Options) -> Self {
+        Self { tape: tape.into(), options, state: Mutex::default() }
+    }
+
+    /// Another player of the same tape on the same terms, at its start.
+    #[must_use]
+    pub fn rewound(&self) -> Self {
+        Self::new(Arc::clone(&self.tape), self.options.clone())
     }
 
     /// Answers a call, and says how. `shown` is the same call redacted: all that a miss may tell of it.

@@ -46,16 +46,22 @@ impl Control {
         let AdminArg::At(address) = self.admin else { return Ok(None) };
         let (listener, address) = session::listen(address, "--admin").await?;
         say(&format!("control port on http://{address}"));
-        Ok(Some(Port { listener }))
+        Ok(Some(Port { listener, address }))
     }
 }
 
 /// An open port nobody answers on yet.
 pub(super) struct Port {
     listener: TcpListener,
+    address: SocketAddr,
 }
 
 impl Port {
+    /// Where it is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Answers on it from now on.
     pub(super) fn serve(self, engine: &Arc<Engine>) -> Served {
         let stop = CancellationToken::new();

@@ -28,6 +28,9 @@ pub(super) struct Ways {
     /// What to do with hosts that are not MPSD's
     #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
     others: OthersArg,
+    /// Write addresses as one line of JSON to this file once clients can come; `-` is standard output
+    #[arg(long, env = "TAPDECK_READY_FILE", value_name = "FILE")]
+    pub(super) ready_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) home: super::Home,
 }

@@ -2,22 +2,23 @@
 
 pub(super) mod emulate;
 pub(super) mod play;
+mod ready;
 pub(super) mod record;
 pub(super) mod replay;
 mod sealing;
+pub(super) mod stage;
 pub(super) mod watch;
 
-use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
 use super::options::Ways;
-use super::session::{self, Ended, Signals};
-use super::{Failure, ca, say};
+use super::{Failure, ca, session};
 use crate::cassette::CassetteError;
 use crate::engine::Engine;
-use crate::intercept::{self, Door, Limits, Reverse};
+use crate::intercept::{self, Limits};
 use crate::upstream::{Dialler, Route};
 pub(super) use sealing::seal_journal;
 
@@ -28,42 +29,22 @@ struct Deck {
     authority: Arc<intercept::Authority>,
     others: intercept::Others,
     limits: Limits,
-    signals: Signals,
+    ready_file: Option<PathBuf>,
 }
 
 impl Deck {
     async fn open(ways: &Ways) -> Result<Self, Failure> {
         ways.check()?;
-        let signals = Signals::new()?;
         let authority = Arc::new(ca::open(&ways.home)?);
         let (listener, address) = session::listen(ways.listen, "--listen").await?;
-        Ok(Self { listener, address, authority, others: ways.others(), limits: Limits::default(), signals })
+        let (others, ready_file) = (ways.others(), ways.ready_file.clone());
+        ready_file.as_deref().into_iter().for_each(ready::forget);
+        Ok(Self { listener, address, authority, others, limits: Limits::default(), ready_file })
     }
 
     /// How hosts that are none of ours are reached when there is no upstream.
     fn dialler(&self) -> Dialler {
         Dialler::new(Route { own: vec![self.address], ..Route::default() }, self.limits.connect)
-    }
-
-    async fn run(
-        self,
-        engine: &Arc<Engine>,
-        reverse: Option<Reverse>,
-        neighbours: BTreeSet<String>,
-        dialler: Dialler,
-    ) -> Ended {
-        let authority_at = self.authority.path().display().to_string();
-        let door = Door::new(intercept::Options {
-            engine: Arc::clone(engine),
-            authority: self.authority,
-            reverse,
-            neighbours,
-            others: self.others,
-            dialler,
-            limits: self.limits,
-        });
-        say(&format!("listening on http://{} (clients trust {authority_at}); Ctrl-C ends it", self.address));
-        session::run(self.listener, door, engine, self.signals).await
     }
 }
 

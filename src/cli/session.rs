@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::{Code, Failure, say};
+use super::{Failure, say};
 use crate::engine::Engine;
 use crate::intercept::{self, Door, Shutdown};
 
 /// Runs one future on a runtime of its own.
-pub(super) fn block_on(work: impl Future<Output = Result<Code, Failure>>) -> Result<Code, Failure> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::runtime(format!("the runtime cannot start: {error}")))?;
     runtime.block_on(work)
@@ -38,16 +38,22 @@ pub(super) async fn listen(address: SocketAddr, flag: &str) -> Result<(TcpListen
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The first signal: everything that ran has ended.
+    /// Asked to stop once: everything that ran has ended.
     Drained,
-    /// The second signal: what ran was cut off.
+    /// Asked twice: what ran was cut off.
     Aborted,
     /// The journal could not be written any more.
     Failed,
 }
 
-/// Serves until a signal, or until the engine cannot go on.
-pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine, mut signals: Signals) -> Ended {
+/// What asks a session to stop: once to let what runs come to its end, again to cut it off.
+pub(super) trait Stop {
+    /// Waits until it asks, once more each time.
+    async fn asked(&mut self);
+}
+
+/// Serves until it is asked to stop, or until the engine cannot go on.
+pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine, stop: &mut impl Stop) -> Ended {
     let shutdown = Shutdown::default();
     let served = intercept::serve(listener, door, shutdown.clone());
     tokio::pin!(served);
@@ -60,12 +66,11 @@ pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine,
                 say("stopping: the recording cannot go on, so nothing more is accepted");
                 shutdown.drain.cancel();
             }
-            () = signals.next() => {
+            () = stop.asked() => {
                 if shutdown.drain.is_cancelled() {
                     ended = if ended == Ended::Failed { ended } else { Ended::Aborted };
                     shutdown.abort.cancel();
                 } else {
-                    say("stopping: waiting for calls to end (press Ctrl-C again to cut them off)");
                     shutdown.drain.cancel();
                 }
             }
@@ -85,6 +90,16 @@ pub(super) struct Signals {
     interrupt: tokio::signal::windows::CtrlC,
     #[cfg(windows)]
     terminate: tokio::signal::windows::CtrlClose,
+    is_stopping: bool,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// SIGINT, Ctrl-C.
+    Interrupt,
+    /// SIGTERM, console close.
+    Terminate,
 }
 
 impl Signals {
@@ -96,19 +111,30 @@ impl Signals {
     #[cfg(unix)]
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, is_stopping: false })
     }
 
     #[cfg(windows)]
     fn listen() -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_c, ctrl_close};
-        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_close()? })
+        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_close()?, is_stopping: false })
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) -> Heard {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Heard::Interrupt,
+            _ = self.terminate.recv() => Heard::Terminate,
+        }
+    }
+}
+
+impl Stop for Signals {
+    async fn asked(&mut self) {
+        self.next().await;
+        if !std::mem::replace(&mut self.is_stopping, true) {
+            say("stopping: waiting for calls to end (press Ctrl-C again to cut them off)");
         }
     }
 }

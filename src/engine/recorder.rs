@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::journal::{Journal, JournalError};
-use crate::cassette::{Circumstances, HttpRecord, LineBody, Record, StoredBody, Timing, WireBytes};
+use crate::cassette::{Circumstances, HttpRecord, LineBody, Mark, Record, StoredBody, Timing, WireBytes};
 use crate::exchange::{Answer, Call};
 use crate::message::Headers;
 use crate::mpsd::Service;
@@ -89,6 +89,15 @@ impl Recorder {
         Ok(())
     }
 
+    /// Writes a note behind what was asked and answered so far.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub(super) async fn mark(&self, note: &str) -> Result<(), JournalError> {
+        let mark = Mark { at_position: self.position.load(Ordering::SeqCst), text: note.to_owned() };
+        self.journal.append(vec![LineBody::mark(&mark)]).await.map(drop)
+    }
+
     /// Exchanges that were kept without their contents, because a secret was left in them.
     pub fn secrets(&self) -> usize {
         self.secrets.load(Ordering::Relaxed)
@@ -147,7 +156,7 @@ impl Recorder {
                 self.polished_exchange(redactor, record).map(|record| Record::Http(Box::new(record)))
             }
             Record::Frame(record) => self.polished_frame(redactor, record).map(|frame| Record::Frame(Box::new(frame))),
-            Record::Mark(_) => None,
+            Record::Mark(mark) => polished_mark(redactor, mark).map(Record::Mark),
         }
     }
 
@@ -172,6 +181,13 @@ impl Recorder {
         self.secrets.fetch_add(1, Ordering::Relaxed);
         emptied(record)
     }
+}
+
+/// A note written before something in it became known, without that.
+fn polished_mark(redactor: &Redactor, mark: &Mark) -> Option<Mark> {
+    let is_clean = |text: &str| redactor.is_clean(text.as_bytes());
+    let text = (!is_clean(&mark.text)).then(|| redactor.text(&mark.text))?;
+    Some(Mark { text: if is_clean(&text) { text } else { REDACTED.to_owned() }, ..mark.clone() })
 }
 
 /// The last look before a write. Base64 is looked into, not at. A lane's name is nothing that was overheard: whoever
@@ -279,5 +295,9 @@ mod tests {
         let emptied = recorder.polished_exchange(&redactor, &record(request)).unwrap();
         assert!(emptied.request().headers.is_empty() && emptied.withheld().is_some());
         assert_eq!(recorder.secrets(), 1);
+
+        let mark = |text: &str| Mark { at_position: 1, text: text.into() };
+        assert_eq!(polished_mark(&redactor, &mark("by MajorNelson")), Some(mark(&format!("by {alias}"))));
+        assert_eq!(polished_mark(&redactor, &mark("round two")), None);
     }
 }

@@ -79,7 +79,7 @@ impl Engine {
         let found = self.contract.check_call(&kept.message);
         let (answer, spelling, behind) = match self.rejection(&found) {
             Some(rejection) => (rejection, Extensions::new(), None),
-            None => self.behind(&call, &kept.message, spelling).await,
+            None => self.behind(&place.lane, &call, &kept.message, spelling).await,
         };
         let scribe = Scribe {
             engine: Arc::clone(self),
@@ -97,6 +97,7 @@ impl Engine {
 
     async fn behind(
         self: &Arc<Self>,
+        client: &str,
         call: &Call,
         kept: &Call,
         spelling: Extensions,
@@ -106,13 +107,19 @@ impl Engine {
             return (answer, spelling, far.map(Behind::Service));
         }
         let (answer, socket) = match accept(&call.request) {
-            Ok(accepted) => self.opened_here(call, kept, &accepted),
+            Ok(accepted) => self.opened_here(client, call, kept, &accepted),
             Err(problem) => (Answer::answered(*problem), None),
         };
         (answer, Extensions::new(), socket.map(|socket| Behind::Deck(Local::new(self, socket))))
     }
 
-    fn opened_here(self: &Arc<Self>, call: &Call, kept: &Call, accepted: &Headers) -> (Answer, Option<SocketId>) {
+    fn opened_here(
+        self: &Arc<Self>,
+        client: &str,
+        call: &Call,
+        kept: &Call,
+        accepted: &Headers,
+    ) -> (Answer, Option<SocketId>) {
         match &self.source {
             Source::Emulator(emulator) => match emulator.open(call) {
                 Ok(socket) => {
@@ -123,6 +130,7 @@ impl Engine {
             },
             Source::Replay(player) => {
                 let (response, played, socket) = player.open(call, kept);
+                self.account.answered(player, client, kept, &played);
                 let mut answer = replayed((response, played));
                 answer_key(&mut answer.response.headers, accepted, socket);
                 (answer, socket)
@@ -150,6 +158,7 @@ impl Engine {
             Source::Replay(player) => {
                 self.stir(player.hear(socket, message, shown));
                 for miss in player.missed() {
+                    self.account.unheard(&miss);
                     tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
                 }
             }
@@ -300,9 +309,9 @@ impl Scribe {
         Ok(())
     }
 
-    /// Cancelled when nothing can be recorded any more: every socket ends then.
-    pub fn failed(&self) -> &CancellationToken {
-        self.engine.failed()
+    /// Cancelled when nothing can be recorded any more, or another engine answers now: every socket ends then.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.engine.retired
     }
 
     /// The recorder, and the place of what has been read just now; an error when nothing more is accepted.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
 use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::redact::Redacted;
@@ -18,12 +20,38 @@ struct State {
     lanes: BTreeMap<LaneKey, String>,
     /// How many of them have no name of their own.
     nameless: usize,
-    seen: BTreeMap<Fault, usize>,
+    seen: BTreeMap<Fault, Repeated>,
     tallied: Tallied,
 }
 
 /// What makes two findings one fault, as in reports: same lane, operation, rule, place and weight.
 type Fault = (String, &'static str, &'static str, Place, Severity);
+
+/// How often a fault was found, and what it said at first.
+#[derive(Debug)]
+struct Repeated {
+    message: String,
+    count: usize,
+}
+
+/// A fault as often as it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// The client, by the name it has here.
+    pub lane: String,
+    /// The operation's name.
+    pub op: &'static str,
+    /// The rule that is broken.
+    pub rule: &'static str,
+    /// How much that weighs.
+    pub severity: &'static str,
+    /// Where.
+    pub place: String,
+    /// What stood there when it was first found.
+    pub message: String,
+    /// How often.
+    pub count: usize,
+}
 
 /// How much was seen and found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +136,21 @@ impl Watch {
         self.state().tallied
     }
 
+    /// The faults found so far, by client, operation, rule and place.
+    pub fn seen(&self) -> Vec<Seen> {
+        let state = self.state();
+        let seen = state.seen.iter().map(|((lane, op, rule, place, severity), repeated)| Seen {
+            lane: lane.clone(),
+            op,
+            rule,
+            severity: severity.as_str(),
+            place: place.to_string(),
+            message: repeated.message.clone(),
+            count: repeated.count,
+        });
+        seen.collect()
+    }
+
     /// How many clients were seen.
     pub fn lanes(&self) -> usize {
         self.state().lanes.len()
@@ -124,9 +167,9 @@ impl Watch {
         if state.seen.len() >= MOST_KINDS && !state.seen.contains_key(&key) {
             return 1;
         }
-        let count = state.seen.entry(key).or_default();
-        *count += 1;
-        *count
+        let repeated = state.seen.entry(key).or_insert_with(|| Repeated { message: finding.message.clone(), count: 0 });
+        repeated.count += 1;
+        repeated.count
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::Unrecorded;
+use crate::engine::{Engine, Unrecorded};
 use crate::exchange::Protocol;
 use crate::message::Scheme;
 use crate::mpsd::Service;
 use crate::upstream::Cut;
 
 use super::authority::AuthorityError;
+use super::hosts::Hosts;
 use super::stream::{Opening, Stream};
 use super::{Door, hosts, http, tls};
 
@@ -107,6 +108,21 @@ impl Session {
         cut: Cut,
     ) -> Self {
         Self { door, work, id, peer, way: Way::Front(Scheme::Http), cut, _seat: Arc::new(seat) }
+    }
+
+    /// The address its calls come from.
+    pub(super) fn client(&self) -> IpAddr {
+        self.peer.ip().to_canonical()
+    }
+
+    /// What answers its calls by now.
+    pub(super) fn engine(&self) -> Option<Arc<Engine>> {
+        self.door.answering(self.client()).engine
+    }
+
+    /// Which hosts are looked into for it.
+    pub(super) fn hosts(&self) -> Arc<Hosts> {
+        self.door.answering(self.client()).hosts
     }
 
     /// The same connection, meant for someone else.

@@ -1,5 +1,7 @@
 //! `CONNECT`: into an intercepted host, or a tunnel whose bytes are none of our business.
 
+use std::sync::atomic::Ordering;
+
 use ::http::Request;
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
@@ -22,7 +24,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
     let Some((host, port)) = named else {
         return Response::problem(400, "bad-target", "CONNECT must name a host and a port");
     };
-    match session.door.hosts.verdict(&host, port) {
+    match session.hosts().verdict(&host, port) {
         Verdict::Intercept(service) => {
             let way = Way::Inside(Origin { scheme: Scheme::Http, host, port, service });
             let upgrade = hyper::upgrade::on(&mut request);
@@ -33,6 +35,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
         }
         Verdict::Tunnel => match session.door.dialler.dial(&host, port).await {
             Ok(upstream) => {
+                session.door.tunnelled.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(host, port, connection = session.id, "passed through unread, and not recorded");
                 let upgrade = hyper::upgrade::on(&mut request);
                 session.clone().spawn(async move {

@@ -32,6 +32,24 @@ pub enum Live {
     Only(BTreeSet<String>),
 }
 
+impl Live {
+    /// What `one`, `all`, or names between commas mean for a cassette of these lanes.
+    ///
+    /// # Errors
+    /// The first name that is no lane's.
+    pub fn named(text: &str, lanes: &[String]) -> Result<Self, String> {
+        let names: BTreeSet<String> = match text {
+            "one" => return Ok(Self::One),
+            "all" => return Ok(Self::All),
+            names => names.split(',').map(str::to_owned).collect(),
+        };
+        match names.iter().find(|name| !lanes.contains(name)) {
+            Some(unknown) => Err(unknown.clone()),
+            None => Ok(Self::Only(names)),
+        }
+    }
+}
+
 /// One message as the cassette holds it.
 #[derive(Clone, Debug)]
 pub struct RecordedFrame {

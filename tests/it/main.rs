@@ -20,6 +20,7 @@ mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod rules;
+mod run;
 mod scenarios;
 mod sockets;
 mod support;

@@ -325,7 +325,7 @@ impl Setup {
         let recorder = self.journal.as_deref().map(|journal| Recorder::create(journal).unwrap());
         let engine = Engine::new(source, Arc::new(Redactor::new(1)), Arc::default(), recorder, Enforce::Report);
         let door = Door::new(intercept::Options {
-            engine: Arc::clone(&engine),
+            engine: Some(Arc::clone(&engine)),
             authority: Arc::clone(&authority),
             reverse,
             neighbours: BTreeSet::new(),

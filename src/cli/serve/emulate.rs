@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::stage::Stage;
 use super::{Deck, found};
 use crate::cli::control::Control;
 use crate::cli::options::{EmulatorOptions, EnforceOption, Reached, Ways, contract};
@@ -39,11 +40,8 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let reached = Reached::emulating(settings, deck.dialler());
     say("emulating MPSD and RTA");
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
-    let control = control.map(|port| port.serve(&engine));
-    deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
-    if let Some(control) = control {
-        control.close().await;
-    }
+    let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control }.run().await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

@@ -9,7 +9,6 @@ use crate::cassette::{Cassette, Seal};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::engine::Receipt;
-use crate::mpsd;
 use crate::replay::{self, Live, Player, Tape};
 
 /// How a cassette is played.
@@ -96,28 +95,9 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The hosts of a recording that no contract knows: they were looked into then, so they are now. Sign-in never is: a
-/// cassette may come from anyone.
-pub(in crate::cli) fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
-    let hosts = cassette.exchanges().map(|record| record.request().host().to_lowercase());
-    let is_sign_in = |host: &str| host.ends_with(".auth.xboxlive.com");
-    hosts.filter(|host| mpsd::Service::behind(host) == mpsd::Service::Neighbour && !is_sign_in(host)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cassette_cannot_ask_for_sign_in_to_be_looked_into() {
-        let text = String::from_utf8(include_bytes!("../../../cassettes/invite.cassette.json").to_vec()).unwrap();
-        let hosts = |host: &str| {
-            let text = text.replace("sessiondirectory.xboxlive.com", host);
-            neighbours_in(&Cassette::parse(Path::new("a.cassette.json"), text.as_bytes()).unwrap())
-        };
-        assert_eq!(hosts("social.xboxlive.com"), BTreeSet::from(["social.xboxlive.com".to_owned()]));
-        assert!(hosts("user.auth.xboxlive.com").is_empty() && hosts("sessiondirectory.xboxlive.com").is_empty());
-    }
 
     #[test]
     fn a_hold_is_seconds_within_a_day() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::stage::{Means, Stage};
 use super::{Deck, found, seal_journal};
 use crate::cassette::{Cassette, CassetteError, Record};
 use crate::cli::control::Control;
@@ -19,11 +20,8 @@ use crate::redact::Redactor;
 pub(in crate::cli) struct Options {
     /// The cassette to make; its name ends in `.cassette.json`
     cassette: CassettePath,
-    /// Replace the cassette if it exists
-    #[arg(long)]
-    overwrite: bool,
     #[command(flatten)]
-    service: Service,
+    recording: RecordOptions,
     #[command(flatten)]
     control: Control,
     #[command(flatten)]
@@ -32,34 +30,57 @@ pub(in crate::cli) struct Options {
     ways: Ways,
 }
 
+/// What is recorded, and over what.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RecordOptions {
+    /// Replace the cassette if it exists
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    service: Service,
+}
+
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
-    let sealed = options.cassette.sealed();
-    if sealed.exists() && !options.overwrite {
-        let hint = "give --overwrite to replace it, or another name";
-        return Err(Failure::usage(format!("{} exists", sealed.display())).hint(hint));
+    let Options { cassette, recording, control, enforce, ways } = options;
+    let stage = recording.stage(&cassette, control, Means { ways: &ways, enforce, project, redactor }).await?;
+    let engine = Arc::clone(&stage.engine);
+    let ended = stage.run().await?;
+    finish(&engine, &cassette, ended).await
+}
+
+impl RecordOptions {
+    /// A deck that records to a cassette.
+    pub(in crate::cli) async fn stage(
+        &self,
+        cassette: &CassettePath,
+        control: Control,
+        means: Means<'_>,
+    ) -> Result<Stage, Failure> {
+        let Means { ways, enforce, project, redactor } = means;
+        let sealed = cassette.sealed();
+        if sealed.exists() && !self.overwrite {
+            let hint = "give --overwrite to replace it, or another name";
+            return Err(Failure::usage(format!("{} exists", sealed.display())).hint(hint));
+        }
+        let contract = contract(project)?;
+        let deck = Deck::open(ways).await?;
+        let reached = self.service.reach(project, deck.address, deck.limits)?;
+        // There is something to control only in an emulator.
+        let control = match &reached.source {
+            Source::Emulator(_) => control.open().await?,
+            _ => None,
+        };
+        remove_if_empty(&cassette.journal());
+        let recorder = Recorder::create(&cassette.journal()).map_err(|error| unopened(&error))?;
+        say(&format!("recording {} to {}", reached.name, cassette.journal().display()));
+        let engine = Engine::new(reached.source, redactor, contract, Some(recorder), enforce.into());
+        let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+        Ok(Stage { deck, engine, reverse, neighbours, dialler, control })
     }
-    let contract = contract(project)?;
-    let deck = Deck::open(&options.ways).await?;
-    let reached = options.service.reach(project, deck.address, deck.limits)?;
-    // There is something to control only in an emulator.
-    let control = match &reached.source {
-        Source::Emulator(_) => options.control.open().await?,
-        _ => None,
-    };
-    remove_if_empty(&options.cassette.journal());
-    let recorder = Recorder::create(&options.cassette.journal()).map_err(|error| unopened(&error))?;
-    say(&format!("recording {} to {}", reached.name, options.cassette.journal().display()));
-    let engine = Engine::new(reached.source, redactor, contract, Some(recorder), options.enforce.into());
-    let control = control.map(|port| port.serve(&engine));
-    let ended = deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
-    if let Some(control) = control {
-        control.close().await;
-    }
-    finish(&engine, &options.cassette, ended).await
 }
 
 /// Ends the journal, seals it, and tells how the recording went.
-async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Result<Code, Failure> {
+pub(in crate::cli) async fn finish(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Result<Code, Failure> {
     let journal = cassette.journal();
     let Some(recorder) = engine.recorder() else {
         return Ok(Code::Clean);

@@ -1,21 +1,23 @@
 //! `tapdeck replay`.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::play::{PlayOptions, neighbours_in};
+use super::play::PlayOptions;
+use super::stage::{Means, Stage};
 use super::{Deck, found, many};
 use crate::cli::options::{EnforceOption, Ways, contract};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::engine::{Engine, Source};
-use crate::intercept::Reverse;
+use crate::intercept::{Reverse, neighbours_in};
 use crate::redact::Redactor;
 
 /// `tapdeck replay`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
     /// The cassette to play
-    cassette: std::path::PathBuf,
+    cassette: PathBuf,
     #[command(flatten)]
     play: PlayOptions,
     #[command(flatten)]
@@ -25,22 +27,28 @@ pub(in crate::cli) struct Options {
 }
 
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
-    let cassette = options.play.read(&options.cassette)?;
-    let contract = contract(project)?;
-    let deck = Deck::open(&options.ways).await?;
-    let player = options.play.player(&cassette, project)?;
-    say(&format!(
-        "replaying {} in {} from {}",
-        many(cassette.exchanges().count(), "exchange"),
-        many(player.tape().lanes().len(), "lane"),
-        options.cassette.display()
-    ));
-    let engine = Engine::new(Source::Replay(player), redactor, contract, None, options.enforce.into());
-    let (dialler, neighbours) = (deck.dialler(), neighbours_in(&cassette));
-    deck.run(&engine, Some(Reverse::default()), neighbours, dialler).await;
+    let Options { cassette, play, enforce, ways } = options;
+    let stage = stage(&cassette, &play, Means { ways: &ways, enforce, project, redactor }).await?;
+    let engine = Arc::clone(&stage.engine);
+    stage.run().await?;
     let Some(receipt) = engine.receipt() else { return Ok(Code::Clean) };
     say(&format!("{receipt}; {}", found(&engine)));
-    Ok(options.play.verdict(&receipt))
+    Ok(play.verdict(&receipt))
+}
+
+/// A deck that plays a cassette.
+pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<'_>) -> Result<Stage, Failure> {
+    let Means { ways, enforce, project, redactor } = means;
+    let cassette = play.read(file)?;
+    let contract = contract(project)?;
+    let deck = Deck::open(ways).await?;
+    let player = play.player(&cassette, project)?;
+    let (exchanges, lanes) = (cassette.exchanges().count(), player.tape().lanes().len());
+    let (exchanges, lanes) = (many(exchanges, "exchange"), many(lanes, "lane"));
+    say(&format!("replaying {exchanges} in {lanes} from {}", file.display()));
+    let engine = Engine::new(Source::Replay(player), redactor, contract, None, enforce.into());
+    let (reverse, neighbours, dialler) = (Some(Reverse::default()), neighbours_in(&cassette), deck.dialler());
+    Ok(Stage { deck, engine, reverse, neighbours, dialler, control: None })
 }
 
 pub(in crate::cli) const EXAMPLES: &str = "\

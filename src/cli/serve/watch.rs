@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::stage::Stage;
 use super::{Deck, found};
 use crate::cli::options::{EnforceOption, Service, Ways, contract};
 use crate::cli::{Code, Failure, say};
@@ -26,7 +27,8 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let reached = options.service.reach(project, deck.address, deck.limits)?;
     say(&format!("watching calls to {}", reached.name));
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
-    deck.run(&engine, reached.reverse, reached.neighbours, reached.dialler).await;
+    let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control: None }.run().await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

@@ -98,6 +98,11 @@ impl Deck {
         line.unwrap_or_else(|| panic!("no control port: {}", self.heard)).1.parse().unwrap()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its address as a proxy's URL.
     #[cfg(feature = "real-clients")]
     pub(crate) fn url(&self) -> String {

@@ -1,0 +1,97 @@
+//! A deck with everything it plays: what is left is to let clients in.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Deck;
+use super::ready::{Ready, ReadyFile};
+use crate::cli::control::Port;
+use crate::cli::options::{EnforceOption, Ways};
+use crate::cli::session::{self, Ended, Signals, Stop};
+use crate::cli::{Failure, say};
+use crate::config::Project;
+use crate::engine::Engine;
+use crate::intercept::{Authority, Door, Options, Reverse};
+use crate::redact::Redactor;
+use crate::upstream::Dialler;
+
+/// What every deck is made with.
+pub(in crate::cli) struct Means<'a> {
+    pub(in crate::cli) ways: &'a Ways,
+    pub(in crate::cli) enforce: EnforceOption,
+    pub(in crate::cli) project: &'a Project,
+    pub(in crate::cli) redactor: Arc<Redactor>,
+}
+
+/// A deck that can begin.
+pub(in crate::cli) struct Stage {
+    pub(super) deck: Deck,
+    /// What answers.
+    pub(in crate::cli) engine: Arc<Engine>,
+    pub(super) reverse: Option<Reverse>,
+    pub(super) neighbours: BTreeSet<String>,
+    pub(super) dialler: Dialler,
+    pub(super) control: Option<Port>,
+}
+
+impl Stage {
+    /// Where clients come in.
+    pub(in crate::cli) fn address(&self) -> SocketAddr {
+        self.deck.address
+    }
+
+    /// Where it is controlled.
+    pub(in crate::cli) fn control(&self) -> Option<SocketAddr> {
+        self.control.as_ref().map(Port::address)
+    }
+
+    /// Who vouches for the hosts it answers for.
+    pub(in crate::cli) fn authority(&self) -> &Authority {
+        &self.deck.authority
+    }
+
+    /// Serves until a signal.
+    pub(in crate::cli) async fn run(self) -> Result<Ended, Failure> {
+        let mut signals = Signals::new()?;
+        let _ready = self.tell()?;
+        let (address, trusted) = (self.address(), self.authority().path().display());
+        say(&format!("listening on http://{address} (clients trust {trusted}); Ctrl-C ends it"));
+        Ok(self.run_until(&mut signals).await)
+    }
+
+    /// Tells whoever waits for it that it is there.
+    pub(in crate::cli) fn tell(&self) -> Result<Option<ReadyFile>, Failure> {
+        let Some(file) = &self.deck.ready_file else { return Ok(None) };
+        let url = |address: SocketAddr| format!("http://{address}");
+        let control = self.control().map(url);
+        let (proxy, ca, pid) = (url(self.address()), absolute(self.authority().path()), std::process::id());
+        Ready { proxy: &proxy, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
+    }
+
+    /// Serves until it is asked to stop.
+    pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ended {
+        let Self { deck, engine, reverse, neighbours, dialler, control } = self;
+        let door = Door::new(Options {
+            engine: Some(Arc::clone(&engine)),
+            authority: deck.authority,
+            reverse,
+            neighbours,
+            others: deck.others,
+            dialler,
+            limits: deck.limits,
+        });
+        let control = control.map(|port| port.serve(&engine));
+        let ended = session::run(deck.listener, door, &engine, stop).await;
+        if let Some(control) = control {
+            control.close().await;
+        }
+        ended
+    }
+}
+
+/// A path that means the same wherever its reader stands.
+fn absolute(path: &Path) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
