@@ -8,6 +8,7 @@ pub mod authority;
 mod calls;
 pub mod hosts;
 mod http;
+mod names;
 mod reply;
 mod session;
 mod socket;
@@ -37,6 +38,7 @@ pub use crate::upstream::limits;
 pub use authority::{Authority, AuthorityError};
 pub use hosts::{Hosts, Others, neighbours_in};
 pub use limits::Limits;
+pub use names::Listener;
 
 use answering::{Answering, Table};
 use session::{Session, Work};
@@ -166,7 +168,8 @@ pub struct Shutdown {
 }
 
 /// Serves a listener until it is told to stop, and returns when its last connection has ended.
-pub async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Shutdown) {
+pub async fn serve(listener: impl Into<Listener>, door: Arc<Door>, shutdown: Shutdown) {
+    let listener = listener.into();
     let (tracker, abort) = (TaskTracker::new(), shutdown.abort.child_token());
     let work = Work { tracker: tracker.clone(), drain: shutdown.drain.clone(), abort: abort.clone() };
     loop {
@@ -174,11 +177,12 @@ pub async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Shutdown) {
             biased;
             () = shutdown.drain.cancelled() => break,
             () = abort.cancelled() => break,
-            accepted = accept(&listener, &door) => accepted,
+            accepted = accept(&listener.socket, &door) => accepted,
         };
         let id = door.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         let line = Line::accepted(stream);
         let session = Session::new(Arc::clone(&door), work.clone(), id, peer, seat, line.cut());
+        let session = session.named(listener.name(peer.ip()));
         session.clone().spawn(session.speak(line));
     }
     drop(listener);

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::exchange::{Call, Protocol};
+use crate::exchange::Protocol;
 use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
 use crate::mpsd::Service;
 use crate::upstream::wire::{ReadError, headers_of, read_whole};
@@ -20,7 +20,7 @@ use super::hosts::{self, Verdict};
 use super::limits::Limits;
 use super::reply::{Asked, Reply};
 use super::session::{Origin, Session, Way};
-use super::{scheme_of, tunnel, upgrade};
+use super::{names, scheme_of, tunnel, upgrade};
 
 /// The engine gave no answer; the connection must end without one.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,13 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<::http::Response<Reply>, Unanswered> {
     let asked = Asked::of(&request, protocol);
+    let session = match session.way {
+        Way::Front(_) => match names::as_proxy_user(session, request.headers()) {
+            Ok(session) => session,
+            Err(problem) => return Ok(asked.last(problem)),
+        },
+        Way::Inside(_) => session,
+    };
     if request.method() == Method::CONNECT {
         return Ok(asked.reply(tunnel::connect(session, request).await));
     }
@@ -136,8 +143,8 @@ async fn call(
     let (head, body) = request.into_parts();
     let head = head_of(&origin, &head);
     let client = session.client();
-    let call = |request| Call::new(client, protocol, origin.service, request);
     let Some(engine) = session.engine() else { return Ok(asked.last(unseated(client))) };
+    let call = |request| session.call(protocol, origin.service, request);
     match body_of(body, &session).await {
         Ok((body, trailers, room)) => {
             let body = Body::received(body, &head.headers, session.door.limits.body);

@@ -7,7 +7,7 @@ use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 
 use crate::engine::Opened;
-use crate::exchange::{Call, Protocol};
+use crate::exchange::Protocol;
 use crate::message::Response;
 use crate::upstream::upgrade;
 
@@ -34,7 +34,7 @@ pub(super) async fn open(
     let spelling = std::mem::take(&mut head.extensions);
     let client = session.client();
     let Some(engine) = session.engine() else { return Ok(asked.last(unseated(client))) };
-    let call = Call::new(client, Protocol::H1, origin.service, head_of(&origin, &head));
+    let call = session.call(Protocol::H1, origin.service, head_of(&origin, &head));
     let has_body = !body.is_end_stream();
     let mut early = BytesMut::new();
     let opening = finished(&session, async move { engine.open(call, spelling).await });

@@ -79,10 +79,14 @@ impl PlayOptions {
         };
         match named.iter().find(|name| !lanes.contains(name)) {
             None => Ok(Live::Only(named)),
-            Some(unknown) => Err(Failure::usage(format!("{unknown} is no player of this cassette"))
-                .hint(format!("they are {}; or give `one` or `all`", lanes.join(", ")))),
+            Some(unknown) => Err(no_player(unknown, lanes)),
         }
     }
+}
+
+/// A name that no lane has.
+pub(super) fn no_player(name: &str, lanes: &[String]) -> Failure {
+    Failure::usage(format!("{name} is no player of this cassette")).hint(format!("they are {}", lanes.join(", ")))
 }
 
 /// A span of time in seconds, at most a day.

@@ -64,7 +64,7 @@ impl RecordOptions {
         }
         let contract = contract(project)?;
         let deck = Deck::open(ways).await?;
-        let reached = self.service.reach(project, deck.address, deck.limits)?;
+        let reached = self.service.reach(project, deck.addresses(), deck.limits)?;
         // There is something to control only in an emulator.
         let control = match &reached.source {
             Source::Emulator(_) => control.open().await?,

@@ -41,8 +41,8 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let Means { ways, enforce, project, redactor } = means;
     let cassette = play.read(file)?;
     let contract = contract(project)?;
-    let deck = Deck::open(ways).await?;
     let player = play.player(&cassette, project)?;
+    let deck = Deck::open_for(player.tape().lanes(), ways).await?;
     let (exchanges, lanes) = (cassette.exchanges().count(), player.tape().lanes().len());
     let (exchanges, lanes) = (many(exchanges, "exchange"), many(lanes, "lane"));
     say(&format!("replaying {exchanges} in {lanes} from {}", file.display()));

@@ -13,7 +13,7 @@ use crate::cli::session::{self, Ended, Signals, Stop};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
-use crate::intercept::{Authority, Door, Options, Reverse};
+use crate::intercept::{Authority, Door, Listener, Options, Reverse};
 use crate::redact::Redactor;
 use crate::upstream::Dialler;
 
@@ -56,8 +56,11 @@ impl Stage {
     pub(in crate::cli) async fn run(self) -> Result<Ended, Failure> {
         let mut signals = Signals::new()?;
         let _ready = self.tell()?;
-        let (address, trusted) = (self.address(), self.authority().path().display());
-        say(&format!("listening on http://{address} (clients trust {trusted}); Ctrl-C ends it"));
+        let trusted = self.authority().path().display();
+        for (listener, address) in &self.deck.listeners {
+            let player = listener.name.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
+            say(&format!("listening on http://{address}{player} (clients trust {trusted}); Ctrl-C ends it"));
+        }
         Ok(self.run_until(&mut signals).await)
     }
 
@@ -67,7 +70,9 @@ impl Stage {
         let url = |address: SocketAddr| format!("http://{address}");
         let control = self.control().map(url);
         let (proxy, ca, pid) = (url(self.address()), absolute(self.authority().path()), std::process::id());
-        Ready { proxy: &proxy, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
+        let named = |(listener, address): &(Listener, SocketAddr)| Some((listener.name.clone()?, url(*address)));
+        let players = self.deck.listeners.iter().filter_map(named).map(|(name, url)| (name.to_string(), url)).collect();
+        Ready { proxy: &proxy, players, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
     }
 
     /// Serves until it is asked to stop.
@@ -83,7 +88,7 @@ impl Stage {
             limits: deck.limits,
         });
         let control = control.map(|port| port.serve(&engine));
-        let ended = session::run(deck.listener, door, &engine, stop).await;
+        let ended = session::run(deck.listeners, door, &engine, stop).await;
         if let Some(control) = control {
             control.close().await;
         }

@@ -24,7 +24,7 @@ pub(in crate::cli) struct Options {
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
-    let reached = options.service.reach(project, deck.address, deck.limits)?;
+    let reached = options.service.reach(project, deck.addresses(), deck.limits)?;
     say(&format!("watching calls to {}", reached.name));
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
