@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dice::hex;
 use crate::message::{Request, Response};
-use crate::mpsd::{Resolution, Service, resolve};
+use crate::mpsd::{Op, Resolution, Service, resolve};
 
 /// The HTTP version of one leg.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,11 @@ impl Call {
     pub fn new(client: IpAddr, protocol: Protocol, service: Service, request: Request) -> Self {
         let resolution = resolve(service, &request.method, &request.target);
         Self { client, protocol, request, service, resolution, name: None, lane: None }
+    }
+
+    /// The operation it is, if it is one.
+    pub fn op(&self) -> Option<Op> {
+        self.resolution.operation().map(|operation| operation.op)
     }
 }
 

@@ -8,10 +8,12 @@
 //! On sockets, a reply comes with the message it answers, and an event comes when its cue is played: the call that
 //! caused it, by a live client or, for players who are not there, by the cassette.
 
+mod advice;
 mod bind;
 mod bindable;
 mod compare;
 mod cursor;
+mod fields;
 mod lane;
 mod miss;
 mod socket;
@@ -24,6 +26,8 @@ mod verify;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use compare::COMPARED_HEADERS;
+pub use fields::{Field, Fields, Spot};
 pub use miss::{Difference, Miss, Near, Reason};
 pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};

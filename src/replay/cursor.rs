@@ -245,13 +245,7 @@ impl Lookup<'_> {
         let mut nearest: Vec<Near> = unplayed.map(|at| self.near(at, bindings)).collect();
         nearest.sort_by_key(|near| (near.distance(), near.exchange));
         nearest.truncate(MOST_NEAR);
-        let request = &self.asked.shown.request;
-        Miss {
-            reason,
-            call: format!("{} {}", request.method, request.target),
-            op: self.asked.call.resolution.name().to_owned(),
-            nearest,
-        }
+        Miss { nearest, ..Miss::plain(reason, self.asked.shown) }
     }
 
     fn near(&self, at: usize, bindings: &Bindings) -> Near {

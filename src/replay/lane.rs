@@ -97,7 +97,7 @@ impl LiveLane {
             |one: &Response, other: &Response| one == other || (one.status == UPGRADED && other.status == UPGRADED);
         let agree = steps.iter().all(|(_, step)| is_same(&step.response, &first.response));
         if !agree && !is_only {
-            return Err(Miss { reason: Reason::LaneAmbiguous, ..plain_miss(asked.shown) });
+            return Err(Miss::plain(Reason::LaneAmbiguous, asked.shown));
         }
         if !agree {
             steps.truncate(1);
@@ -222,15 +222,5 @@ impl LiveLane {
 /// Of several lanes' misses, the one whose nearest call differs least.
 fn nearest_miss(misses: Vec<Miss>, shown: &Call) -> Miss {
     let distance = |miss: &Miss| miss.nearest.first().map_or(usize::MAX, Near::distance);
-    misses.into_iter().min_by_key(distance).unwrap_or_else(|| plain_miss(shown))
-}
-
-fn plain_miss(shown: &Call) -> Miss {
-    let request = &shown.request;
-    Miss {
-        reason: Reason::NoSuchCall,
-        call: format!("{} {}", request.method, request.target),
-        op: shown.resolution.name().to_owned(),
-        nearest: Vec::new(),
-    }
+    misses.into_iter().min_by_key(distance).unwrap_or_else(|| Miss::plain(Reason::NoSuchCall, shown))
 }

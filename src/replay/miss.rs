@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::message::Response;
+use super::advice::one_line;
+use crate::exchange::Call;
+use crate::message::{Request, Response};
 
 /// Why nothing recorded fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,6 +54,12 @@ pub struct Miss {
     pub op: String,
     /// Recorded calls that come nearest, nearest first.
     pub nearest: Vec<Near>,
+    /// The cassette's file; empty when it came from none.
+    pub cassette: String,
+    /// Tables for `tapdeck.toml` that let every difference from the nearest call be, when that may make sense.
+    pub paste: Vec<String>,
+    /// The command that records anew, when that helps.
+    pub command: Option<String>,
 }
 
 /// A recorded call that comes near.
@@ -76,6 +84,9 @@ pub struct Difference {
     pub recorded: String,
     /// What the client sent there.
     pub live: String,
+    /// True when the recorded value stands for another live one already: places that must agree do not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub conflict: bool,
 }
 
 impl Near {
@@ -89,7 +100,33 @@ impl Near {
     }
 }
 
+impl Difference {
+    /// What is to be said behind the recorded value.
+    pub(super) fn remark(&self) -> &'static str {
+        if self.conflict { " (bound already, to another live value)" } else { "" }
+    }
+}
+
 impl Miss {
+    /// A miss of which no more is known. `shown` is the call as it may be told.
+    pub(super) fn plain(reason: Reason, shown: &Call) -> Self {
+        let Request { method, target, .. } = &shown.request;
+        Self::told(reason, shown.resolution.name(), format!("{method} {target}"))
+    }
+
+    /// A miss of something in these words.
+    pub(super) fn told(reason: Reason, op: &str, call: String) -> Self {
+        Self {
+            reason,
+            call,
+            op: op.to_owned(),
+            nearest: Vec::new(),
+            cassette: String::new(),
+            paste: Vec::new(),
+            command: None,
+        }
+    }
+
     /// The problem a client gets (RFC 9457).
     pub fn response(&self, status: u16) -> Response {
         let body = serde_json::json!({
@@ -100,6 +137,9 @@ impl Miss {
             "reason": self.reason,
             "op": self.op,
             "nearest": self.nearest,
+            "cassette": self.cassette,
+            "paste": self.paste,
+            "command": self.command,
         });
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Response::new(status, headers, body.to_string())
@@ -108,13 +148,15 @@ impl Miss {
 
 impl std::fmt::Display for Miss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}): {}", self.call, self.op, self.reason.sentence())?;
+        write!(f, "{} ({}): {}", one_line(&self.call), self.op, self.reason.sentence())?;
         let Some(near) = self.nearest.first() else {
             return Ok(());
         };
-        write!(f, "; nearest is exchange {} of {} (line {})", near.exchange, near.lane, near.line)?;
+        let (exchange, lane, place) = (near.exchange, one_line(&near.lane), self.place(near.line));
+        write!(f, "; nearest is exchange {exchange} of {lane} ({place})")?;
         for difference in &near.differences {
-            write!(f, "; {}: recorded {}, live {}", difference.place, difference.recorded, difference.live)?;
+            let Difference { place, recorded, live, .. } = difference;
+            write!(f, "; {}: recorded {recorded}{}, live {live}", one_line(place), difference.remark())?;
         }
         Ok(())
     }

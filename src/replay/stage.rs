@@ -70,7 +70,10 @@ impl State {
                 }
                 (turn.response, turn.played)
             }
-            Err(miss) => (miss.response(options.miss_status), Played::Miss(miss)),
+            Err(miss) => {
+                let miss = miss.advised(tape);
+                (miss.response(options.miss_status), Played::Miss(miss))
+            }
         };
         match &played {
             Played::Hit(_) => self.tally.hits += 1,
@@ -125,7 +128,7 @@ impl State {
                     self.sockets.say(socket, reply);
                 }
             }
-            None => self.miss(socket, &word, shown),
+            None => self.miss(tape, socket, &word, shown),
         }
         self.settle(at);
         self.pump(tape, options, at, Told::Itself);
@@ -142,10 +145,10 @@ impl State {
     }
 
     /// What no lane ever said is refused as the service refuses it, and told.
-    fn miss(&mut self, socket: SocketId, word: &Word, shown: &Message) {
+    fn miss(&mut self, tape: &Tape, socket: SocketId, word: &Word, shown: &Message) {
         let (op, _, refusal) = word.refused();
         let (_, call, _) = Word::of(shown).unwrap_or(Word::Other).refused();
-        self.sockets.misses.push(Miss { reason: Reason::NoSuchCall, call, op: op.to_owned(), nearest: Vec::new() });
+        self.sockets.misses.push(Miss::told(Reason::NoSuchCall, op, call).advised(tape));
         self.tally.misses += 1;
         if let Some(refusal) = refusal {
             self.sockets.say(socket, refusal);

@@ -54,8 +54,8 @@ impl PlayOptions {
     }
 
     /// A player of a cassette, on a project's terms.
-    pub(in crate::cli) fn player(&self, cassette: &Cassette, _project: &Project) -> Result<Player, Failure> {
-        let tape = Tape::of(cassette);
+    pub(in crate::cli) fn player(&self, cassette: &Cassette, project: &Project) -> Result<Player, Failure> {
+        let tape = Tape::of_title(cassette, project.title_fields());
         let options = replay::Options {
             repeat: self.repeat,
             miss_status: self.miss_status,
