@@ -181,6 +181,9 @@ mod tests {
             call: format!("GET /{call}{}", "x".repeat(500)),
             op: "session.get".into(),
             nearest: Vec::new(),
+            cassette: String::new(),
+            paste: Vec::new(),
+            command: None,
         };
         for call in 1..=MOST_ENTRIES + 5 {
             account.unheard(&miss(call));
