@@ -10,10 +10,12 @@ mod role;
 pub mod shape;
 mod walk;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::json::Doc;
 pub use role::Role;
-pub use walk::{in_chunks, in_form, in_header, in_json, in_loose_json, in_payload, in_target, in_text};
+pub use walk::{in_chunks, in_form, in_header, in_json, in_loose_json, in_one, in_payload, in_target, in_text};
 
 /// What kind of value a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,6 +144,24 @@ fn escaped(text: String, layers: &[Layer]) -> Vec<u8> {
     })
 }
 
+/// The value that a piece in a slot's place stands for, its escapes undone; `None` when it is not escaped as it must be.
+pub fn unescaped<'p>(piece: &'p str, layers: &[Layer]) -> Option<Cow<'p, str>> {
+    let mut value = Cow::Borrowed(piece);
+    for layer in layers.iter().rev() {
+        value = match layer {
+            Layer::Percent => Cow::Owned(crate::mpsd::target::percent_decode(&value).into_owned()),
+            Layer::Json if !value.contains(['\\', '"']) => value,
+            Layer::Json => Cow::Owned(json_string(&format!("\"{value}\""))?),
+            Layer::Quoted => Cow::Owned(json_string(&value)?),
+        };
+    }
+    Some(value)
+}
+
+fn json_string(text: &str) -> Option<String> {
+    Doc::parse(text.as_bytes()).ok()?.root().str().map(Cow::into_owned)
+}
+
 /// Sorts spans and drops each that overlaps an earlier or longer one.
 pub fn settle(mut spans: Vec<(Range<usize>, Class)>) -> Vec<(Range<usize>, Class)> {
     spans.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
@@ -159,7 +179,6 @@ pub fn settle(mut spans: Vec<(Range<usize>, Class)>) -> Vec<(Range<usize>, Class
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Doc;
 
     fn find(word: &'static str) -> impl Judge {
         move |text: &str, _: Role| {
@@ -191,6 +210,19 @@ mod tests {
     fn a_url_in_a_text_is_read_without_its_escapes() {
         let json = r#"{"a":"see https://x/?n=b%6Fb&m=100%25 bob %ff","b":"%25"}"#;
         assert_eq!(replace(json, "bob", "ü"), r#"{"a":"see https://x/?n=%C3%BC&m=100%25 ü %ff","b":"%25"}"#);
+    }
+
+    #[test]
+    fn what_is_escaped_is_read_again() {
+        for layers in
+            [&[][..], &[Layer::Json], &[Layer::Percent, Layer::Json], &[Layer::Json, Layer::Json], &[Layer::Quoted]]
+        {
+            for text in ["plain", "a\"b\\c", "ü/ %41\n"] {
+                let piece = String::from_utf8(escaped(text.to_owned(), layers)).unwrap();
+                assert_eq!(unescaped(&piece, layers).as_deref(), Some(text), "{piece}");
+            }
+        }
+        assert_eq!(unescaped("a\"b", &[Layer::Json]), None);
     }
 
     #[test]

@@ -1,18 +1,26 @@
 //! Bindings: recorded values that a live client has its own of.
+//!
+//! A client may send a recorded value back when an answer has shown it that: nobody had one of their own by then. A
+//! recorded value that was shown to nobody is its sender's own, and stands for itself.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::message::{Body, Headers, Response};
 use crate::mpsd::name::{is_guid, is_xuid};
-use crate::slot::{Class, Slot, splice};
+use crate::slot::{Class, Slot, splice, unescaped};
 
 /// Recorded values and the live ones that stand for them, one to one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bindings {
-    live: BTreeMap<(Family, String), Binding>,
-    recorded: BTreeMap<(Family, String), String>,
+    live: BTreeMap<Key, Binding>,
+    recorded: BTreeMap<Key, String>,
+    /// Recorded values that clients were shown as they are.
+    shown: Arc<BTreeSet<Key>>,
 }
+
+/// A value as equal ones share it.
+type Key = (Family, String);
 
 #[derive(Clone, Debug)]
 struct Binding {
@@ -53,14 +61,11 @@ impl Family {
 impl Bindings {
     /// Binds a recorded value to a live one; false when either already stands for something else.
     pub(super) fn bind(&mut self, class: Class, recorded: &str, live: &str) -> bool {
-        if class == Class::Secret {
-            return true;
-        }
-        if !has_shape(class, live) {
-            return false;
-        }
         let family = Family::of(class);
         let (recorded_key, live_key) = (family.key(recorded), family.key(live));
+        if recorded_key != live_key && !has_shape(class, live) {
+            return false;
+        }
         if let Some(binding) = self.live.get(&recorded_key) {
             return family.key(&binding.live) == live_key;
         }
@@ -70,6 +75,24 @@ impl Bindings {
         self.recorded.insert(live_key, recorded_key.1.clone());
         self.live.insert(recorded_key, Binding { recorded: recorded.to_owned(), live: live.to_owned() });
         true
+    }
+
+    /// Takes a value that a client sends where a recorded one stands: its own, or the recorded one it was shown.
+    pub(super) fn accept(&mut self, class: Class, recorded: &str, live: &str) -> bool {
+        let family = Family::of(class);
+        let key = family.key(recorded);
+        let is_echo = key == family.key(live) && self.shown.contains(&key);
+        class == Class::Secret || is_echo || self.bind(class, recorded, live)
+    }
+
+    /// Notes what clients are shown in these slots: what is not bound, as it was recorded.
+    pub(super) fn show<'s>(&mut self, slots: impl IntoIterator<Item = &'s Slot>) {
+        for slot in slots {
+            let key = Family::of(slot.class).key(&slot.text);
+            if !self.live.contains_key(&key) && !self.shown.contains(&key) {
+                Arc::make_mut(&mut self.shown).insert(key);
+            }
+        }
     }
 
     /// True when nothing is bound.
@@ -90,21 +113,28 @@ impl Bindings {
             .live
             .iter()
             .all(|((family, _), binding)| both.bind(family.class(), &binding.recorded, &binding.live));
+        if !others.shown.is_subset(&both.shown) {
+            Arc::make_mut(&mut both.shown).extend(others.shown.iter().cloned());
+        }
         agree.then_some(both)
     }
 
     /// What is bound here and not in `base`.
     pub(super) fn beyond(&self, base: &Self) -> Self {
-        let is_new = |key: &(Family, String)| !base.live.contains_key(key);
+        let is_new = |key: &Key| !base.live.contains_key(key);
         let live = self.live.iter().filter(|(key, _)| is_new(key)).map(|(key, value)| (key.clone(), value.clone()));
         let recorded = self.recorded.iter().filter(|(key, value)| is_new(&(key.0, (*value).clone())));
         let recorded = recorded.map(|(key, value)| (key.clone(), value.clone()));
-        Self { live: live.collect(), recorded: recorded.collect() }
+        Self { live: live.collect(), recorded: recorded.collect(), shown: Arc::clone(&self.shown) }
     }
 
-    /// The live text for one occurrence of a recorded value, in the occurrence's letter case; `None` when unbound.
+    /// The live text for one occurrence of a recorded value, in the occurrence's letter case; `None` when it stays as
+    /// it is.
     pub(super) fn render(&self, slot: &Slot) -> Option<String> {
         let binding = self.live.get(&Family::of(slot.class).key(&slot.text))?;
+        if binding.live == binding.recorded {
+            return None;
+        }
         Some(match slot.text.as_str() {
             text if text == binding.recorded => binding.live.clone(),
             text if text == text.to_lowercase() => binding.live.to_lowercase(),
@@ -114,7 +144,8 @@ impl Bindings {
     }
 
     /// A recorded answer with live values in its slots. Without any, the recorded bytes, wire form and all.
-    pub(super) fn render_response(&self, response: &Response, slots: &AnswerSlots) -> (Response, bool) {
+    pub(super) fn render_response(&mut self, response: &Response, slots: &AnswerSlots) -> (Response, bool) {
+        self.show(slots.headers.iter().flat_map(|(_, slots)| slots).chain(&slots.body));
         let mut rendered = response.clone();
         let mut bound = false;
         for (at, slots) in &slots.headers {
@@ -152,39 +183,49 @@ impl AnswerSlots {
     }
 }
 
-/// Matches a live text against a recorded one whose slots are known, and binds what the slots meet.
-pub(super) fn match_text(recorded: &str, slots: &[(Range<usize>, Class)], live: &str, bindings: &mut Bindings) -> bool {
-    if recorded == live {
-        return true;
+/// Matches a live text against a recorded one whose slots are known; binds what all of them meet, or nothing.
+pub(super) fn match_text(recorded: &str, slots: &[Slot], live: &str, bindings: &mut Bindings) -> bool {
+    let Some(pieces) = pieces(recorded, slots, live) else { return false };
+    let mut trial = bindings.clone();
+    let agree = slots.iter().zip(pieces).all(|(slot, piece)| {
+        unescaped(piece, &slot.layers).is_some_and(|value| trial.accept(slot.class, &slot.text, &value))
+    });
+    if agree && !slots.is_empty() {
+        *bindings = trial;
     }
-    let mut rest = live;
-    let mut at = 0;
-    for (index, (span, class)) in slots.iter().enumerate() {
-        let Some(after) = rest.strip_prefix(&recorded[at..span.start]) else {
-            return false;
-        };
-        let next = slots.get(index + 1).map_or(recorded.len(), |(next, _)| next.start);
-        let literal = &recorded[span.end..next];
-        let length = match literal {
-            "" => after.len(),
-            literal => match after.find(literal) {
-                Some(length) => length,
-                None => return false,
-            },
-        };
-        if !accepts(&recorded[span.clone()], *class, &after[..length], bindings) {
-            return false;
-        }
-        rest = &after[length..];
-        at = span.end;
-    }
-    rest == &recorded[at..]
+    agree
 }
 
-/// A slot accepts the recorded text itself, which an earlier answer may have shown the client, or a live value.
-fn accepts(recorded: &str, class: Class, live: &str, bindings: &mut Bindings) -> bool {
-    recorded == live || bindings.bind(class, recorded, live)
+/// What stands in the slots' places of a live text.
+fn pieces<'l>(recorded: &str, slots: &[Slot], live: &'l str) -> Option<Vec<&'l str>> {
+    let first = slots.first().map_or(recorded.len(), |slot| slot.span.start);
+    let mut rest = live.strip_prefix(&recorded[..first])?;
+    let mut pieces = Vec::with_capacity(slots.len());
+    for (index, slot) in slots.iter().enumerate() {
+        let next = slots.get(index + 1).map(|next| next.span.start);
+        let literal = &recorded[slot.span.end..next.unwrap_or(recorded.len())];
+        let length = match next {
+            Some(_) => length(slot.class, rest, literal)?,
+            None => rest.strip_suffix(literal)?.len(),
+        };
+        pieces.push(rest.get(..length)?);
+        rest = rest[length..].strip_prefix(literal)?;
+    }
+    rest.is_empty().then_some(pieces)
 }
+
+/// How long a value is that another follows behind a literal. Some classes know by themselves: the literal may stand
+/// in the value as well.
+fn length(class: Class, rest: &str, literal: &str) -> Option<usize> {
+    match class {
+        Class::Guid => Some(GUID),
+        Class::Xuid => Some(rest.bytes().take_while(u8::is_ascii_digit).count()),
+        _ if literal.is_empty() => Some(rest.len()),
+        _ => rest.find(literal),
+    }
+}
+
+const GUID: usize = 36;
 
 fn has_shape(class: Class, live: &str) -> bool {
     match class {
@@ -226,15 +267,67 @@ mod tests {
         assert_eq!(bindings.render(&slot(Class::Session, "other")), None);
     }
 
+    fn slots(recorded: &str, values: &[(&str, Class)]) -> Vec<Slot> {
+        let at = |(text, class): &(&str, Class)| {
+            let start = recorded.find(text).unwrap();
+            Slot { span: start..start + text.len(), class: *class, text: (*text).into(), layers: Vec::new() }
+        };
+        values.iter().map(at).collect()
+    }
+
     #[test]
     fn slots_inside_a_text_bind_what_they_meet() {
         let mut bindings = Bindings::default();
         let recorded = "pending~9000000000000001~x";
-        let slots = [(8..24, Class::Xuid)];
+        let slots = slots(recorded, &[("9000000000000001", Class::Xuid)]);
         assert!(match_text(recorded, &slots, "pending~2814000000000001~x", &mut bindings));
-        assert!(!match_text(recorded, &slots, "pending~2814000000000002~x", &mut bindings));
-        assert!(!match_text(recorded, &slots, "done~2814000000000001~x", &mut bindings));
-        assert!(!match_text(recorded, &slots, "pending~2814000000000001~y", &mut bindings));
-        assert!(match_text(recorded, &slots, recorded, &mut bindings));
+        for wrong in ["pending~2814000000000002~x", "done~2814000000000001~x", "pending~2814000000000001~y", recorded] {
+            assert!(!match_text(recorded, &slots, wrong, &mut bindings), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_between_slots_may_stand_in_a_value_as_well() {
+        let (one, two) = ("17a13f76-1ba5-44a5-92c9-5c22196ddbc4", "27a13f76-1ba5-44a5-92c9-5c22196ddbc4");
+        let recorded = format!("{one}-{two}-Lobby-end");
+        let slots = slots(&recorded, &[(one, Class::Guid), (two, Class::Guid), ("Lobby", Class::Session)]);
+        let live = "37a13f76-1ba5-44a5-92c9-5c22196ddbc4-47a13f76-1ba5-44a5-92c9-5c22196ddbc4-my-end-of-end";
+        assert!(match_text(&recorded, &slots, live, &mut Bindings::default()));
+        assert!(!match_text(&recorded, &slots, "ü-", &mut Bindings::default()));
+        assert!(!match_text(&recorded, &slots, &live.replace("-my", "~my"), &mut Bindings::default()));
+    }
+
+    #[test]
+    fn a_text_that_does_not_match_binds_nothing() {
+        let mut bindings = Bindings::default();
+        let recorded = "9000000000000001~9000000000000002";
+        let slots = slots(recorded, &[("9000000000000001", Class::Xuid), ("9000000000000002", Class::Xuid)]);
+        assert!(!match_text(recorded, &slots, "2814000000000001~2814000000000001", &mut bindings));
+        assert!(bindings.is_empty());
+        assert!(match_text(recorded, &slots, "2814000000000002~2814000000000001", &mut bindings));
+    }
+
+    #[test]
+    fn a_recorded_value_is_taken_from_whom_it_was_shown_and_else_is_its_senders_own() {
+        const RECORDED: [&str; 2] = ["9000000000000001", "9000000000000002"];
+        let shown = |n: usize| slot(Class::Xuid, RECORDED[n]);
+        let mut bindings = Bindings::default();
+        bindings.show(&[shown(1)]);
+        assert!(bindings.accept(Class::Xuid, RECORDED[1], RECORDED[1]));
+        assert!(bindings.is_empty());
+        assert!(bindings.accept(Class::Xuid, RECORDED[1], "2814000000000002"));
+        assert_eq!(bindings.render(&shown(1)).unwrap(), "2814000000000002");
+        assert!(bindings.accept(Class::Xuid, RECORDED[1], RECORDED[1]), "remembered from before");
+
+        let mut swapped = Bindings::default();
+        assert!(swapped.accept(Class::Xuid, RECORDED[0], RECORDED[1]));
+        assert!(!swapped.accept(Class::Xuid, RECORDED[1], RECORDED[1]), "that is the other player by now");
+        assert!(swapped.accept(Class::Xuid, RECORDED[1], RECORDED[0]));
+        assert!(!swapped.accept(Class::Xuid, RECORDED[0], RECORDED[0]));
+
+        let mut own = Bindings::default();
+        assert!(own.accept(Class::Xuid, RECORDED[0], RECORDED[0]));
+        assert!(!own.accept(Class::Xuid, RECORDED[0], "2814000000000001"));
+        assert_eq!(own.render(&shown(0)), None, "it stands there in letters of its own");
     }
 }

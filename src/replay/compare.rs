@@ -12,7 +12,7 @@ use crate::exchange::Call;
 use crate::json::Doc;
 use crate::message::{Body, Request};
 use crate::mpsd::{ParamName, target};
-use crate::slot::{Judge, Role};
+use crate::slot::{self, Role};
 
 /// Which parts of a call must agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,16 +172,13 @@ impl Comparison<'_> {
         let (Some(left), Some(right)) = (kept.decoded(), live.decoded()) else {
             return self.note(kept.wire() == live.wire(), "body", &length(kept), &length(live));
         };
-        if left == right {
-            return;
-        }
         let shown = shown.request.body.decoded().map(AsRef::as_ref).unwrap_or_default();
         match (Doc::parse(left), Doc::parse(right), Doc::parse(shown)) {
             (Ok(recorded), Ok(live), Ok(shown)) => self.json(recorded.root(), live.root(), &shown),
             _ => {
                 let agree = match (std::str::from_utf8(left), std::str::from_utf8(right)) {
                     (Ok(left), Ok(right)) => self.text(left, right, Role::Plain),
-                    _ => false,
+                    _ => left == right,
                 };
                 self.note(agree, "body", &String::from_utf8_lossy(left), &String::from_utf8_lossy(shown));
             }
@@ -189,7 +186,7 @@ impl Comparison<'_> {
     }
 
     fn text(&mut self, recorded: &str, live: &str, role: Role) -> bool {
-        let slots = self.tape.values().judge(recorded, role);
+        let slots = slot::in_one(recorded, role, self.tape.values());
         match_text(recorded, &slots, live, self.bindings)
     }
 

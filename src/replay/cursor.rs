@@ -170,7 +170,7 @@ impl Lookup<'_> {
         Ok(self.play_again(asked, source, bindings))
     }
 
-    fn play(&self, cursor: &Cursor, at: usize, bindings: Bindings) -> Result<Step, Miss> {
+    fn play(&self, cursor: &Cursor, at: usize, mut bindings: Bindings) -> Result<Step, Miss> {
         let take = self.take(at);
         if !take.recorded.replayable {
             return Err(self.miss(Reason::NotReplayable, cursor, &bindings));
@@ -180,7 +180,7 @@ impl Lookup<'_> {
         Ok(Step { response, played, bindings })
     }
 
-    fn play_again(&self, asked: usize, source: usize, bindings: Bindings) -> Step {
+    fn play_again(&self, asked: usize, source: usize, mut bindings: Bindings) -> Step {
         let take = self.take(source);
         let (mut response, _) = bindings.render_response(&take.recorded.response, &take.slots);
         if self.take(asked).is_read() && take.shows_version() && response.status != 204 {

@@ -189,6 +189,7 @@ impl State {
             };
             self.sockets.pump(&stage, &client, &bindings);
         }
+        self.bindings.show(&self.sockets.shown());
     }
 }
 

@@ -37,6 +37,12 @@ pub fn in_text(text: &str, judge: &dyn Judge) -> Vec<Slot> {
     in_value(&Unescaped::verbatim(text, 0), Role::Plain, None, judge)
 }
 
+/// Slots of one value, escapes undone: a JSON string or key, a parameter, a header. The walk finds the same in it
+/// where it stands.
+pub fn in_one(text: &str, role: Role, judge: &dyn Judge) -> Vec<Slot> {
+    in_plain(text, role, judge, if role == Role::Key { 0 } else { EMBEDDED_DEPTH })
+}
+
 /// Slots of a form body (`application/x-www-form-urlencoded`): a query without its `?`.
 pub fn in_form(text: &str, judge: &dyn Judge) -> Vec<Slot> {
     let mut slots = in_target(&format!("?{text}"), None, judge);
@@ -200,18 +206,23 @@ fn in_string(node: Node<'_>, role: Role, judge: &dyn Judge, embedded: usize) -> 
     let Some(value) = node.unescaped() else {
         return Vec::new();
     };
-    if embedded == 0 || !value.text().starts_with(['{', '[']) {
-        return in_value(&value, role, Some(Layer::Json), judge);
-    }
-    let Ok(inner) = Doc::parse(value.text().as_bytes()) else {
-        return in_value(&value, role, Some(Layer::Json), judge);
-    };
-    let mut slots = in_document(&inner, role, judge, embedded - 1);
+    let mut slots = in_plain(value.text(), role, judge, embedded);
     for slot in &mut slots {
         slot.span = value.raw_span(slot.span.clone());
         slot.layers.push(Layer::Json);
     }
     slots
+}
+
+/// Slots of a text without escapes: of the JSON document it is, as far as such are followed, or of the text as it is.
+fn in_plain(text: &str, role: Role, judge: &dyn Judge, embedded: usize) -> Vec<Slot> {
+    if embedded > 0
+        && text.starts_with(['{', '['])
+        && let Ok(inner) = Doc::parse(text.as_bytes())
+    {
+        return in_document(&inner, role, judge, embedded - 1);
+    }
+    in_value(&Unescaped::verbatim(text, 0), role, None, judge)
 }
 
 /// Some titles and documents write an xuid as a JSON number (mpsd-discrepancies D26). A secret that is a number

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Comparison, LONGEST_EXCERPT, MOST_DIFFERENCES, UNTOLD, cut};
 use crate::json::{Doc, Kind, Node, join_pointer, same_number};
 use crate::mpsd::Op;
-use crate::replay::bind::match_text;
 use crate::replay::fields::{Meaning, Trail};
 use crate::slot::{Class, Judge, Role};
 
@@ -61,14 +60,15 @@ impl Comparison<'_> {
         let mut lonely = Vec::new();
         for (key, value) in parent.recorded.members() {
             let name = key.str().unwrap_or_default();
-            match take_one(&mut free, &name) {
+            let is_fixed = self.tape.values().judge(&name, Role::Key).is_empty();
+            match is_fixed.then(|| take_one(&mut free, &name)).flatten() {
                 Some(live) => pair(name, value, live),
                 None => lonely.push((name, value)),
             }
         }
         let mut missed = Vec::new();
         for (name, value) in lonely {
-            match self.partner(&mut free, &name) {
+            match self.partner(&mut free, &name, value) {
                 Some(live) => pair(name, value, live),
                 None => missed.push((name, value)),
             }
@@ -86,12 +86,22 @@ impl Comparison<'_> {
         pairs
     }
 
-    /// A live member under a name that a recorded name with slots stands for.
-    fn partner<'a>(&mut self, free: &mut Free<'a>, name: &str) -> Option<Node<'a>> {
+    /// A live member under a name that a recorded name with slots stands for: that very name, or one of the same
+    /// value, or else the one that comes first.
+    fn partner<'a>(&mut self, free: &mut Free<'a>, name: &str, value: Node<'_>) -> Option<Node<'a>> {
         if self.tape.values().judge(name, Role::Key).is_empty() {
             return None;
         }
-        let partner = free.keys().take(MOST_NAMES).find(|live| self.text(name, live, Role::Key)).cloned()?;
+        let mut names: Vec<(bool, bool, usize, Cow<'a, str>)> = free
+            .iter()
+            .filter_map(|(live, values)| {
+                let (_, first) = values.front()?;
+                Some((live != name, first.raw() != value.raw(), first.span().start, live.clone()))
+            })
+            .take(MOST_NAMES)
+            .collect();
+        names.sort_unstable();
+        let (.., partner) = names.into_iter().find(|(.., live)| self.text(name, live, Role::Key))?;
         take_one(free, &partner)
     }
 
@@ -101,15 +111,16 @@ impl Comparison<'_> {
             (Kind::String, Kind::String) => {
                 let (recorded, live) = (recorded.str().unwrap_or_default(), live.str().unwrap_or_default());
                 match places.meaning(place) {
-                    Some(Meaning::Bound(class)) => {
-                        match_text(&recorded, &[(0..recorded.len(), class)], &live, self.bindings)
-                    }
+                    Some(Meaning::Bound(class)) => self.bindings.accept(class, &recorded, &live),
                     _ => self.text(&recorded, &live, role),
                 }
             }
             (Kind::Number, Kind::Number) => {
                 let (recorded, live) = (recorded.number().unwrap_or_default(), live.number().unwrap_or_default());
-                same_number(recorded, live) || places.is_measured(place) || self.text(recorded, live, role)
+                let holds_value = || !self.tape.values().judge(recorded, role).is_empty();
+                places.is_measured(place)
+                    || (same_number(recorded, live) && !holds_value())
+                    || self.text(recorded, live, role)
             }
             (recorded_kind, live_kind) => recorded_kind == live_kind && recorded.raw() == live.raw(),
         }

@@ -132,7 +132,7 @@ impl Ear {
     }
 
     /// The recorded reply, to the live question. A subscription keeps its number unless that is taken on its socket.
-    fn answered(&self, reel: &Reel, socket: SocketId, frame: usize, seq: &str, bindings: Bindings) -> Hearing {
+    fn answered(&self, reel: &Reel, socket: SocketId, frame: usize, seq: &str, mut bindings: Bindings) -> Hearing {
         let recorded = reel.replies.get(&frame).map(|reply| &reel.frames[*reply]);
         let given = self.subscribed.get(&socket);
         let sub = recorded.and_then(|reply| sub_id(reply.recorded.payload()));
@@ -147,6 +147,7 @@ impl Ear {
         };
         let reply = recorded.filter(|reply| reply.recorded.replayable).and_then(|reply| {
             let message = reply.recorded.message.as_ref()?;
+            bindings.show(&reply.slots);
             Some(numbered(
                 message,
                 &reply.slots,
@@ -211,20 +212,10 @@ fn same(recorded: &Option<Message>, live: &Message, values: &Bindable, bindings:
     let Some(recorded) = recorded.as_ref().filter(|recorded| recorded.opcode == live.opcode) else {
         return false;
     };
-    if recorded.payload == live.payload {
-        return true;
-    }
     let (Ok(left), Ok(right)) = (std::str::from_utf8(&recorded.payload), std::str::from_utf8(&live.payload)) else {
-        return false;
+        return recorded.payload == live.payload;
     };
-    let slots: Vec<_> =
-        slot::in_payload(&recorded.payload, values).into_iter().map(|slot| (slot.span, slot.class)).collect();
-    let mut trial = bindings.clone();
-    let agree = match_text(left, &slots, right, &mut trial);
-    if agree {
-        *bindings = trial;
-    }
-    agree
+    match_text(left, &slot::in_payload(&recorded.payload, values), right, bindings)
 }
 
 /// A number no other subscription of the socket has.

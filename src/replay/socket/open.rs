@@ -7,6 +7,7 @@ use super::reel::{About, Part, Reel};
 use super::release::Progress;
 use crate::replay::bind::Bindings;
 use crate::replay::miss::Miss;
+use crate::slot::Slot;
 use crate::socket::{Message, Opcode, SocketId};
 
 /// Every open socket, and how far the recorded ones were played.
@@ -21,6 +22,8 @@ pub(in crate::replay) struct Sockets {
     pub(super) progress: Progress,
     pub(in crate::replay) misses: Vec<Miss>,
     sent: usize,
+    /// What was sent in slots, as it was recorded.
+    shown: Vec<Slot>,
 }
 
 /// One open socket.
@@ -85,6 +88,11 @@ impl Sockets {
     /// How many messages were sent.
     pub(in crate::replay) fn sent(&self) -> usize {
         self.sent
+    }
+
+    /// What was sent in slots since this was last asked, as it was recorded.
+    pub(in crate::replay) fn shown(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.shown)
     }
 
     /// A socket ends. What it was not sent yet waits for the next one.
@@ -162,6 +170,7 @@ impl Sockets {
             let is_lowered = recorded.lowered.iter().any(|span| span.contains(&slot.span.start));
             bindings.render(slot).map(|text| if is_lowered { text.to_lowercase() } else { text })
         });
+        self.shown.extend(recorded.slots.iter().cloned());
         let is_close = rendered.opcode == Opcode::Close;
         self.push(socket, Outgoing { message: rendered, frame: Some(frame) });
         if is_close {

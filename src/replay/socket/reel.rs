@@ -10,7 +10,7 @@ use crate::mpsd::rta::{EVENT, Frame as Rta, trimmed};
 use crate::replay::bind::{Bindings, match_text};
 use crate::replay::bindable::Bindable;
 use crate::replay::tape::Take;
-use crate::slot::{self, Class, Judge, Role, Slot};
+use crate::slot::{self, Role, Slot};
 use crate::socket::Sender;
 
 /// What a cassette's sockets say.
@@ -88,7 +88,7 @@ pub(super) struct LaneReel {
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) uri: String,
-    pub(super) slots: Vec<(Range<usize>, Class)>,
+    pub(super) slots: Vec<Slot>,
     pub(super) subscribes: Vec<usize>,
     pub(super) unsubscribes: Vec<usize>,
 }
@@ -283,27 +283,18 @@ impl LaneReel {
     /// The topic a client subscribes to: by its own name, or by one whose slots accept what stands there.
     pub(super) fn subscribed_to(&self, uri: &str, bindings: &mut Bindings) -> Option<&Topic> {
         let named = self.names.get(uri).and_then(|topic| self.topics.get(*topic));
-        if let Some(topic) = named.filter(|topic| !topic.subscribes.is_empty()) {
-            return Some(topic);
-        }
         let begins =
-            |topic: &&Topic| topic.slots.first().is_some_and(|(slot, _)| uri.starts_with(&topic.uri[..slot.start]));
-        let open = self.topics.iter().filter(|topic| !topic.subscribes.is_empty()).filter(begins);
-        for topic in open {
-            let mut trial = bindings.clone();
-            if match_text(&topic.uri, &topic.slots, uri, &mut trial) {
-                *bindings = trial;
-                return Some(topic);
-            }
-        }
-        None
+            |topic: &&Topic| topic.slots.first().is_some_and(|slot| uri.starts_with(&topic.uri[..slot.span.start]));
+        let fitting = named.into_iter().chain(self.topics.iter().filter(begins));
+        let mut open = fitting.filter(|topic| !topic.subscribes.is_empty());
+        open.find(|topic| match_text(&topic.uri, &topic.slots, uri, bindings))
     }
 
     fn topic(&mut self, uri: String, values: &Bindable) -> usize {
         if let Some(topic) = self.names.get(&uri) {
             return *topic;
         }
-        let slots = values.judge(&uri, Role::Plain);
+        let slots = slot::in_one(&uri, Role::Plain, values);
         self.names.insert(uri.clone(), self.topics.len());
         self.topics.push(Topic { uri, slots, subscribes: Vec::new(), unsubscribes: Vec::new() });
         self.topics.len() - 1
