@@ -14,6 +14,7 @@ mod bindable;
 mod compare;
 mod cursor;
 mod fields;
+mod identity;
 mod lane;
 mod miss;
 mod socket;
@@ -28,12 +29,13 @@ use std::time::Duration;
 
 pub use compare::COMPARED_HEADERS;
 pub use fields::{Field, Fields, Spot};
+pub use identity::{Identity, Unknown};
 pub use miss::{Difference, Miss, Near, Reason};
 pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
 
-use crate::exchange::{Call, LaneKey};
+use crate::exchange::{Call, LaneKey, LaneName};
 use crate::message::Response;
 use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
@@ -117,7 +119,8 @@ impl Player {
     /// Another player of the same tape on the same terms, at its start.
     #[must_use]
     pub fn rewound(&self) -> Self {
-        Self::new(Arc::clone(&self.tape), self.options.clone())
+        let state = Mutex::new(self.state().rewound());
+        Self { tape: Arc::clone(&self.tape), options: self.options.clone(), state }
     }
 
     /// Answers a call, and says how. `shown` is the same call redacted: all that a miss may tell of it.
@@ -177,6 +180,26 @@ impl Player {
     /// Says which recorded lane a live client is, so that it need not be found out.
     pub fn assign(&self, key: LaneKey, lane: usize) {
         self.state().assign(key, lane);
+    }
+
+    /// Keeps the lane of that name, if there is one, for clients of its name.
+    pub fn promise(&self, player: &LaneName) {
+        if let Some(lane) = self.tape.lanes().iter().position(|lane| lane == player.as_str()) {
+            self.state().promise(lane);
+        }
+    }
+
+    /// Says who a recorded player is now, before it has come: everybody's answers show it from the start.
+    ///
+    /// # Errors
+    /// There is no such player, or the cassette does not tell who it was.
+    pub fn introduce(&self, identity: &Identity) -> Result<(), Unknown> {
+        let traits = identity.traits(&self.tape)?;
+        let mut state = self.state();
+        match traits.into_iter().find(|(_, class, recorded, live)| !state.introduce(*class, recorded, live)) {
+            None => Ok(()),
+            Some((what, ..)) => Err(Unknown::Taken { player: identity.player.clone(), what }),
+        }
     }
 
     /// What was played so far.

@@ -181,6 +181,7 @@ mod tests {
             call: format!("GET /{call}{}", "x".repeat(500)),
             op: "session.get".into(),
             nearest: Vec::new(),
+            players: Vec::new(),
             cassette: String::new(),
             paste: Vec::new(),
             command: None,

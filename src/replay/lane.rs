@@ -1,7 +1,7 @@
 //! Which recorded player is this client? Found out by what it asks.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
@@ -10,7 +10,7 @@ use super::miss::{Miss, Near, Reason};
 use super::socket::{Client, Ear, Hearing, Word, agrees};
 use super::tape::{Tape, UPGRADED};
 use super::{Options, Played};
-use crate::exchange::Call;
+use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
 use crate::socket::{Message, SocketId};
 
@@ -20,6 +20,8 @@ pub(super) struct LiveLane {
     candidates: Vec<Candidate>,
     /// The candidate whose replies it was given on sockets while others still fit.
     voice: Option<usize>,
+    /// Why there is no candidate, when there is none.
+    lack: Reason,
 }
 
 #[derive(Debug, Default)]
@@ -42,14 +44,29 @@ pub(super) struct Turn {
 }
 
 impl LiveLane {
-    pub(super) fn new(lanes: &[String]) -> Self {
-        let candidates = (0..lanes.len()).map(|lane| Candidate { lane, ..Candidate::default() }).collect();
-        Self { candidates, voice: None }
+    /// A client that came just now. Whoever has a name is the lane of that name; whoever has none is none of those
+    /// that are `promised` to names.
+    pub(super) fn of(key: &LaneKey, lanes: &[String], promised: &BTreeSet<usize>) -> Self {
+        match key {
+            LaneKey::Named(name) => {
+                let lane = lanes.iter().position(|lane| lane == name.as_str());
+                Self {
+                    lack: if lane.is_some() { Reason::PlayerTaken } else { Reason::NoSuchPlayer },
+                    ..Self::one_of(lane)
+                }
+            }
+            _ => Self::one_of((0..lanes.len()).filter(|lane| !promised.contains(lane))),
+        }
     }
 
     /// A client known to be that lane.
     pub(super) fn assigned(lane: usize) -> Self {
-        Self { candidates: vec![Candidate { lane, ..Candidate::default() }], voice: None }
+        Self::one_of([lane])
+    }
+
+    fn one_of(lanes: impl IntoIterator<Item = usize>) -> Self {
+        let candidates = lanes.into_iter().map(|lane| Candidate { lane, ..Candidate::default() }).collect();
+        Self { candidates, voice: None, lack: Reason::PlayerTaken }
     }
 
     /// The recorded lane it is, once that is certain.
@@ -79,6 +96,9 @@ impl LiveLane {
         is_only: bool,
     ) -> Result<Turn, Miss> {
         self.leave_out(taken);
+        if self.candidates.is_empty() {
+            return Err(Miss { players: tape.lanes().to_vec(), ..Miss::plain(self.lack, asked.shown) });
+        }
         let mut steps = Vec::new();
         let mut misses = Vec::new();
         for candidate in &self.candidates {

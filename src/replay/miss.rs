@@ -22,6 +22,10 @@ pub enum Reason {
     RepeatedTooOften,
     /// Several lanes fit and answer differently.
     LaneAmbiguous,
+    /// The client was given a name that no lane has.
+    NoSuchPlayer,
+    /// Every lane the client could be is somebody else.
+    PlayerTaken,
     /// It is recorded, but its body could not be kept.
     NotReplayable,
 }
@@ -38,6 +42,8 @@ impl Reason {
             Self::Exhausted => "every recorded answer to this write was already given",
             Self::RepeatedTooOften => "this read was repeated more often than allowed since the last recorded answer",
             Self::LaneAmbiguous => "several recorded players fit this client, and their answers differ",
+            Self::NoSuchPlayer => "the cassette has no player of the name this client was given",
+            Self::PlayerTaken => "every recorded player this client could be is somebody else already",
             Self::NotReplayable => "the recording could not keep the body of this answer",
         }
     }
@@ -54,6 +60,9 @@ pub struct Miss {
     pub op: String,
     /// Recorded calls that come nearest, nearest first.
     pub nearest: Vec<Near>,
+    /// The players there are, when that is what is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub players: Vec<String>,
     /// The cassette's file; empty when it came from none.
     pub cassette: String,
     /// Tables for `tapdeck.toml` that let every difference from the nearest call be, when that may make sense.
@@ -121,6 +130,7 @@ impl Miss {
             call,
             op: op.to_owned(),
             nearest: Vec::new(),
+            players: Vec::new(),
             cassette: String::new(),
             paste: Vec::new(),
             command: None,
@@ -137,6 +147,7 @@ impl Miss {
             "reason": self.reason,
             "op": self.op,
             "nearest": self.nearest,
+            "players": self.players,
             "cassette": self.cassette,
             "paste": self.paste,
             "command": self.command,
@@ -149,6 +160,10 @@ impl Miss {
 impl std::fmt::Display for Miss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}): {}", one_line(&self.call), self.op, self.reason.sentence())?;
+        if !self.players.is_empty() {
+            let players: Vec<String> = self.players.iter().map(|player| one_line(player)).collect();
+            write!(f, "; its players are {}", players.join(", "))?;
+        }
         let Some(near) = self.nearest.first() else {
             return Ok(());
         };

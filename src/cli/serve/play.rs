@@ -9,7 +9,7 @@ use crate::cassette::{Cassette, Seal};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::engine::Receipt;
-use crate::replay::{self, Live, Player, Tape};
+use crate::replay::{self, Identity, Live, Player, Tape};
 
 /// How a cassette is played.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,6 +25,10 @@ pub(in crate::cli) struct PlayOptions {
     /// How long a call waits for what another live player did before it, in seconds
     #[arg(long, env = "TAPDECK_HOLD", default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
     hold: f64,
+    /// Who a recorded player is now (repeatable): `guest=2814000000000001`, and if they matter its names,
+    /// `guest=2814000000000001,gamertag=Anna,device=DEVICETOKEN`. Answers to others show it before it has come, too
+    #[arg(long = "player", env = "TAPDECK_PLAYER", value_name = "NAME=XUID[,…]", value_delimiter = ';')]
+    identities: Vec<Identity>,
     /// The status of a miss
     #[arg(long, env = "TAPDECK_MISS_STATUS", default_value_t = 501, value_parser = clap::value_parser!(u16).range(400..600))]
     miss_status: u16,
@@ -62,7 +66,14 @@ impl PlayOptions {
             live: self.live(tape.lanes())?,
             hold: Duration::from_secs_f64(self.hold),
         };
-        Ok(Player::new(tape, options))
+        let player = Player::new(tape, options);
+        for identity in &self.identities {
+            player.introduce(identity).map_err(|unknown| {
+                Failure::usage(format!("--player: {unknown}"))
+                    .hint("`tapdeck cassette show` tells what the cassette has; without --player an xuid is known when its client first sends it")
+            })?;
+        }
+        Ok(player)
     }
 
     /// The exit code of a replay.

@@ -43,6 +43,7 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let contract = contract(project)?;
     let player = play.player(&cassette, project)?;
     let deck = Deck::open_for(player.tape().lanes(), ways).await?;
+    ways.given().for_each(|name| player.promise(name));
     let (exchanges, lanes) = (cassette.exchanges().count(), player.tape().lanes().len());
     let (exchanges, lanes) = (many(exchanges, "exchange"), many(lanes, "lane"));
     say(&format!("replaying {exchanges} in {lanes} from {}", file.display()));
