@@ -10,8 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, say, session};
-use crate::admin;
-use crate::engine::Engine;
+use crate::admin::{self, Panel};
 
 /// Where a test harness moves the emulator's clock and reads its state.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -63,10 +62,10 @@ impl Port {
     }
 
     /// Answers on it from now on.
-    pub(super) fn serve(self, engine: &Arc<Engine>) -> Served {
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(admin::serve(self.listener, Arc::clone(engine), stop.clone()));
-        Served { stop, serving }
+    pub(super) fn serve(self, panel: Panel) -> Served {
+        let (stop, panel) = (CancellationToken::new(), Arc::new(panel));
+        let serving = tokio::spawn(admin::serve(self.listener, Arc::clone(&panel), stop.clone()));
+        Served { stop, serving, panel }
     }
 }
 
@@ -74,13 +73,17 @@ impl Port {
 pub(super) struct Served {
     stop: CancellationToken,
     serving: JoinHandle<()>,
+    panel: Arc<Panel>,
 }
 
 impl Served {
-    /// Ends it. A harness that keeps its connection open does not keep us.
+    /// Ends it, and the sessions it opened. A harness that keeps its connection open does not keep us.
     pub(super) async fn close(self) {
         self.stop.cancel();
         let _ = tokio::time::timeout(CLOSING, self.serving).await;
+        if let Some(sessions) = &self.panel.sessions {
+            sessions.end_all().await;
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Deck;
 use super::ready::{Ready, ReadyFile};
+use crate::admin::Panel;
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
 use crate::cli::session::{self, Ended, Signals, Stop};
@@ -82,7 +83,7 @@ impl Stage {
             dialler,
             limits: deck.limits,
         });
-        let control = control.map(|port| port.serve(&engine));
+        let control = control.map(|port| port.serve(Panel { door: Arc::clone(&door), sessions: None }));
         let ended = session::run(deck.listener, door, &engine, stop).await;
         if let Some(control) = control {
             control.close().await;
