@@ -143,13 +143,20 @@ impl Session {
         engine.receipt()
     }
 
+    /// Accepts nothing more at its own port, and lets what runs there come to its end.
+    pub(super) fn drain(&self) {
+        if let Place::Port { shutdown, .. } = &self.place {
+            shutdown.drain.cancel();
+        }
+    }
+
     /// Lets what runs come to its end, accepts nothing more, and closes its port.
     pub async fn close(&self) {
         let engine = self.engine();
         match &self.place {
             Place::Deck(_) => return,
-            Place::Port { shutdown, serving, .. } => {
-                shutdown.drain.cancel();
+            Place::Port { serving, .. } => {
+                self.drain();
                 let serving = serving.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(serving) = serving {
                     // It returns when its last connection has ended; a panic in it has been told of already.

@@ -180,10 +180,10 @@ impl Sessions {
 
     /// Ends every session but the deck's own.
     pub async fn end_all(&self) {
-        let ids: Vec<String> = self.all().iter().map(|entry| entry.id.clone()).filter(|id| id != MAIN).collect();
-        for id in ids {
-            // One that somebody else is ending ends all the same.
-            let _ = self.end(&id).await;
+        let entries = self.all();
+        entries.iter().for_each(|entry| entry.session.drain());
+        for entry in &entries {
+            entry.session.close().await;
         }
     }
 
