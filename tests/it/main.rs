@@ -6,6 +6,7 @@ mod canaries;
 mod cassette;
 mod check;
 mod command;
+mod control;
 mod durable;
 mod emulate;
 mod examples;
