@@ -228,7 +228,7 @@ impl Sessions {
         if wanted.clients.as_ref().is_some_and(|clients| clients.is_empty() || clients.len() > MOST_CLIENTS) {
             return bad("`clients` is 1 to 64 addresses; leave it out for a port of the session's own");
         }
-        let mut state = self.state();
+        let state = self.state();
         if let Some(clients) = &wanted.clients {
             state.free(&clients.iter().map(IpAddr::to_canonical).collect())?;
         }
@@ -242,14 +242,11 @@ impl Sessions {
             let detail = format!("{unknown:?} is no player of this cassette: they are {known}; or give `one` or `all`");
             Fault::new(400, "no-such-player", detail)
         })?;
-        let base = self.setup.options.clone();
-        Ok(replay::Options {
-            repeat: wanted.repeat.unwrap_or(base.repeat),
-            miss_status: wanted.miss_status.unwrap_or(base.miss_status),
-            hold: wanted.hold.map_or(base.hold, Duration::from_secs_f64),
-            live,
-            ..base
-        })
+        let mut options = replay::Options { live, ..self.setup.options.clone() };
+        options.repeat = wanted.repeat.unwrap_or(options.repeat);
+        options.miss_status = wanted.miss_status.unwrap_or(options.miss_status);
+        options.hold = wanted.hold.map_or(options.hold, Duration::from_secs_f64);
+        Ok(options)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -259,7 +256,7 @@ impl Sessions {
 
 impl State {
     /// The number of the next session, if there may be one more.
-    fn number(&mut self) -> Result<u64, Fault> {
+    fn number(&self) -> Result<u64, Fault> {
         if self.open.len() < MOST_SESSIONS {
             return Ok(self.opened + 1);
         }

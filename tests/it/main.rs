@@ -25,4 +25,5 @@ mod run;
 mod scenarios;
 mod sockets;
 mod support;
+mod testing;
 mod threads;
