@@ -35,11 +35,14 @@ pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
 
+use serde::Serialize;
+
 use crate::exchange::{Call, LaneKey, LaneName};
 use crate::message::Response;
 use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
 use stage::State;
+use tape::Take;
 
 /// Plays one cassette to any number of clients.
 #[derive(Debug)]
@@ -90,6 +93,29 @@ impl Played {
             Self::Repeat(_) => "repeat",
             Self::Miss(_) => "miss",
         }
+    }
+}
+
+/// A recorded exchange no client asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unplayed {
+    /// Its number in the cassette, from 1.
+    pub exchange: usize,
+    /// The line of the cassette file it starts at.
+    pub line: usize,
+    /// Its lane.
+    pub lane: String,
+    /// The operation's name.
+    pub op: &'static str,
+    /// The call, as `METHOD target`.
+    pub call: String,
+}
+
+impl Unplayed {
+    fn of(exchange: usize, take: &Take) -> Self {
+        let Recorded { line, lane, request, .. } = &take.recorded;
+        let call = format!("{} {}", request.method, request.target);
+        Self { exchange, line: *line, lane: lane.clone(), op: take.resolution.name(), call }
     }
 }
 
@@ -207,6 +233,13 @@ impl Player {
         let state = self.state();
         let unplayed = self.tape.takes().len().saturating_sub(state.played());
         Tally { unplayed, messages: state.sockets.sent(), ..state.tally }
+    }
+
+    /// The recorded exchanges no client asked for, in the cassette's order.
+    pub fn unplayed(&self) -> Vec<Unplayed> {
+        let state = self.state();
+        let takes = self.tape.takes().iter().enumerate().filter(|(at, _)| !state.has_played(*at));
+        takes.map(|(at, take)| Unplayed::of(at + 1, take)).collect()
     }
 
     /// The tape it plays.

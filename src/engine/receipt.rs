@@ -6,7 +6,7 @@ use super::Engine;
 use crate::replay::Player;
 
 /// What a replay came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// Calls by how they were answered.
     pub exchanges: Exchanges,
@@ -20,7 +20,7 @@ pub struct Receipt {
 }
 
 /// Calls by how they were answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Exchanges {
     /// From the cassette, unchanged or with live values in it.
     pub hit: usize,
@@ -35,7 +35,7 @@ pub struct Exchanges {
 }
 
 /// Findings by severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// Contract errors.
     pub error: usize,

@@ -82,6 +82,11 @@ impl LiveLane {
         self.candidates.first().map_or(0, |candidate| candidate.cursor.played())
     }
 
+    /// True when it was given a take.
+    pub(super) fn has_played(&self, at: usize) -> bool {
+        self.candidates.first().is_some_and(|candidate| candidate.cursor.has_played(at))
+    }
+
     /// Answers a call from the lanes that fit; those that do not are no candidates any more.
     ///
     /// `taken` are lanes other clients are certain to be. The only client there is takes the first lane that fits;

@@ -64,6 +64,11 @@ impl State {
         self.lanes.iter().map(LiveLane::played).sum()
     }
 
+    /// True when a client was given a take.
+    pub(super) fn has_played(&self, at: usize) -> bool {
+        self.lanes.iter().any(|lane| lane.has_played(at))
+    }
+
     fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
         let at = self.lanes.len();
         self.lanes.push(lane);

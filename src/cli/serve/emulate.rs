@@ -41,7 +41,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     say("emulating MPSD and RTA");
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control }.run().await?;
+    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }.run().await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

@@ -1,13 +1,16 @@
 //! Playing a cassette: what `replay`, `run` and the control port's sessions have in common.
 
-use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::unreadable;
+use super::stage::Means;
+use super::{Deck, unreadable};
+use crate::admin::{self, Setup};
 use crate::cassette::{Cassette, Seal};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
+use crate::contract::Contract;
 use crate::engine::Receipt;
 use crate::replay::{self, Identity, Live, Player, Tape};
 
@@ -60,20 +63,36 @@ impl PlayOptions {
     /// A player of a cassette, on a project's terms.
     pub(in crate::cli) fn player(&self, cassette: &Cassette, project: &Project) -> Result<Player, Failure> {
         let tape = Tape::of_title(cassette, project.title_fields());
-        let options = replay::Options {
-            repeat: self.repeat,
-            miss_status: self.miss_status,
-            live: self.live(tape.lanes())?,
-            hold: Duration::from_secs_f64(self.hold),
-        };
+        let options = self.options(self.live(tape.lanes())?);
         let player = Player::new(tape, options);
         for identity in &self.identities {
             player.introduce(identity).map_err(|unknown| {
                 Failure::usage(format!("--player: {unknown}"))
-                    .hint("`tapdeck cassette show` tells what the cassette has; without --player an xuid is known when its client first sends it")
+                    .hint("without --player, an xuid is known once its client sends it")
             })?;
         }
         Ok(player)
+    }
+
+    /// What replay sessions of a deck are made with.
+    pub(super) fn sessions(&self, deck: &Deck, means: &Means<'_>, contract: &Arc<Contract>) -> Setup {
+        let session = admin::Means {
+            authority: Arc::clone(&deck.authority),
+            redactor: Arc::clone(&means.redactor),
+            contract: Arc::clone(contract),
+            enforce: means.enforce.into(),
+            others: deck.others,
+        };
+        // Where we stand has no name when it was removed; then nothing is found in it either.
+        let folder = std::env::current_dir().unwrap_or_default();
+        let (options, live) = (self.options(Live::One), self.live.clone());
+        let prepare = Arc::new(Tape::of);
+        Setup { means: session, folder, prepare, options, live, require_seal: self.require_seal }
+    }
+
+    fn options(&self, live: Live) -> replay::Options {
+        let (repeat, miss_status) = (self.repeat, self.miss_status);
+        replay::Options { repeat, miss_status, live, hold: Duration::from_secs_f64(self.hold) }
     }
 
     /// The exit code of a replay.
@@ -83,15 +102,7 @@ impl PlayOptions {
 
     /// The lanes that clients play, by the names of those there are.
     fn live(&self, lanes: &[String]) -> Result<Live, Failure> {
-        let named: BTreeSet<String> = match self.live.as_str() {
-            "one" => return Ok(Live::One),
-            "all" => return Ok(Live::All),
-            names => names.split(',').map(str::to_owned).collect(),
-        };
-        match named.iter().find(|name| !lanes.contains(name)) {
-            None => Ok(Live::Only(named)),
-            Some(unknown) => Err(no_player(unknown, lanes)),
-        }
+        Live::named(&self.live, lanes).map_err(|unknown| no_player(&unknown, lanes))
     }
 }
 

@@ -43,9 +43,8 @@ pub(in crate::cli) struct RecordOptions {
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
     let Options { cassette, recording, control, enforce, ways } = options;
     let stage = recording.stage(&cassette, control, Means { ways: &ways, enforce, project, redactor }).await?;
-    let engine = Arc::clone(&stage.engine);
-    let ended = stage.run().await?;
-    finish(&engine, &cassette, ended).await
+    let ran = stage.run().await?;
+    finish(&ran.engine, &cassette, ran.ended).await
 }
 
 impl RecordOptions {
@@ -65,17 +64,16 @@ impl RecordOptions {
         let contract = contract(project)?;
         let deck = Deck::open(ways).await?;
         let reached = self.service.reach(project, deck.addresses(), deck.limits)?;
-        // There is something to control only in an emulator.
         let control = match &reached.source {
             Source::Emulator(_) => control.open().await?,
-            _ => None,
+            _ => control.open_if_free().await?,
         };
         remove_if_empty(&cassette.journal());
         let recorder = Recorder::create(&cassette.journal()).map_err(|error| unopened(&error))?;
         say(&format!("recording {} to {}", reached.name, cassette.journal().display()));
         let engine = Engine::new(reached.source, redactor, contract, Some(recorder), enforce.into());
         let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-        Ok(Stage { deck, engine, reverse, neighbours, dialler, control })
+        Ok(Stage { deck, engine, reverse, neighbours, dialler, control, sessions: None })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Deck;
 use super::ready::{Ready, ReadyFile};
+use crate::admin::{Panel, Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
 use crate::cli::session::{self, Ended, Signals, Stop};
@@ -34,6 +35,21 @@ pub(in crate::cli) struct Stage {
     pub(super) neighbours: BTreeSet<String>,
     pub(super) dialler: Dialler,
     pub(super) control: Option<Port>,
+    pub(super) sessions: Option<Plan>,
+}
+
+/// Replay sessions that a deck offers.
+pub(in crate::cli) struct Plan {
+    pub(super) setup: Setup,
+    /// The cassette the deck itself plays; without one it only serves sessions.
+    pub(super) main: Option<String>,
+}
+
+/// What came of it.
+pub(in crate::cli) struct Ran {
+    pub(in crate::cli) ended: Ended,
+    /// What answered in the end: a reset gives a replay a new one.
+    pub(in crate::cli) engine: Arc<Engine>,
 }
 
 impl Stage {
@@ -53,7 +69,7 @@ impl Stage {
     }
 
     /// Serves until a signal.
-    pub(in crate::cli) async fn run(self) -> Result<Ended, Failure> {
+    pub(in crate::cli) async fn run(self) -> Result<Ran, Failure> {
         let mut signals = Signals::new()?;
         let _ready = self.tell()?;
         let trusted = self.authority().path().display();
@@ -76,10 +92,11 @@ impl Stage {
     }
 
     /// Serves until it is asked to stop.
-    pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ended {
-        let Self { deck, engine, reverse, neighbours, dialler, control } = self;
+    pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ran {
+        let Self { deck, engine, reverse, neighbours, dialler, control, sessions } = self;
+        let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
-            engine: Some(Arc::clone(&engine)),
+            engine: (!is_idle).then(|| Arc::clone(&engine)),
             authority: deck.authority,
             reverse,
             neighbours,
@@ -87,12 +104,25 @@ impl Stage {
             dialler,
             limits: deck.limits,
         });
-        let control = control.map(|port| port.serve(&engine));
-        let ended = session::run(deck.listeners, door, &engine, stop).await;
+        let sessions = sessions.map(|plan| plan.sessions(&door, &engine));
+        let control = control.map(|port| port.serve(Panel { door: Arc::clone(&door), sessions }));
+        let ended = session::run(deck.listeners, Arc::clone(&door), &engine, stop).await;
         if let Some(control) = control {
-            control.close().await;
+            control.close(ended).await;
         }
-        ended
+        let engine = door.engine().unwrap_or(engine);
+        engine.settle().await;
+        Ran { ended, engine }
+    }
+}
+
+impl Plan {
+    fn sessions(self, door: &Arc<Door>, engine: &Arc<Engine>) -> Sessions {
+        let sessions = Sessions::new(self.setup, Arc::clone(door));
+        match self.main {
+            Some(cassette) => sessions.with_main(cassette, Arc::clone(engine)),
+            None => sessions,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::stage::Stage;
 use super::{Deck, found};
+use crate::cli::control::Control;
 use crate::cli::options::{EnforceOption, Service, Ways, contract};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
@@ -16,6 +17,8 @@ pub(in crate::cli) struct Options {
     #[command(flatten)]
     service: Service,
     #[command(flatten)]
+    control: Control,
+    #[command(flatten)]
     enforce: EnforceOption,
     #[command(flatten)]
     ways: Ways,
@@ -25,10 +28,11 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(project, deck.addresses(), deck.limits)?;
+    let control = options.control.open_if_free().await?;
     say(&format!("watching calls to {}", reached.name));
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control: None }.run().await?;
+    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }.run().await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }
