@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+mod players;
 mod titles;
+mod values;
 
 use super::*;
 use crate::cassette::StoredBody;

@@ -15,6 +15,7 @@ mod har;
 mod hostile;
 mod intercept;
 mod judged;
+mod lanes;
 mod openapi;
 mod playback;
 mod project;
