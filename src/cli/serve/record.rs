@@ -136,5 +136,7 @@ Examples:
       record against the embedded emulator, with no Xbox Live
   tapdeck record --upstream https://mpsd.test:8443 --upstream-ca roots.pem lobby.cassette.json
       stand in front of one service: clients call http://127.0.0.1:8888
+  tapdeck record --listen 127.0.0.1:8888 --listen guest=127.0.0.1:8891 lobby.cassette.json
+      call the player `guest` who comes by the second address; or has the proxy http://guest@127.0.0.1:8888
 
 The first Ctrl-C drains and seals, the second aborts and keeps the journal.";

@@ -86,6 +86,8 @@ pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   tapdeck replay lobby.cassette.json
   tapdeck replay --listen 127.0.0.1:0 --require-seal lobby.cassette.json
+  tapdeck replay --listen host=127.0.0.1:8888 --listen guest=127.0.0.1:8891 --live all lobby.cassette.json
+      each client is the recorded player of its listener's name; or it comes as http://guest@127.0.0.1:8888
   tapdeck replay
       open sessions by `curl -d '{\"cassette\":\"lobby.cassette.json\"}' http://127.0.0.1:8889/v1/sessions`
 
