@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::message::Response;
+use super::advice::one_line;
+use crate::exchange::Call;
+use crate::message::{Request, Response};
 
 /// Why nothing recorded fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -12,8 +14,10 @@ pub enum Reason {
     NoSuchCall,
     /// Calls of that operation are recorded, but none is like this one.
     Different,
-    /// It is recorded, but after a write this lane has not made yet, or before one it has made.
-    OutOfOrder,
+    /// It is recorded, but after a write that nobody has made yet.
+    TooEarly,
+    /// It is recorded, but before a write this client has made.
+    TooLate,
     /// Everything recorded of it was played, and it may not be repeated.
     Exhausted,
     /// A read was repeated too often.
@@ -30,9 +34,8 @@ impl Reason {
         match self {
             Self::NoSuchCall => "the cassette has no such call left for this client",
             Self::Different => "the cassette has calls of this operation, but none like this one",
-            Self::OutOfOrder => {
-                "the cassette has this call only after a write this client has not made yet, or before one it has made"
-            }
+            Self::TooEarly => "the cassette has this call only after a write that was not made yet",
+            Self::TooLate => "the cassette has this call only before a write this client has made",
             Self::Exhausted => "every recorded answer to this write was already given",
             Self::RepeatedTooOften => "this read was repeated more often than allowed since the last recorded answer",
             Self::LaneAmbiguous => "several recorded players fit this client, and their answers differ",
@@ -52,6 +55,28 @@ pub struct Miss {
     pub op: String,
     /// Recorded calls that come nearest, nearest first.
     pub nearest: Vec<Near>,
+    /// The recorded call that must come first, when it is too early for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Box<Before>>,
+    /// The cassette's file; empty when it came from none.
+    pub cassette: String,
+    /// Tables for `tapdeck.toml` that let every difference from the nearest call be, when that may make sense.
+    pub paste: Vec<String>,
+    /// The command that records anew, when that helps.
+    pub command: Option<String>,
+}
+
+/// A recorded call that comes before another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Before {
+    /// Its number in the cassette, from 1.
+    pub exchange: usize,
+    /// The line of the cassette file it starts at.
+    pub line: usize,
+    /// Its lane.
+    pub lane: String,
+    /// The call, as `METHOD target`.
+    pub call: String,
 }
 
 /// A recorded call that comes near.
@@ -76,6 +101,9 @@ pub struct Difference {
     pub recorded: String,
     /// What the client sent there.
     pub live: String,
+    /// True when the recorded value stands for another live one already: places that must agree do not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub conflict: bool,
 }
 
 impl Near {
@@ -89,7 +117,34 @@ impl Near {
     }
 }
 
+impl Difference {
+    /// What is to be said behind the recorded value.
+    pub(super) fn remark(&self) -> &'static str {
+        if self.conflict { " (bound already, to another live value)" } else { "" }
+    }
+}
+
 impl Miss {
+    /// A miss of which no more is known. `shown` is the call as it may be told.
+    pub(super) fn plain(reason: Reason, shown: &Call) -> Self {
+        let Request { method, target, .. } = &shown.request;
+        Self::told(reason, shown.resolution.name(), format!("{method} {target}"))
+    }
+
+    /// A miss of something in these words.
+    pub(super) fn told(reason: Reason, op: &str, call: String) -> Self {
+        Self {
+            reason,
+            call,
+            op: op.to_owned(),
+            nearest: Vec::new(),
+            after: None,
+            cassette: String::new(),
+            paste: Vec::new(),
+            command: None,
+        }
+    }
+
     /// The problem a client gets (RFC 9457).
     pub fn response(&self, status: u16) -> Response {
         let body = serde_json::json!({
@@ -100,6 +155,10 @@ impl Miss {
             "reason": self.reason,
             "op": self.op,
             "nearest": self.nearest,
+            "after": self.after,
+            "cassette": self.cassette,
+            "paste": self.paste,
+            "command": self.command,
         });
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Response::new(status, headers, body.to_string())
@@ -108,13 +167,19 @@ impl Miss {
 
 impl std::fmt::Display for Miss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}): {}", self.call, self.op, self.reason.sentence())?;
+        write!(f, "{} ({}): {}", one_line(&self.call), self.op, self.reason.sentence())?;
+        if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
+            let (lane, place, call) = (one_line(lane), self.place(*line), one_line(call));
+            write!(f, "; it comes after exchange {exchange} of {lane} ({place}, {call})")?;
+        }
         let Some(near) = self.nearest.first() else {
             return Ok(());
         };
-        write!(f, "; nearest is exchange {} of {} (line {})", near.exchange, near.lane, near.line)?;
+        let (exchange, lane, place) = (near.exchange, one_line(&near.lane), self.place(near.line));
+        write!(f, "; nearest is exchange {exchange} of {lane} ({place})")?;
         for difference in &near.differences {
-            write!(f, "; {}: recorded {}, live {}", difference.place, difference.recorded, difference.live)?;
+            let Difference { place, recorded, live, .. } = difference;
+            write!(f, "; {}: recorded {recorded}{}, live {live}", one_line(place), difference.remark())?;
         }
         Ok(())
     }

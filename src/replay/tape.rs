@@ -1,9 +1,12 @@
 //! A cassette made ready for playing: what each take asks, what its answer shows, and where its slots are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
+use super::edges::Edges;
+use super::fields::Fields;
 use super::socket::{RecordedFrame, Reel};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{Cassette, StoredBody, Withheld};
@@ -11,7 +14,7 @@ use crate::exchange::{Call, Outcome};
 use crate::json::Doc;
 use crate::message::{Request, Response};
 use crate::mpsd::{Op, Resolution, Service, resolve};
-use crate::slot;
+use crate::slot::{self, Slot};
 
 /// One recorded exchange as the cassette holds it.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct Recorded {
     pub asked: u64,
     /// Position at which its answer was complete.
     pub answered: u64,
+    /// How long its answer took; nothing when that is not known.
+    pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
     /// What was asked.
@@ -46,6 +51,7 @@ impl Recorded {
                 line,
                 asked: record.asked,
                 answered: record.answered,
+                took: Duration::from_millis(record.timing.map_or(0, |timing| timing.took)),
                 outcome: record.outcome,
                 request: record.request(),
                 response: record.response(),
@@ -65,6 +71,10 @@ pub struct Tape {
     values: Bindable,
     versions: BTreeMap<String, Version>,
     reel: Reel,
+    edges: Edges,
+    /// The cassette's file, as it is called in messages.
+    file: String,
+    fields: Fields,
 }
 
 /// One recorded exchange, ready to play.
@@ -78,6 +88,12 @@ pub(super) struct Take {
     pub(super) alike: usize,
     /// The shelf of its lane's takes that change the session document it reads or writes, when it does.
     pub(super) document: Option<usize>,
+    /// That document: `scid~template~name`, lower-case.
+    pub(super) session: Option<String>,
+    /// The version of it that the answer shows.
+    pub(super) version: Option<Version>,
+    /// False when that is the part of a large session which its caller sees.
+    pub(super) is_for_everybody: bool,
     pub(super) slots: AnswerSlots,
 }
 
@@ -132,30 +148,51 @@ impl Take {
 impl Tape {
     /// Prepares recorded exchanges and messages, in cassette order. `aliases` are the cassette's, by class name.
     pub fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: Vec<Recorded>, frames: Vec<RecordedFrame>) -> Self {
+        Self::titled(aliases, recorded, frames, Fields::default())
+    }
+
+    pub(super) fn titled(
+        aliases: &BTreeMap<String, Vec<String>>,
+        recorded: Vec<Recorded>,
+        frames: Vec<RecordedFrame>,
+        fields: Fields,
+    ) -> Self {
         let values = Bindable::new(aliases, &recorded, &frames);
         let mut lanes: Vec<String> = Vec::new();
         let mut shelves = Shelves::default();
         let takes: Vec<Take> =
-            recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values)).collect();
-        let versions = takes.iter().filter_map(version).collect();
+            recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values, &fields)).collect();
+        let versions = takes.iter().filter_map(tagged_version).collect();
         shelves.fill(&takes);
         let reel = Reel::new(frames, &takes, &lanes, &values);
-        Self { takes, lanes, shelves, values, versions, reel }
+        let edges = Edges::of(&takes);
+        Self { takes, lanes, shelves, values, versions, reel, edges, file: String::new(), fields }
     }
 
     /// Prepares a cassette.
     pub fn of(cassette: &Cassette) -> Self {
-        Self::new(&cassette.aliases, Recorded::all(cassette), RecordedFrame::all(cassette))
+        Self::of_title(cassette, Fields::default())
+    }
+
+    /// Prepares a cassette of a title that has fields of its own.
+    pub fn of_title(cassette: &Cassette, fields: Fields) -> Self {
+        let (recorded, frames) = (Recorded::all(cassette), RecordedFrame::all(cassette));
+        let tape = Self::titled(&cassette.aliases, recorded, frames, fields);
+        Self { file: cassette.file.display().to_string(), ..tape }
+    }
+
+    /// The cassette's file, as it is called in messages; empty when it came from none.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    pub(super) fn fields(&self) -> &Fields {
+        &self.fields
     }
 
     /// The lanes' names, in order.
     pub fn lanes(&self) -> &[String] {
         &self.lanes
-    }
-
-    /// How many exchanges there are.
-    pub fn exchanges(&self) -> usize {
-        self.takes.len()
     }
 
     /// The name of the lane whose exchange it is, counted from 1.
@@ -184,6 +221,11 @@ impl Tape {
     /// What the cassette's sockets say.
     pub(super) fn reel(&self) -> &Reel {
         &self.reel
+    }
+
+    /// What must come before what.
+    pub(super) fn edges(&self) -> &Edges {
+        &self.edges
     }
 
     /// The version an entity tag stands for, if the cassette ever showed it.
@@ -235,7 +277,13 @@ impl Shelves {
     }
 }
 
-fn take(mut recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, values: &Bindable) -> Take {
+fn take(
+    mut recorded: Recorded,
+    lanes: &mut Vec<String>,
+    shelves: &mut Shelves,
+    values: &Bindable,
+    fields: &Fields,
+) -> Take {
     let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or_else(|| {
         lanes.push(recorded.lane.clone());
         lanes.len() - 1
@@ -246,31 +294,67 @@ fn take(mut recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, 
         // They answer the key and the offer of one client, and whoever opens the socket for another says them anew.
         recorded.response.headers.retain(|header| !header.name.starts_with("sec-websocket-"));
     }
-    let slots = answer_slots(&recorded.response, values);
+    let slots = answer_slots(&recorded.response, values, fields);
     let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
     let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let session = session_of(&resolution, posted, &recorded.response.headers);
-    let document = session.map(|name| shelves.labelled(Label::Document(lane, name)));
-    Take { lane, service, resolution, alike, document, slots, recorded }
+    let document = session.clone().map(|name| shelves.labelled(Label::Document(lane, name)));
+    let mut take = Take {
+        lane,
+        service,
+        resolution,
+        alike,
+        document,
+        session,
+        version: None,
+        is_for_everybody: true,
+        slots,
+        recorded,
+    };
+    if let Some(body) = take.recorded.response.body.decoded().filter(|_| take.shows_version()) {
+        take.version = version_of(body);
+        take.is_for_everybody = !shows_only_me(body);
+    }
+    take
 }
 
-fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {
+/// True for a large session: its document shows the caller's own member and no others (mpsd-behaviour §1.12).
+fn shows_only_me(body: &[u8]) -> bool {
+    let doc = Doc::parse(body).ok();
+    doc.is_some_and(|doc| doc.root().get("members").is_some_and(|members| members.get("me").is_some()))
+}
+
+fn answer_slots(response: &Response, values: &Bindable, fields: &Fields) -> AnswerSlots {
     let plain = response.body.decoded().map(|plain| plain.as_ref()).unwrap_or_default();
     let body = match (Doc::parse(plain), std::str::from_utf8(plain)) {
-        (Ok(doc), _) => slot::in_json(&doc, values),
+        (Ok(doc), _) => joined(fields.slots(&doc), slot::in_json(&doc, values)),
         (_, Ok(text)) => slot::in_text(text, values),
         _ => Vec::new(),
     };
     AnswerSlots::new(&response.headers, |name, value| slot::in_header(name, value, values), body)
 }
 
-fn version(take: &Take) -> Option<(String, Version)> {
-    if take.is_dry_run() {
-        return None;
+/// A title's own slots, and the others beside them.
+fn joined(own: Vec<Slot>, others: Vec<Slot>) -> Vec<Slot> {
+    if own.is_empty() {
+        return others;
     }
+    let mut all: Vec<(bool, Slot)> = own.into_iter().map(|slot| (false, slot)).collect();
+    all.extend(others.into_iter().map(|slot| (true, slot)));
+    all.sort_by_key(|(is_other, slot)| (slot.span.start, *is_other));
+    // A title's own takes up its whole text.
+    let mut end = 0;
+    all.retain(|(_, slot)| {
+        let is_free = slot.span.start >= end;
+        end = end.max(slot.span.end);
+        is_free
+    });
+    all.into_iter().map(|(_, slot)| slot).collect()
+}
+
+fn tagged_version(take: &Take) -> Option<(String, Version)> {
     let tag = take.recorded.response.headers.text("etag")?;
-    let version = version_of(take.recorded.response.body.decoded()?)?;
-    Some((plain_tag(tag).to_owned(), version))
+    Some((plain_tag(tag).to_owned(), take.version.clone()?))
 }
 
 /// The status of an answer that opens a socket.
