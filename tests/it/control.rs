@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::binary::{Deck, tapdeck};
-use crate::support::{HOST, problem_code, rest, text};
+use crate::support::{HOST, problem_code, rest, socket, text};
 
 const INVITE: &str = "invite.cassette.json";
 
@@ -258,6 +258,30 @@ async fn the_decks_own_replay_is_the_session_main() {
     let ended = harness.deck.stopped();
     assert_eq!(ended.code, Some(1), "the last take had a miss: {}", ended.talk);
     assert!(ended.talk.contains("1 hit (1 bound), 0 repeat, 1 miss, 7 unplayed"), "{}", ended.talk);
+}
+
+#[tokio::test]
+async fn a_reset_closes_the_sockets_of_the_take_before() {
+    let harness = Harness::start(&[]);
+    let session = harness.open(&json!({"cassette": "taps.cassette.json"})).await;
+    let lines = "Authorization: XBL3.0 x=7;token\r\nSec-WebSocket-Protocol: rta.xboxlive.com.V2\r\n";
+    for _take in 0..2 {
+        let mut io = socket::plain(proxy(&session)).await;
+        let head = socket::open(&mut io, "/connect", lines).await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        harness.told("POST", "/v1/sessions/s1:reset", "").await;
+        rest(&mut io).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_being_kept_does_not_start_over() {
+    let home = TempDir::new().unwrap();
+    let kept = home.path().join("live.cassette.jsonl");
+    let harness = Harness::start(&["--save-live", text(&kept), INVITE]);
+    assert_eq!(harness.refused("POST", "/v1/sessions/main:reset", "").await, (409, "one-take".into()));
+    harness.open(&json!({"cassette": INVITE})).await;
+    harness.told("POST", "/v1/sessions/s1:reset", "").await;
 }
 
 #[tokio::test]
