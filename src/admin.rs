@@ -203,7 +203,7 @@ const ROUTES: [(&str, &str, &str); 23] = [
     ("POST", "/v1/sessions/{id}:reset", "back to the cassette's start, at the same port"),
     ("GET", "/v1/sessions/{id}/outcomes", "how each call was answered: the last 1000"),
     ("GET", "/v1/sessions/{id}/unmatched", "what was missed, and why: the first 100"),
-    ("GET", "/v1/sessions/{id}/unplayed", "recorded exchanges nobody asked for"),
+    ("GET", "/v1/sessions/{id}/unplayed", "recorded exchanges of live players that nobody asked for"),
     ("GET", "/v1/sessions/{id}/findings", "broken rules of the contract"),
     ("POST", "/v1/sessions/{id}/marks", "put a note among the outcomes: {\"note\": \"round two\"}"),
     ("GET", "/v1/clock", "the emulator's time"),

@@ -7,6 +7,7 @@ mod config;
 mod contract;
 mod control;
 mod demo;
+mod drift;
 mod failure;
 mod init;
 mod layers;
@@ -71,6 +72,9 @@ enum Command {
     /// Look into a cassette, reformat it, or examine it for damage
     #[command(subcommand, after_help = "Example:\n  tapdeck cassette show lobby.cassette.json")]
     Cassette(cassette::Command),
+    /// Tell what changed between two recordings of the same story
+    #[command(after_help = drift::EXAMPLES)]
+    Drift(drift::Options),
     /// List the contract's rules, or explain one
     #[command(after_help = rules::EXAMPLES)]
     Rules(rules::Options),
@@ -128,7 +132,8 @@ fn run(cli: Cli, project: &Project) -> Result<Code, Failure> {
         Command::Watch(options) => session::block_on(serve::watch::run(options, project, redactor)),
         Command::Emulate(options) => session::block_on(serve::emulate::run(options, project, redactor)),
         Command::Check(options) => check::run(&options, project),
-        Command::Cassette(command) => cassette::run(&command),
+        Command::Cassette(command) => cassette::run(&command, project),
+        Command::Drift(options) => drift::run(&options),
         Command::Rules(options) => rules::run(&options),
         Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),

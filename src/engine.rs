@@ -3,9 +3,9 @@
 //! What is kept, logged and judged is the redacted call, so that live traffic, journal and cassette give the same
 //! findings. What is sent on is the call as it came. The client's answer waits for its record and for nothing else.
 
-mod account;
 pub mod journal;
 mod judging;
+mod outcomes;
 mod receipt;
 mod recorder;
 mod sockets;
@@ -14,6 +14,8 @@ mod watch;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
@@ -21,13 +23,13 @@ use crate::emulator::{Emulator, Reply, Ticket};
 use crate::exchange::{Answer, Call, Crowd, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
-use crate::replay::{Played, Player};
+use crate::replay::{Miss, Played, Player};
 use crate::upstream::Upstream;
 
-pub use account::{Account, Entry, Listed, MOST_ENTRIES, MOST_MISSES, Missed, What};
 use journal::JournalError;
 use judging::{Case, Docket};
-pub use receipt::{Exchanges, Found, Receipt};
+pub use outcomes::{Entry, MOST_ENTRIES, Outcomes, What};
+pub use receipt::{Binding, Exchanges, Fault, Found, Lane, Left, Receipt};
 use recorder::Begun;
 pub use recorder::Recorder;
 use sockets::Sockets;
@@ -74,7 +76,9 @@ pub struct Engine {
     nonces: Nonces,
     crowd: Crowd,
     sockets: Sockets,
-    account: Account,
+    outcomes: Outcomes,
+    /// Told when a cassette has answered a call: one that was too early may be answered then.
+    moved: Notify,
     failed: CancellationToken,
     /// Ends the sockets, but no call.
     retired: CancellationToken,
@@ -102,9 +106,10 @@ impl Engine {
             nonces: Nonces::default(),
             crowd: Crowd::default(),
             sockets: Sockets::default(),
-            account: Account::default(),
+            outcomes: Outcomes::default(),
             retired: failed.child_token(),
             failed,
+            moved: Notify::new(),
             failure: OnceLock::new(),
         })
     }
@@ -124,7 +129,18 @@ impl Engine {
         self.nonces.remember(&call, &answer);
         self.keep(place, &call, kept, found, &answer).await?;
         self.let_out(caused);
-        Some(answer)
+        if let Caused::Wait(due) = caused {
+            sleep_until(due).await;
+        }
+        Some(self.as_recorded(answer))
+    }
+
+    /// An answer without our own word in it, where that is not wanted. The judge and the journal have it.
+    fn as_recorded(&self, mut answer: Answer) -> Answer {
+        if self.player().is_some_and(|player| !player.tells_outcome()) {
+            answer.response.headers.remove(OUTCOME);
+        }
+        answer
     }
 
     /// Records a call that got no further than the door, with the answer it was given there. `None`: as for
@@ -161,12 +177,16 @@ impl Engine {
     }
 
     /// What was replayed so far, call by call.
-    pub fn account(&self) -> &Account {
-        &self.account
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
     }
 
-    /// An engine that plays the same cassette from its start, on the same terms; `None` when no cassette answers here.
+    /// An engine that plays the same cassette from its start, on the same terms; `None` when no cassette answers here, or
+    /// what it plays is being recorded: a recording has one take.
     pub fn rewound(&self) -> Option<Arc<Self>> {
+        if self.recorder.is_some() {
+            return None;
+        }
         let source = Source::Replay(self.player()?.rewound());
         Some(Self::new(source, Arc::clone(&self.redactor), Arc::clone(&self.contract), None, self.enforce))
     }
@@ -183,7 +203,7 @@ impl Engine {
     pub async fn mark(&self, note: &str) -> Result<(), JournalError> {
         let note = self.redactor.text(note);
         tracing::info!(target: "tapdeck::mark", "{note}");
-        self.account.marked(&note);
+        self.outcomes.marked(&note);
         match &self.recorder {
             Some(recorder) => recorder.mark(&note).await,
             None => Ok(()),
@@ -321,12 +341,38 @@ impl Engine {
                 (Answer { outcome, response }, Caused::Messages(ticket))
             }
             Source::Replay(player) => {
-                let (response, played) = player.answer(call, kept);
-                self.account.answered(player, client, kept, &played);
-                (replayed((response, played)), Caused::Nothing)
+                let read = Instant::now();
+                let (response, played) = self.play(player, call, kept).await;
+                self.outcomes.answered(player, client, kept, &played);
+                let due = read + player.due(&played);
+                (replayed((response, played)), Caused::Wait(due))
             }
         }
     }
+
+    /// A cassette's answer. A call that comes before what it must come after waits for that.
+    async fn play(&self, player: &Player, call: &Call, kept: &Call) -> (Response, Played) {
+        let until = Instant::now() + player.hold();
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            if let Some(played) = player.attempt(call, kept) {
+                self.moved.notify_waiters();
+                return played;
+            }
+            if tokio::time::timeout_at(until, moved).await.is_err() {
+                return player.answer(call, kept);
+            }
+        }
+    }
+}
+
+/// Logs a miss. The lines to paste are there for programs that read the log; people find them at the end.
+fn tell(miss: &Miss) {
+    let (op, paste, command) = (miss.op.as_str(), miss.paste.join("\n"), miss.command.as_deref());
+    let paste = Some(paste).filter(|paste| !paste.is_empty());
+    tracing::warn!(target: "tapdeck::miss", op, paste, command, "{miss}");
 }
 
 /// What an answer has caused besides, to be let out once it is on record.
@@ -335,20 +381,23 @@ enum Caused {
     Nothing,
     /// What the emulator's ticket stands for.
     Messages(Ticket),
+    /// The answer is not due before then.
+    Wait(Instant),
 }
 
 /// A cassette's answer. A miss quotes the call only as it is kept.
 fn replayed((mut response, played): (Response, Played)) -> Answer {
-    response.headers.set("tapdeck-outcome", played.word());
+    response.headers.set(OUTCOME, played.word());
     match &played {
         Played::Miss(miss) => {
-            tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
+            tell(miss);
             Answer { outcome: Outcome::Refused, response }
         }
         _ => Answer::answered(response),
     }
 }
 
+const OUTCOME: &str = "tapdeck-outcome";
 const TOO_LARGE: &str = "the exchange is larger than a record can be";
 
 #[cfg(test)]

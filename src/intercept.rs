@@ -98,7 +98,6 @@ pub struct Door {
     crowded: Once,
     buffers: Arc<Semaphore>,
     accepted: AtomicU64,
-    tunnelled: AtomicU64,
 }
 
 impl Door {
@@ -111,31 +110,14 @@ impl Door {
         let relay = Relay::new(dialler.clone(), limits);
         let seats = Arc::new(Semaphore::new(limits.connections));
         let buffers = Arc::new(Semaphore::new(limits.buffered));
-        let (accepted, tunnelled) = (AtomicU64::new(0), AtomicU64::new(0));
+        let accepted = AtomicU64::new(0);
         let crowded = Once::new();
-        Arc::new(Self {
-            table,
-            authority,
-            reverse,
-            dialler,
-            relay,
-            limits,
-            seats,
-            crowded,
-            buffers,
-            accepted,
-            tunnelled,
-        })
+        Arc::new(Self { table, authority, reverse, dialler, relay, limits, seats, crowded, buffers, accepted })
     }
 
     /// How many connections came in so far.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
-    }
-
-    /// How many tunnels were opened to hosts that are not looked into.
-    pub fn tunnelled(&self) -> u64 {
-        self.tunnelled.load(Ordering::Relaxed)
     }
 
     /// Who vouches for intercepted hosts.

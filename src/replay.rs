@@ -8,15 +8,20 @@
 //! On sockets, a reply comes with the message it answers, and an event comes when its cue is played: the call that
 //! caused it, by a live client or, for players who are not there, by the cassette.
 
+mod account;
 mod advice;
 mod bind;
 mod bindable;
 mod compare;
 mod cursor;
+mod edges;
+mod explain;
 mod fields;
 mod identity;
 mod lane;
 mod miss;
+mod pace;
+mod shift;
 mod socket;
 mod stage;
 mod tape;
@@ -27,22 +32,24 @@ mod verify;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use account::{Account, Bound, LaneAccount, Unplayed};
 pub use compare::COMPARED_HEADERS;
+pub use explain::{Again, Explanation, How, OwnValue, Part};
 pub use fields::{Field, Fields, Spot};
 pub use identity::{Identity, Unknown};
-pub use miss::{Difference, Miss, Near, Reason};
+pub use miss::{Before, Difference, Miss, Near, Reason};
+pub use pace::Pace;
+pub use shift::shifted;
 pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
-
-use serde::Serialize;
 
 use crate::exchange::{Call, LaneKey, LaneName};
 use crate::message::Response;
 use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
+use cursor::Patience;
 use stage::State;
-use tape::Take;
 
 /// Plays one cassette to any number of clients.
 #[derive(Debug)]
@@ -63,11 +70,22 @@ pub struct Options {
     pub live: Live,
     /// How long a call waits for what another live lane did before it. Whoever plays keeps the time.
     pub hold: Duration,
+    /// How long answers take. Whoever plays keeps the time.
+    pub pace: Pace,
+    /// Whether answers say in `tapdeck-outcome` how they came about.
+    pub outcome_header: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { repeat: 100, miss_status: 501, live: Live::One, hold: Duration::from_secs(5) }
+        Self {
+            repeat: 100,
+            miss_status: 501,
+            live: Live::One,
+            hold: Duration::from_secs(5),
+            pace: Pace::default(),
+            outcome_header: true,
+        }
     }
 }
 
@@ -96,29 +114,6 @@ impl Played {
     }
 }
 
-/// A recorded exchange no client asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Unplayed {
-    /// Its number in the cassette, from 1.
-    pub exchange: usize,
-    /// The line of the cassette file it starts at.
-    pub line: usize,
-    /// Its lane.
-    pub lane: String,
-    /// The operation's name.
-    pub op: &'static str,
-    /// The call, as `METHOD target`.
-    pub call: String,
-}
-
-impl Unplayed {
-    fn of(exchange: usize, take: &Take) -> Self {
-        let Recorded { line, lane, request, .. } = &take.recorded;
-        let call = format!("{} {}", request.method, request.target);
-        Self { exchange, line: *line, lane: lane.clone(), op: take.resolution.name(), call }
-    }
-}
-
 /// What was played so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -130,7 +125,7 @@ pub struct Tally {
     pub repeats: usize,
     /// Calls nothing recorded fits.
     pub misses: usize,
-    /// Recorded exchanges no client asked for.
+    /// Recorded exchanges of live lanes that no client asked for.
     pub unplayed: usize,
     /// Messages sent on sockets.
     pub messages: usize,
@@ -156,10 +151,25 @@ impl Player {
         self.answer_as(LaneKey::of(call), call, shown)
     }
 
+    /// The same, or `None` while another live player has still to do what comes before: try again when any call was
+    /// answered, and give up by [`Self::answer`] after [`Options::hold`].
+    pub fn attempt(&self, call: &Call, shown: &Call) -> Option<(Response, Played)> {
+        self.attempt_as(LaneKey::of(call), call, shown)
+    }
+
     /// Answers a call of a client that is known otherwise than by the call.
     pub fn answer_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played) {
-        let (response, played, _) = self.state().answer(&self.tape, &self.options, key, Asked { call, shown });
-        (response, played)
+        self.state().answer(&self.tape, &self.options, key, Asked { call, shown })
+    }
+
+    fn attempt_as(&self, key: LaneKey, call: &Call, shown: &Call) -> Option<(Response, Played)> {
+        let turn = self.state().turn(&self.tape, &self.options, key, Asked { call, shown }, Patience::Waits);
+        turn.ok().map(|(response, played, _)| (response, played))
+    }
+
+    /// How long a call that is too early may wait.
+    pub fn hold(&self) -> Duration {
+        self.options.hold
     }
 
     /// Answers a call that asks to open a socket, which 101 does. What answers its key is the caller's to add.
@@ -198,6 +208,12 @@ impl Player {
         self.state().sockets.news()
     }
 
+    /// Lets out what waits only for a client to read what it read before: it will not. For whoever keeps the time, when
+    /// nothing has happened for [`Options::hold`].
+    pub fn relent(&self) -> Vec<SocketId> {
+        self.state().relent(&self.tape, &self.options)
+    }
+
     /// Messages of clients that nothing recorded fits, since this was last asked.
     pub fn missed(&self) -> Vec<Miss> {
         std::mem::take(&mut self.state().sockets.misses)
@@ -230,16 +246,17 @@ impl Player {
 
     /// What was played so far.
     pub fn tally(&self) -> Tally {
-        let state = self.state();
-        let unplayed = self.tape.takes().len().saturating_sub(state.played());
-        Tally { unplayed, messages: state.sockets.sent(), ..state.tally }
+        self.account().tally
     }
 
-    /// The recorded exchanges no client asked for, in the cassette's order.
-    pub fn unplayed(&self) -> Vec<Unplayed> {
-        let state = self.state();
-        let takes = self.tape.takes().iter().enumerate().filter(|(at, _)| !state.has_played(*at));
-        takes.map(|(at, take)| Unplayed::of(at + 1, take)).collect()
+    /// What was played so far, and everything to be told of it.
+    pub fn account(&self) -> Account {
+        self.state().account(&self.tape, &self.options)
+    }
+
+    /// True when each answer is to say how it came about.
+    pub fn tells_outcome(&self) -> bool {
+        self.options.outcome_header
     }
 
     /// The tape it plays.

@@ -50,10 +50,10 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{Fault, Loaded, Means, Session};
 use crate::cassette::{Cassette, CassetteError};
 use crate::contract::Contract;
-use crate::engine::{Enforce, Entry, Receipt};
+use crate::engine::{Enforce, Entry, Left, Receipt};
 use crate::intercept::{Authority, AuthorityError, Others};
 use crate::redact::Redactor;
-use crate::replay::{Miss, Options, Tape, Unplayed};
+use crate::replay::{Miss, Options, Tape};
 
 /// A cassette that is played until this is dropped.
 ///
@@ -112,7 +112,8 @@ impl Replay {
     /// As for [`Self::start`].
     pub fn start_with(cassette: impl AsRef<Path>, options: Options) -> Result<Self, StartError> {
         let cassette = cassette.as_ref().to_owned();
-        let loaded = Loaded::of(&Cassette::read(&cassette)?, &Tape::of);
+        let recording = Cassette::read(&cassette)?;
+        let loaded = Loaded::of(&recording, Tape::of(&recording));
         let home = TempDir::new()?;
         let authority = Arc::new(Authority::load_or_create(home.path())?);
         let means = Means {
@@ -161,23 +162,24 @@ impl Replay {
 
     /// How each call was answered: the last thousand, in order.
     pub fn outcomes(&self) -> Vec<Entry> {
-        self.session.engine().account().outcomes().listed
+        self.session.engine().outcomes().last()
     }
 
     /// What was missed, and why: the first hundred, in order.
     pub fn misses(&self) -> Vec<Miss> {
-        self.session.engine().account().misses().listed.into_iter().map(|missed| missed.miss).collect()
+        self.receipt().misses
     }
 
-    /// The recorded exchanges nobody asked for.
-    pub fn unplayed(&self) -> Vec<Unplayed> {
-        self.session.engine().player().map(|player| player.unplayed()).unwrap_or_default()
+    /// The recorded exchanges of live players that nobody asked for.
+    pub fn unplayed(&self) -> Vec<Left> {
+        self.receipt().unplayed
     }
 
     /// Goes back to the cassette's start, at the same port.
     pub fn reset(&self) {
         let session = Arc::clone(&self.session);
-        self.wait(async move { session.reset().await });
+        // Only what is being recorded cannot start over, and nothing is here.
+        let _ = self.wait(async move { session.reset().await });
     }
 
     /// Asserts that the cassette had an answer to every call.
@@ -201,7 +203,7 @@ impl Replay {
         let unplayed = self.unplayed();
         let told: Vec<String> = unplayed
             .iter()
-            .map(|left| format!("exchange {} of {} (line {}): {}", left.exchange, left.lane, left.line, left.call))
+            .map(|left| format!("exchange {} of {} (line {}): {}", left.exchange, left.lane, left.line, left.op))
             .collect();
         assert!(unplayed.is_empty(), "{} is not all played:\n  {}", self.cassette.display(), told.join("\n  "));
     }

@@ -11,6 +11,7 @@ use crate::replay::Player;
 pub(super) struct Totals {
     calls: usize,
     sockets: usize,
+    tunnels: usize,
     hits: usize,
     bound: usize,
     repeats: usize,
@@ -28,6 +29,7 @@ impl Totals {
         Self {
             calls: tallied.calls,
             sockets: tallied.sockets,
+            tunnels: tallied.tunnels,
             hits: played.hits,
             bound: played.bound,
             repeats: played.repeats,
@@ -42,6 +44,7 @@ impl Totals {
     pub(super) fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.sockets += other.sockets;
+        self.tunnels += other.tunnels;
         self.hits += other.hits;
         self.bound += other.bound;
         self.repeats += other.repeats;
@@ -76,9 +79,14 @@ pub(super) fn page(panel: &Panel) -> String {
     ];
     page.family("tapdeck_findings_total", "counter", "Broken rules of the contract", &findings);
     page.family("tapdeck_sockets_total", "counter", "WebSockets opened", &[("", count(totals.sockets))]);
-    let (accepted, tunnelled) = (panel.door.accepted(), panel.door.tunnelled());
-    page.family("tapdeck_connections_total", "counter", "Connections to the deck's own port", &[("", accepted)]);
-    page.family("tapdeck_tunnels_total", "counter", "Tunnels to other hosts through that port", &[("", tunnelled)]);
+    page.family(
+        "tapdeck_connections_total",
+        "counter",
+        "Connections to the deck's own port",
+        &[("", panel.door.accepted())],
+    );
+    let tunnels = count(totals.tunnels);
+    page.family("tapdeck_tunnels_total", "counter", "What was passed on to other hosts unread", &[("", tunnels)]);
     page.family("tapdeck_sessions", "gauge", "Replay sessions that are open", &[("", count(open))]);
     page.family("tapdeck_sessions_total", "counter", "Replay sessions that were opened", &[("", opened)]);
     page.0

@@ -27,11 +27,7 @@ pub(super) fn routes() -> Router<Arc<Panel>> {
 
 async fn list(State(panel): State<Arc<Panel>>) -> Answer {
     let sessions = sessions(&panel)?;
-    let mut shown = Vec::new();
-    for entry in sessions.all() {
-        shown.push(sessions.show(&entry).await);
-    }
-    Ok(told(&json!({"sessions": shown})))
+    Ok(told(&json!({"sessions": sessions.list()})))
 }
 
 async fn start(State(panel): State<Arc<Panel>>, body: Read) -> Answer {
@@ -55,7 +51,7 @@ async fn act(State(panel): State<Arc<Panel>>, Path(id): Path<String>) -> Answer 
         return Err(Fault::new(405, "method-not-allowed", detail));
     };
     let entry = sessions.find(id)?;
-    entry.session.reset().await;
+    entry.session.reset().await?;
     Ok(told(&sessions.show(&entry).await))
 }
 
@@ -64,20 +60,19 @@ async fn end(State(panel): State<Arc<Panel>>, Path(id): Path<String>) -> Answer 
 }
 
 async fn outcomes(State(panel): State<Arc<Panel>>, Path(id): Path<String>) -> Answer {
-    let outcomes = entry(&panel, &id)?.session.engine().account().outcomes();
-    Ok(told(&json!({"total": outcomes.total, "outcomes": outcomes.listed})))
+    let engine = entry(&panel, &id)?.session.engine();
+    Ok(told(&json!({"total": engine.outcomes().total(), "outcomes": engine.outcomes().last()})))
 }
 
 async fn unmatched(State(panel): State<Arc<Panel>>, Path(id): Path<String>) -> Answer {
-    let misses = entry(&panel, &id)?.session.engine().account().misses();
-    Ok(told(&json!({"total": misses.total, "unmatched": misses.listed})))
+    let receipt = entry(&panel, &id)?.session.engine().receipt().unwrap_or_default();
+    Ok(told(&json!({"total": receipt.exchanges.miss, "unmatched": receipt.misses})))
 }
 
 async fn unplayed(State(panel): State<Arc<Panel>>, Path(id): Path<String>) -> Answer {
-    let engine = entry(&panel, &id)?.session.engine();
-    let unplayed = engine.player().map(|player| player.unplayed()).unwrap_or_default();
-    let listed = &unplayed[..unplayed.len().min(MOST_LISTED)];
-    Ok(told(&json!({"total": unplayed.len(), "unplayed": listed})))
+    let receipt = entry(&panel, &id)?.session.engine().receipt().unwrap_or_default();
+    let listed = &receipt.unplayed[..receipt.unplayed.len().min(MOST_LISTED)];
+    Ok(told(&json!({"total": receipt.exchanges.unplayed, "unplayed": listed})))
 }
 
 async fn findings(State(panel): State<Arc<Panel>>, Path(id): Path<String>) -> Answer {

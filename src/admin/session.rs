@@ -125,15 +125,22 @@ impl Session {
     }
 
     /// Goes back to the cassette's start: what was played, bound and found is forgotten, and open sockets end.
-    pub async fn reset(&self) {
+    ///
+    /// # Errors
+    /// What is played is being recorded.
+    pub async fn reset(&self) -> Result<(), Fault> {
         let old = self.engine();
         old.caught_up().await;
-        let Some(fresh) = old.rewound() else { return };
+        let fresh = old.rewound().ok_or_else(|| {
+            let detail = "`--save-live` keeps one take, so this replay does not start over: open a session beside it";
+            Fault::new(409, "one-take", detail.to_owned())
+        })?;
         *self.current() = Arc::clone(&fresh);
         self.before.lock().unwrap_or_else(PoisonError::into_inner).add(&Totals::of(&old));
         self.let_answer(fresh);
         old.retire();
         old.settle().await;
+        Ok(())
     }
 
     /// The receipt so far, once everything answered has been judged.

@@ -90,6 +90,7 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     clients: Option<BTreeSet<IpAddr>>,
     ca: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt>,
 }
 
@@ -157,8 +158,14 @@ impl Sessions {
     }
 
     /// Every session, in the order they were opened.
-    pub(super) fn all(&self) -> Vec<Arc<Entry>> {
+    fn all(&self) -> Vec<Arc<Entry>> {
         self.state().open.values().cloned().collect()
+    }
+
+    /// Every session as it is listed: without what it came to, which can be long.
+    pub(super) fn list(&self) -> Vec<Shown> {
+        let short = |entry: &Arc<Entry>| entry.shown(&self.setup.means, "playing", None);
+        self.all().iter().map(short).collect()
     }
 
     /// Ends a session and gives it as it was last.
@@ -175,7 +182,7 @@ impl Sessions {
             state.ended.add(&totals);
         }
         drop(state);
-        Ok(entry.shown(&self.setup.means, "ended"))
+        Ok(entry.shown(&self.setup.means, "ended", entry.session.engine().receipt()))
     }
 
     /// Ends every session but the deck's own.
@@ -189,8 +196,8 @@ impl Sessions {
 
     /// A session as it is by now.
     pub(super) async fn show(&self, entry: &Entry) -> Shown {
-        entry.session.engine().caught_up().await;
-        entry.shown(&self.setup.means, "playing")
+        let receipt = entry.session.receipt().await;
+        entry.shown(&self.setup.means, "playing", receipt)
     }
 
     /// What all sessions came to, those that are no more included.
@@ -289,7 +296,7 @@ impl Entry {
         &self.id
     }
 
-    fn shown(&self, means: &Means, state: &'static str) -> Shown {
+    fn shown(&self, means: &Means, state: &'static str, receipt: Option<Receipt>) -> Shown {
         let engine = self.session.engine();
         let tape = engine.player().map(|player| player.tape());
         Shown {
@@ -303,7 +310,7 @@ impl Entry {
             proxy: self.session.address().map(|address| format!("http://{address}")),
             clients: self.session.clients().cloned(),
             ca: means.authority.path().to_owned(),
-            receipt: engine.receipt(),
+            receipt,
         }
     }
 }

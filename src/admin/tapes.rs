@@ -12,8 +12,8 @@ use crate::cassette::{Cassette, CassetteError, Seal};
 use crate::intercept::neighbours_in;
 use crate::replay::Tape;
 
-/// How a cassette is made ready for playing.
-pub type Prepare = dyn Fn(&Cassette) -> Tape + Send + Sync;
+/// How a cassette is made ready for playing; or one line that says why it is not.
+pub type Prepare = dyn Fn(&Cassette) -> Result<Tape, String> + Send + Sync;
 
 /// The cassettes of one folder.
 pub(super) struct Tapes {
@@ -48,10 +48,10 @@ pub struct Facts {
 }
 
 impl Loaded {
-    /// Prepares a cassette.
-    pub fn of(cassette: &Cassette, prepare: &Prepare) -> Self {
+    /// A cassette and what was made of it.
+    pub fn of(cassette: &Cassette, tape: Tape) -> Self {
         let facts = Facts { neighbours: neighbours_in(cassette), seal: cassette.seal };
-        Self { tape: Arc::new(prepare(cassette)), facts }
+        Self { tape: Arc::new(tape), facts }
     }
 }
 
@@ -74,8 +74,12 @@ impl Tapes {
             return Ok(Loaded { tape, facts: facts.clone() });
         }
         let label = PathBuf::from(name);
-        let parsed = blocking(move || Cassette::parse(&label, &bytes).map(|cassette| Loaded::of(&cassette, &*prepare)));
-        let loaded = parsed.await?.map_err(|error| unreadable(&error))?;
+        let loaded = blocking(move || {
+            let cassette = Cassette::parse(&label, &bytes).map_err(|error| unreadable(&error))?;
+            let tape = prepare(&cassette).map_err(|reason| Fault::new(422, "unplayable-cassette", reason))?;
+            Ok(Loaded::of(&cassette, tape))
+        });
+        let loaded: Loaded = loaded.await??;
         known.insert(key, Known { tape: Arc::downgrade(&loaded.tape), facts: loaded.facts.clone() });
         Ok(loaded)
     }
@@ -122,7 +126,7 @@ mod tests {
     use super::*;
 
     fn tapes(folder: &Path) -> Tapes {
-        Tapes::new(folder.to_owned(), Arc::new(Tape::of))
+        Tapes::new(folder.to_owned(), Arc::new(|cassette| Ok(Tape::of(cassette))))
     }
 
     #[tokio::test]

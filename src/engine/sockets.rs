@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::recorder::frame::Spot;
 use super::watch::About;
-use super::{Case, Caused, Engine, Source, replayed};
+use super::{Case, Caused, Engine, Source, replayed, tell};
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
 use crate::redact::Redacted;
@@ -92,6 +92,7 @@ impl Engine {
         if behind.is_some() {
             self.watch.opened();
         }
+        let answer = self.as_recorded(answer);
         Some(Opened { answer, spelling, socket: behind.map(|behind| (scribe, behind)) })
     }
 
@@ -130,9 +131,11 @@ impl Engine {
             },
             Source::Replay(player) => {
                 let (response, played, socket) = player.open(call, kept);
-                self.account.answered(player, client, kept, &played);
+                self.outcomes.answered(player, client, kept, &played);
                 let mut answer = replayed((response, played));
                 answer_key(&mut answer.response.headers, accepted, socket);
+                self.moved.notify_waiters();
+                self.sockets.keep_time(self);
                 (answer, socket)
             }
             Source::Upstream(_) => {
@@ -158,8 +161,8 @@ impl Engine {
             Source::Replay(player) => {
                 self.stir(player.hear(socket, message, shown));
                 for miss in player.missed() {
-                    self.account.unheard(&miss);
-                    tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
+                    self.outcomes.unheard(&miss);
+                    tell(&miss);
                 }
             }
             Source::Upstream(_) => {}
@@ -187,9 +190,20 @@ impl Engine {
         }
     }
 
-    /// Does what has fallen due, and says how long the next such thing takes.
+    /// Nothing has happened for a while: what waited for a client to do something again waits no longer.
+    fn relent(&self) {
+        if let Source::Replay(player) = &self.source {
+            self.sockets.wake(player.relent());
+        }
+    }
+
+    /// Does what has fallen due, and says how long the next such thing takes, if nothing happens.
     fn tick(&self) -> Option<Duration> {
-        let Source::Emulator(emulator) = &self.source else { return None };
+        let emulator = match &self.source {
+            Source::Emulator(emulator) => emulator,
+            Source::Replay(player) => return Some(player.hold()),
+            Source::Upstream(_) => return None,
+        };
         if emulator.until_due() == Some(Duration::ZERO) {
             self.sockets.wake(emulator.tick());
         }
@@ -247,9 +261,15 @@ fn answer_key(headers: &mut Headers, accepted: &Headers, socket: Option<SocketId
 async fn on_time(engine: Weak<Engine>, stirred: Arc<Notify>) {
     loop {
         let Some(wait) = engine.upgrade().map(|engine| engine.tick()) else { return };
-        match wait {
-            Some(wait) => drop(tokio::time::timeout(wait.max(SHORTEST_WAIT), stirred.notified()).await),
-            None => stirred.notified().await,
+        let is_quiet = match wait {
+            Some(wait) => tokio::time::timeout(wait.max(SHORTEST_WAIT), stirred.notified()).await.is_err(),
+            None => {
+                stirred.notified().await;
+                false
+            }
+        };
+        if let Some(engine) = engine.upgrade().filter(|_| is_quiet) {
+            engine.relent();
         }
     }
 }

@@ -127,6 +127,13 @@ impl Session {
         self.door.answering(self.client()).engine
     }
 
+    /// Counts what is passed on unread, where anybody counts.
+    pub(super) fn passed_on(&self) {
+        if let Some(engine) = self.engine() {
+            engine.watch().passed_on();
+        }
+    }
+
     /// Which hosts are looked into for it.
     pub(super) fn hosts(&self) -> Arc<Hosts> {
         self.door.answering(self.client()).hosts

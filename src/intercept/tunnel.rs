@@ -1,7 +1,5 @@
 //! `CONNECT`: into an intercepted host, or a tunnel whose bytes are none of our business.
 
-use std::sync::atomic::Ordering;
-
 use ::http::Request;
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
@@ -35,7 +33,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
         }
         Verdict::Tunnel => match session.door.dialler.dial(&host, port).await {
             Ok(upstream) => {
-                session.door.tunnelled.fetch_add(1, Ordering::Relaxed);
+                session.passed_on();
                 tracing::info!(host, port, connection = session.id, "passed through unread, and not recorded");
                 let upgrade = hyper::upgrade::on(&mut request);
                 session.clone().spawn(async move {

@@ -1,8 +1,11 @@
 //! Is this live call that recorded one? Meaning is compared, not text; what differs is said by place.
 
 mod document;
+mod leaves;
 
 use bytes::Bytes;
+
+pub(super) use leaves::{LeafHow, leaves};
 
 use super::advice::one_line;
 use super::bind::{Bindings, match_text};
@@ -201,7 +204,7 @@ impl Comparison<'_> {
 }
 
 /// What a call says of who sends it. Tokens differ in every run; whether there is one does not.
-fn authorization(request: &Request) -> &'static str {
+pub(super) fn authorization(request: &Request) -> &'static str {
     let Some(value) = request.headers.all("authorization").next() else {
         return "absent";
     };
@@ -217,7 +220,7 @@ fn legible(value: &Bytes) -> String {
     std::str::from_utf8(value).map_or_else(|_| value.escape_ascii().to_string(), str::to_owned)
 }
 
-fn lines(request: &Request, name: &str) -> Vec<String> {
+pub(super) fn lines(request: &Request, name: &str) -> Vec<String> {
     request.headers.all(name).map(legible).collect()
 }
 
@@ -266,7 +269,7 @@ fn or_absent(lines: &[String]) -> String {
     if lines.is_empty() { "absent".to_owned() } else { lines.join(", ") }
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST_EXCERPT) {
         Some((at, _)) => format!("{}…", one_line(&text[..at])),
         None => one_line(text),

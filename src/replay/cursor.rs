@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::{Asked, Extent, compare};
-use super::miss::{Miss, Near, Reason};
+use super::edges::{Around, is_newer, is_older};
+use super::miss::{Before, Miss, Near, Reason};
 use super::tape::{Take, Tape, plain_tag};
 use super::{Options, Played};
 use crate::message::{Headers, Response};
+use crate::mpsd::Op;
 
 /// What a lane has played.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cursor {
     played: BTreeSet<usize>,
+    /// Reads passed over for a later one: their client was told of a newer version by then.
+    passed: BTreeSet<usize>,
     /// The takes in the order they were played.
     order: Vec<usize>,
     /// The same, of each document.
@@ -21,6 +25,8 @@ pub(super) struct Cursor {
     begun: BTreeMap<usize, usize>,
     /// When the last of the writes played on a document was asked.
     last_write: BTreeMap<usize, u64>,
+    /// The newest state of each document that was shown, by the take that did.
+    shown: BTreeMap<usize, usize>,
     /// When the last call of those played was asked.
     furthest: u64,
     /// Repeats of a take since it was played.
@@ -33,6 +39,34 @@ pub(super) struct Step {
     pub(super) response: Response,
     pub(super) played: Played,
     pub(super) bindings: Bindings,
+    /// The reads that were passed over for it.
+    passed: Vec<usize>,
+}
+
+/// Why a lane has no answer.
+#[derive(Clone, Debug)]
+pub(super) enum Stop {
+    /// Not yet. If what must come first does not come: the answer a read gets then, or the miss it is.
+    Early(Miss, Option<Box<Step>>),
+    /// It never will.
+    Miss(Miss),
+}
+
+impl Stop {
+    /// What a read that is too early gets when nobody waits any more.
+    pub(super) fn instead(self) -> Result<Step, Self> {
+        match self {
+            Self::Early(_, Some(step)) => Ok(*step),
+            other => Err(other),
+        }
+    }
+}
+
+/// Whether a call that is too early waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    Waits,
+    Over,
 }
 
 /// One call being looked up in one lane.
@@ -42,16 +76,33 @@ pub(super) struct Lookup<'a> {
     pub(super) alike: Option<usize>,
     pub(super) options: &'a Options,
     pub(super) asked: Asked<'a>,
+    pub(super) around: &'a Around<'a>,
 }
 
 impl Cursor {
+    /// How many takes were played.
     pub(super) fn played(&self) -> usize {
         self.played.len()
+    }
+
+    /// The takes in the order they were played.
+    pub(super) fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// True when a document's state at a position, or a later one, was shown.
+    pub(super) fn knows(&self, tape: &Tape, document: usize, answered: u64) -> bool {
+        self.shown.get(&document).is_some_and(|at| tape.takes()[*at].recorded.answered >= answered)
     }
 
     /// True when a take was played.
     pub(super) fn has_played(&self, at: usize) -> bool {
         self.played.contains(&at)
+    }
+
+    /// How many answers were given again.
+    pub(super) fn repeated(&self) -> usize {
+        self.repeats.values().sum()
     }
 
     /// When the last call of those played was asked.
@@ -60,8 +111,9 @@ impl Cursor {
     }
 
     /// Takes note of an answer given.
-    pub(super) fn advance(&mut self, tape: &Tape, played: &Played) {
-        match played {
+    pub(super) fn advance(&mut self, tape: &Tape, step: &Step) {
+        self.passed.extend(&step.passed);
+        match &step.played {
             Played::Hit(exchange) | Played::Bound(exchange) => self.play(tape, exchange - 1),
             Played::Repeat(exchange) => *self.repeats.entry(exchange - 1).or_default() += 1,
             Played::Miss(_) => {}
@@ -79,28 +131,44 @@ impl Cursor {
                 let last = self.last_write.entry(document).or_default();
                 *last = take.recorded.asked.max(*last);
             }
-        }
-        for shelf in take.document.into_iter().chain([take.alike]) {
-            let begun = self.begun.entry(shelf).or_default();
-            while tape.shelf(shelf).get(*begun).is_some_and(|at| self.played.contains(at)) {
-                *begun += 1;
+            if take.shows_version() {
+                let shown = self.shown.entry(document).or_insert(at);
+                if is_newer(take, &tape.takes()[*shown]) {
+                    *shown = at;
+                }
             }
         }
+        for shelf in take.document.into_iter().chain([take.alike]) {
+            let begun = self.begun.get(&shelf).copied().unwrap_or_default();
+            let past = tape.shelf(shelf)[begun..].iter().take_while(|at| self.is_past(**at)).count();
+            self.begun.insert(shelf, begun + past);
+        }
+    }
+
+    /// True when a take was played or passed over.
+    pub(super) fn is_past(&self, at: usize) -> bool {
+        self.played.contains(&at) || self.passed.contains(&at)
     }
 
     /// What is not played yet on a shelf.
     fn unplayed<'a>(&'a self, tape: &'a Tape, shelf: usize) -> impl Iterator<Item = usize> + 'a {
         let begun = self.begun.get(&shelf).copied().unwrap_or_default();
-        tape.shelf(shelf)[begun..].iter().copied().filter(|at| !self.played.contains(at))
+        tape.shelf(shelf)[begun..].iter().copied().filter(|at| !self.is_past(*at))
     }
 }
 
 impl Lookup<'_> {
     /// The lane's answer to the call, or why it has none.
-    pub(super) fn step(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Miss> {
-        match self.next(cursor, bindings) {
-            Some((at, bindings)) => self.play(cursor, at, bindings),
-            None => self.repeat(cursor, bindings),
+    pub(super) fn step(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Stop> {
+        let Some((at, bindings)) = self.next(cursor, bindings) else {
+            return self.repeat(cursor, bindings);
+        };
+        if let Some(before) = self.around.missing(at) {
+            return Err(self.early(cursor, at, before, bindings));
+        }
+        match self.fresher(cursor, at, &bindings) {
+            Some((fresher, bindings, passed)) => Ok(Step { passed, ..self.play(cursor, fresher, bindings)? }),
+            None => self.play(cursor, at, bindings),
         }
     }
 
@@ -111,8 +179,53 @@ impl Lookup<'_> {
         fresh.find_map(fits)
     }
 
+    /// What another player did before a call was not done yet. If it is not done in time, a read gets the newest state
+    /// there is.
+    fn early(&self, cursor: &Cursor, at: usize, before: usize, bindings: Bindings) -> Stop {
+        let twin = || cursor.order.iter().rev().copied().find(|twin| self.is_twin(*twin, &bindings));
+        let newest = || self.newest_shown(cursor, at).or_else(twin);
+        let source = if self.take(at).is_read() { newest() } else { None };
+        let miss = self.too_early(at, before);
+        match source.map(|source| self.again(cursor, at, source, bindings)) {
+            Some(Ok(step)) => Stop::Early(miss, Some(Box::new(step))),
+            Some(Err(stop)) => stop,
+            None => Stop::Early(miss, None),
+        }
+    }
+
+    /// A later read of a session, for a client that was told of a newer version than the next one shows: it has left
+    /// reads out. What it does in between stays where it is.
+    fn fresher(&self, cursor: &Cursor, at: usize, bindings: &Bindings) -> Option<(usize, Bindings, Vec<usize>)> {
+        let take = self.take(at);
+        let told = self.around.told(take.lane, take.session.as_ref()?)?;
+        let is_old = |at: usize| is_older(self.take(at).version.as_ref(), told);
+        if !take.is_read() || !is_old(at) {
+            return None;
+        }
+        let mut passed = vec![at];
+        for later in self.unplayed(cursor).filter(|later| self.take(*later).session == take.session && *later != at) {
+            let is_open = !self.is_ahead(cursor, later) && self.around.missing(later).is_none();
+            let is_next = is_open && !self.has_write_between(cursor, at, later);
+            let bindings = self.matches(later, Extent::Whole, bindings).filter(|_| is_next)?;
+            if !is_old(later) {
+                return Some((later, bindings, passed));
+            }
+            passed.push(later);
+        }
+        None
+    }
+
+    /// True when a lane has something else to do with a document between two reads of it.
+    fn has_write_between(&self, cursor: &Cursor, first: usize, last: usize) -> bool {
+        let (from, to) = (self.take(first).recorded.asked, self.take(last).recorded.asked);
+        let lane = self.take(first).lane;
+        let between = self.tape.takes().iter().enumerate().filter(|(_, take)| take.lane == lane && !take.is_read());
+        let mut between = between.filter(|(_, take)| take.session == self.take(first).session);
+        between.any(|(at, take)| (from..to).contains(&take.recorded.asked) && !cursor.is_past(at))
+    }
+
     /// A read again, or an idempotent write right after its twin.
-    fn repeat(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Miss> {
+    fn repeat(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Stop> {
         let mut past = cursor.order.iter().rev().copied();
         let Some((twin, bindings)) = past.find_map(|at| {
             let similar = self.is_similar(at);
@@ -121,13 +234,17 @@ impl Lookup<'_> {
             return self.read_ahead(cursor, bindings);
         };
         if self.take(twin).is_read() {
-            let newest = self.newest(cursor, twin, Take::shows_version).filter(|_| self.take(twin).tells_state());
+            let newest = self.newest_shown(cursor, twin).filter(|_| self.take(twin).tells_state());
             return self.again(cursor, twin, newest.unwrap_or(twin), bindings);
         }
         if self.may_write_again(cursor, twin) {
             return self.again(cursor, twin, twin, bindings);
         }
-        Err(self.miss(Reason::Exhausted, cursor, &bindings))
+        Err(Stop::Miss(self.miss(Reason::Exhausted, cursor, &bindings)))
+    }
+
+    fn is_twin(&self, at: usize, bindings: &Bindings) -> bool {
+        self.is_similar(at) && self.matches(at, self.extent_again(at), bindings).is_some()
     }
 
     /// A read may be of any version, but "not modified" is said of the one that was asked about.
@@ -151,33 +268,44 @@ impl Lookup<'_> {
         is_idempotent && (!take.tells_state() || (is_last && (is_lasting || !take.changes_state())))
     }
 
-    /// A read that is recorded only later: it gets the newest version this lane was shown.
-    fn read_ahead(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Miss> {
+    /// A read that is recorded only later: it gets the newest version there is to show.
+    fn read_ahead(&self, cursor: &Cursor, bindings: &Bindings) -> Result<Step, Stop> {
         let later = self.similar().filter(|at| self.take(*at).is_read());
         let found = later.filter_map(|at| Some((at, self.matches(at, Extent::WithoutPreconditions, bindings)?))).next();
-        let source =
-            found.and_then(|(at, bindings)| Some((at, self.newest(cursor, at, Take::shows_version)?, bindings)));
+        let source = found.and_then(|(at, bindings)| Some((at, self.newest_shown(cursor, at)?, bindings)));
         match source {
             Some((at, source, bindings)) => self.again(cursor, at, source, bindings),
-            None => Err(self.miss(self.reason(cursor, bindings), cursor, bindings)),
+            None => Err(self.stop(cursor, bindings)),
         }
     }
 
-    fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Miss> {
+    /// Why there is neither a take nor an answer already given.
+    fn stop(&self, cursor: &Cursor, bindings: &Bindings) -> Stop {
+        let recorded = self.unplayed(cursor).find(|at| self.matches(*at, Extent::Whole, bindings).is_some());
+        let first = recorded.filter(|at| self.is_ahead(cursor, *at)).and_then(|at| self.next_write(cursor, at));
+        match (recorded, first) {
+            (Some(at), Some(before)) => Stop::Early(self.too_early(at, before), None),
+            (Some(_), None) => Stop::Miss(self.miss(Reason::TooLate, cursor, bindings)),
+            (None, _) if self.similar().next().is_some() => Stop::Miss(self.miss(Reason::Different, cursor, bindings)),
+            (None, _) => Stop::Miss(self.miss(Reason::NoSuchCall, cursor, bindings)),
+        }
+    }
+
+    fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Stop> {
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
-            return Err(self.miss(Reason::RepeatedTooOften, cursor, &bindings));
+            return Err(Stop::Miss(self.miss(Reason::RepeatedTooOften, cursor, &bindings)));
         }
         Ok(self.play_again(asked, source, bindings))
     }
 
-    fn play(&self, cursor: &Cursor, at: usize, mut bindings: Bindings) -> Result<Step, Miss> {
+    fn play(&self, cursor: &Cursor, at: usize, mut bindings: Bindings) -> Result<Step, Stop> {
         let take = self.take(at);
         if !take.recorded.replayable {
-            return Err(self.miss(Reason::NotReplayable, cursor, &bindings));
+            return Err(Stop::Miss(self.miss(Reason::NotReplayable, cursor, &bindings)));
         }
         let (response, bound) = bindings.render_response(&take.recorded.response, &take.slots);
         let played = if bound { Played::Bound(at + 1) } else { Played::Hit(at + 1) };
-        Ok(Step { response, played, bindings })
+        Ok(Step { response, played, bindings, passed: Vec::new() })
     }
 
     fn play_again(&self, asked: usize, source: usize, mut bindings: Bindings) -> Step {
@@ -187,7 +315,7 @@ impl Lookup<'_> {
             response.status = 200;
             response = self.unless_unchanged(response);
         }
-        Step { response, played: Played::Repeat(source + 1), bindings }
+        Step { response, played: Played::Repeat(source + 1), bindings, passed: Vec::new() }
     }
 
     /// A conditional read of the version the client already has is a 304.
@@ -206,8 +334,12 @@ impl Lookup<'_> {
     /// True when the take tells of a state after a write that this lane has not made yet.
     fn is_ahead(&self, cursor: &Cursor, at: usize) -> bool {
         let take = self.take(at);
-        let next_write = take.document.and_then(|document| cursor.unplayed(self.tape, document).next());
-        take.tells_state() && next_write.is_some_and(|write| self.take(write).precedes(take))
+        take.tells_state() && self.next_write(cursor, at).is_some_and(|write| self.take(write).precedes(take))
+    }
+
+    /// The lane's next write of the document a take is about.
+    fn next_write(&self, cursor: &Cursor, at: usize) -> Option<usize> {
+        self.take(at).document.and_then(|document| cursor.unplayed(self.tape, document).next())
     }
 
     /// True when the take tells of a state that a write of this lane has since replaced.
@@ -227,16 +359,49 @@ impl Lookup<'_> {
         told.iter().rev().copied().find(|at| accept(self.take(*at)))
     }
 
+    /// The newest state of a document that may be shown to a lane: what it was shown itself, or else what a write of
+    /// another player's made, which all who may read a session see alike.
+    fn newest_shown(&self, cursor: &Cursor, like: usize) -> Option<usize> {
+        let own = self.newest(cursor, like, Take::shows_version);
+        let others = self.take(like).session.as_ref().and_then(|session| self.around.newest(session));
+        let others = others.filter(|at| self.is_for_everybody(*at, like));
+        match (own, others) {
+            (Some(own), Some(other)) => Some(if is_newer(self.take(other), self.take(own)) { other } else { own }),
+            (own, others) => own.or(others),
+        }
+    }
+
+    /// True when what another player was shown is what the client of a read would be: the same contract, and no large
+    /// session, of which each member sees its own part.
+    fn is_for_everybody(&self, at: usize, like: usize) -> bool {
+        let version = |take: &Take| take.recorded.request.headers.text("x-xbl-contract-version").map(str::to_owned);
+        let (take, like) = (self.take(at), self.take(like));
+        let is_whole = like.recorded.response.status == 200 && like.op().is_some_and(Op::answers_session);
+        is_whole && take.is_for_everybody && version(take) == version(like)
+    }
+
     fn matches(&self, at: usize, extent: Extent, bindings: &Bindings) -> Option<Bindings> {
         let mut bindings = bindings.clone();
         compare(self.tape, self.take(at), self.asked, extent, &mut bindings).is_empty().then_some(bindings)
     }
 
-    fn reason(&self, cursor: &Cursor, bindings: &Bindings) -> Reason {
-        if self.unplayed(cursor).any(|at| self.matches(at, Extent::Whole, bindings).is_some()) {
-            return Reason::OutOfOrder;
-        }
-        if self.similar().next().is_some() { Reason::Different } else { Reason::NoSuchCall }
+    /// A call that comes before what it must come after.
+    fn too_early(&self, at: usize, before: usize) -> Miss {
+        let (take, first) = (self.take(at), &self.take(before).recorded);
+        let near = Near {
+            exchange: at + 1,
+            line: take.recorded.line,
+            lane: take.recorded.lane.clone(),
+            differences: Vec::new(),
+        };
+        let after = Before {
+            exchange: before + 1,
+            line: first.line,
+            lane: first.lane.clone(),
+            call: format!("{} {}", first.request.method, first.request.target),
+        };
+        let shown = self.asked.shown;
+        Miss { nearest: vec![near], after: Some(Box::new(after)), ..Miss::plain(Reason::TooEarly, shown) }
     }
 
     /// Unplayed takes of the same operation, the one with the fewest differences first.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
-use super::cursor::{Cursor, Lookup, Step};
+use super::cursor::{Cursor, Lookup, Patience, Step, Stop};
+use super::edges::Around;
 use super::miss::{Miss, Near, Reason};
 use super::socket::{Client, Ear, Hearing, Word, agrees};
 use super::tape::{Tape, UPGRADED};
@@ -22,6 +23,8 @@ pub(super) struct LiveLane {
     voice: Option<usize>,
     /// Why there is no candidate, when there is none.
     lack: Reason,
+    /// How many of the takes it has played others know of.
+    told: usize,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +69,7 @@ impl LiveLane {
 
     fn one_of(lanes: impl IntoIterator<Item = usize>) -> Self {
         let candidates = lanes.into_iter().map(|lane| Candidate { lane, ..Candidate::default() }).collect();
-        Self { candidates, voice: None, lack: Reason::PlayerTaken }
+        Self { candidates, voice: None, told: 0, lack: Reason::PlayerTaken }
     }
 
     /// The recorded lane it is, once that is certain.
@@ -77,14 +80,20 @@ impl LiveLane {
         }
     }
 
-    /// How many takes it has played.
-    pub(super) fn played(&self) -> usize {
-        self.candidates.first().map_or(0, |candidate| candidate.cursor.played())
+    /// The lane it is or may be, among those nobody is yet, and how far that was played.
+    pub(super) fn stands_for(&self, taken: &BTreeMap<usize, &Cursor>) -> Option<(usize, &Cursor)> {
+        let free = self.candidates.iter().find(|candidate| !taken.contains_key(&candidate.lane))?;
+        Some((free.lane, &free.cursor))
     }
 
-    /// True when it was given a take.
-    pub(super) fn has_played(&self, at: usize) -> bool {
-        self.candidates.first().is_some_and(|candidate| candidate.cursor.has_played(at))
+    /// The takes it has played since this was last asked, once it is settled.
+    pub(super) fn news(&mut self) -> Vec<usize> {
+        let Some(candidate) = self.candidates.first().filter(|_| self.settled().is_some()) else {
+            return Vec::new();
+        };
+        let news = candidate.cursor.order()[self.told..].to_vec();
+        self.told += news.len();
+        news
     }
 
     /// Answers a call from the lanes that fit; those that do not are no candidates any more.
@@ -97,36 +106,25 @@ impl LiveLane {
         options: &Options,
         asked: Asked<'_>,
         bindings: &Bindings,
-        taken: &BTreeMap<usize, usize>,
-        is_only: bool,
-    ) -> Result<Turn, Miss> {
+        (taken, around): (&BTreeMap<usize, usize>, &Around<'_>),
+        (is_only, patience): (bool, Patience),
+    ) -> Result<Turn, Stop> {
         self.leave_out(taken);
         if self.candidates.is_empty() {
-            return Err(Miss { players: tape.lanes().to_vec(), ..Miss::plain(self.lack, asked.shown) });
+            let miss = Miss { players: tape.lanes().to_vec(), ..Miss::plain(self.lack, asked.shown) };
+            return Err(Stop::Miss(miss));
         }
-        let mut steps = Vec::new();
-        let mut misses = Vec::new();
+        let mut offers = Vec::new();
         for candidate in &self.candidates {
-            let lookup = Lookup { tape, alike: tape.alike(candidate.lane, asked.call), options, asked };
+            let lookup = Lookup { tape, alike: tape.alike(candidate.lane, asked.call), options, asked, around };
             // What others have bound since may contradict what this candidate stands for.
             let Some(known) = bindings.with(&candidate.pending) else { continue };
-            match lookup.step(&candidate.cursor, &known) {
-                Ok(step) => steps.push((candidate.lane, step)),
-                Err(miss) => misses.push(miss),
-            }
+            offers.push((candidate.lane, lookup.step(&candidate.cursor, &known)));
         }
-        let Some((_, first)) = steps.first() else {
-            return Err(nearest_miss(misses, asked.shown));
-        };
-        let is_same =
-            |one: &Response, other: &Response| one == other || (one.status == UPGRADED && other.status == UPGRADED);
-        let agree = steps.iter().all(|(_, step)| is_same(&step.response, &first.response));
-        if !agree && !is_only {
-            return Err(Miss::plain(Reason::LaneAmbiguous, asked.shown));
+        if patience == Patience::Over && offers.iter().all(|(_, offer)| offer.is_err()) {
+            offers = offers.into_iter().map(|(lane, offer)| (lane, offer.or_else(Stop::instead))).collect();
         }
-        if !agree {
-            steps.truncate(1);
-        }
+        let steps = agreed(offers, asked.shown, is_only)?;
         Ok(self.settle(tape, steps, bindings))
     }
 
@@ -136,7 +134,7 @@ impl LiveLane {
         let bindings = is_certain.then(|| steps[0].1.bindings.clone());
         self.candidates.retain(|candidate| steps.iter().any(|(lane, _)| *lane == candidate.lane));
         for (candidate, (_, step)) in self.candidates.iter_mut().zip(steps) {
-            candidate.cursor.advance(tape, &step.played);
+            candidate.cursor.advance(tape, &step);
             candidate.latest = match step.played {
                 Played::Hit(exchange) | Played::Bound(exchange) => Some(exchange - 1),
                 Played::Repeat(_) | Played::Miss(_) => None,
@@ -244,8 +242,34 @@ impl LiveLane {
     }
 }
 
-/// Of several lanes' misses, the one whose nearest call differs least.
-fn nearest_miss(misses: Vec<Miss>, shown: &Call) -> Miss {
-    let distance = |miss: &Miss| miss.nearest.first().map_or(usize::MAX, Near::distance);
-    misses.into_iter().min_by_key(distance).unwrap_or_else(|| Miss::plain(Reason::NoSuchCall, shown))
+/// What several lanes answer, if they all answer the same. One that would answer the same if it did not wait is among
+/// them: its client may be who asks. The only client there is (`is_only`) is the first lane that fits.
+fn agreed(
+    mut offers: Vec<(usize, Result<Step, Stop>)>,
+    shown: &Call,
+    is_only: bool,
+) -> Result<Vec<(usize, Step)>, Stop> {
+    let Some(first) = offers.iter().find_map(|(_, offer)| offer.as_ref().ok()).map(|step| step.response.clone()) else {
+        return Err(nearest(offers.into_iter().filter_map(|(_, offer)| offer.err()), shown));
+    };
+    let is_same = |other: &Response| first == *other || (first.status == UPGRADED && other.status == UPGRADED);
+    let differs = |offer: &Result<Step, Stop>| offer.as_ref().is_ok_and(|step| !is_same(&step.response));
+    if offers.iter().any(|(_, offer)| differs(offer)) {
+        if !is_only {
+            return Err(Stop::Miss(Miss::plain(Reason::LaneAmbiguous, shown)));
+        }
+        let speaker = offers.iter().position(|(_, offer)| offer.is_ok()).unwrap_or_default();
+        offers = vec![offers.swap_remove(speaker)];
+    }
+    let steps = offers.into_iter().filter_map(|(lane, offer)| Some((lane, offer.or_else(Stop::instead).ok()?)));
+    Ok(steps.filter(|(_, step)| is_same(&step.response)).collect())
+}
+
+/// Of several lanes' reasons, what may still come; else the miss whose nearest call differs least.
+fn nearest(stops: impl Iterator<Item = Stop>, shown: &Call) -> Stop {
+    let distance = |stop: &Stop| match stop {
+        Stop::Early(..) => (0, 0),
+        Stop::Miss(miss) => (1, miss.nearest.first().map_or(usize::MAX, Near::distance)),
+    };
+    stops.min_by_key(distance).unwrap_or_else(|| Stop::Miss(Miss::plain(Reason::NoSuchCall, shown)))
 }

@@ -14,8 +14,10 @@ pub enum Reason {
     NoSuchCall,
     /// Calls of that operation are recorded, but none is like this one.
     Different,
-    /// It is recorded, but after a write this lane has not made yet, or before one it has made.
-    OutOfOrder,
+    /// It is recorded, but after a write that nobody has made yet.
+    TooEarly,
+    /// It is recorded, but before a write this client has made.
+    TooLate,
     /// Everything recorded of it was played, and it may not be repeated.
     Exhausted,
     /// A read was repeated too often.
@@ -36,9 +38,8 @@ impl Reason {
         match self {
             Self::NoSuchCall => "the cassette has no such call left for this client",
             Self::Different => "the cassette has calls of this operation, but none like this one",
-            Self::OutOfOrder => {
-                "the cassette has this call only after a write this client has not made yet, or before one it has made"
-            }
+            Self::TooEarly => "the cassette has this call only after a write that was not made yet",
+            Self::TooLate => "the cassette has this call only before a write this client has made",
             Self::Exhausted => "every recorded answer to this write was already given",
             Self::RepeatedTooOften => "this read was repeated more often than allowed since the last recorded answer",
             Self::LaneAmbiguous => "several recorded players fit this client, and their answers differ",
@@ -63,12 +64,28 @@ pub struct Miss {
     /// The players there are, when that is what is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub players: Vec<String>,
+    /// The recorded call that must come first, when it is too early for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Box<Before>>,
     /// The cassette's file; empty when it came from none.
     pub cassette: String,
     /// Tables for `tapdeck.toml` that let every difference from the nearest call be, when that may make sense.
     pub paste: Vec<String>,
     /// The command that records anew, when that helps.
     pub command: Option<String>,
+}
+
+/// A recorded call that comes before another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Before {
+    /// Its number in the cassette, from 1.
+    pub exchange: usize,
+    /// The line of the cassette file it starts at.
+    pub line: usize,
+    /// Its lane.
+    pub lane: String,
+    /// The call, as `METHOD target`.
+    pub call: String,
 }
 
 /// A recorded call that comes near.
@@ -131,6 +148,7 @@ impl Miss {
             op: op.to_owned(),
             nearest: Vec::new(),
             players: Vec::new(),
+            after: None,
             cassette: String::new(),
             paste: Vec::new(),
             command: None,
@@ -148,6 +166,7 @@ impl Miss {
             "op": self.op,
             "nearest": self.nearest,
             "players": self.players,
+            "after": self.after,
             "cassette": self.cassette,
             "paste": self.paste,
             "command": self.command,
@@ -163,6 +182,10 @@ impl std::fmt::Display for Miss {
         if !self.players.is_empty() {
             let players: Vec<String> = self.players.iter().map(|player| one_line(player)).collect();
             write!(f, "; its players are {}", players.join(", "))?;
+        }
+        if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
+            let (lane, place, call) = (one_line(lane), self.place(*line), one_line(call));
+            write!(f, "; it comes after exchange {exchange} of {lane} ({place}, {call})")?;
         }
         let Some(near) = self.nearest.first() else {
             return Ok(());

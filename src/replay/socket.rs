@@ -4,6 +4,7 @@
 //! a lane and a resource, not to a socket: it goes where its lane has subscribed by then, or waits until it does.
 
 mod ear;
+mod knowledge;
 mod open;
 mod reel;
 mod release;
@@ -46,6 +47,15 @@ impl Live {
         match names.iter().find(|name| !lanes.contains(name)) {
             Some(unknown) => Err(unknown.clone()),
             None => Ok(Self::Only(names)),
+        }
+    }
+
+    /// True when a client plays a lane. `first` is the first one that was found to be played.
+    pub(super) fn includes(&self, lane: usize, first: Option<usize>, lanes: &[String]) -> bool {
+        match self {
+            Self::One => first == Some(lane),
+            Self::All => true,
+            Self::Only(names) => lanes.get(lane).is_some_and(|name| names.contains(name)),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
+use super::cursor::{Cursor, Patience, Stop};
+use super::edges::{Around, Released};
 use super::lane::LiveLane;
 use super::miss::{Miss, Reason};
 use super::socket::{Live, Sockets, Stage, Word};
@@ -29,8 +31,11 @@ pub(super) struct State {
     promised: BTreeSet<usize>,
     /// The first lane a client was found to be.
     first: Option<usize>,
+    /// What those have played that are settled.
+    released: Released,
     pub(super) sockets: Sockets,
     pub(super) tally: Tally,
+    missed: Vec<Miss>,
 }
 
 impl State {
@@ -59,14 +64,33 @@ impl State {
         Self { bindings: introduced.clone(), introduced, promised, ..Self::default() }
     }
 
-    /// How many takes were played.
-    pub(super) fn played(&self) -> usize {
-        self.lanes.iter().map(LiveLane::played).sum()
+    /// The recorded lanes that clients play, and how far; a client that may still be several is the first of them.
+    pub(super) fn players(&self) -> BTreeMap<usize, &Cursor> {
+        let mut players = BTreeMap::new();
+        let settled = self.settled.values();
+        for at in settled.chain(&self.unsettled) {
+            if let Some((lane, cursor)) = self.lanes[*at].stands_for(&players) {
+                players.insert(lane, cursor);
+            }
+        }
+        players
     }
 
-    /// True when a client was given a take.
-    pub(super) fn has_played(&self, at: usize) -> bool {
-        self.lanes.iter().any(|lane| lane.has_played(at))
+    /// The values bound for everybody.
+    pub(super) fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// The first misses.
+    pub(super) fn missed(&self) -> &[Miss] {
+        &self.missed
+    }
+
+    fn note(&mut self, miss: &Miss) {
+        self.tally.misses += 1;
+        if self.missed.len() < MISSES_KEPT {
+            self.missed.push(miss.clone());
+        }
     }
 
     fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
@@ -77,41 +101,63 @@ impl State {
         at
     }
 
-    /// Answers a call; gives also which live client asked.
+    /// Answers a call. Nobody waits for what must come before it.
     pub(super) fn answer(
         &mut self,
         tape: &Tape,
         options: &Options,
         key: LaneKey,
         asked: Asked<'_>,
-    ) -> (Response, Played, usize) {
+    ) -> (Response, Played) {
+        match self.turn(tape, options, key, asked, Patience::Over) {
+            Ok((response, played, _)) => (response, played),
+            Err(early) => self.refuse(tape, options, early),
+        }
+    }
+
+    fn refuse(&mut self, tape: &Tape, options: &Options, miss: Miss) -> (Response, Played) {
+        let miss = miss.advised(tape);
+        self.note(&miss);
+        (miss.response(options.miss_status), Played::Miss(miss))
+    }
+
+    /// Answers a call; gives also which live client asked. When it is too early, the miss it may become: nothing has
+    /// changed then.
+    pub(super) fn turn(
+        &mut self,
+        tape: &Tape,
+        options: &Options,
+        key: LaneKey,
+        asked: Asked<'_>,
+        patience: Patience,
+    ) -> Result<(Response, Played, usize), Miss> {
         let at = match self.keys.get(&key) {
             Some(at) => *at,
             None => self.add(LiveLane::of(&key, tape.lanes(), &self.promised), key),
         };
-        let is_only = self.lanes.len() == 1;
-        let (response, played) = match self.lanes[at].play(tape, options, asked, &self.bindings, &self.settled, is_only)
-        {
+        let who = (self.lanes.len() == 1, patience);
+        let is_live = |lane| options.live.includes(lane, self.first, tape.lanes());
+        let around = Around { tape, released: &self.released, is_live: &is_live, told: self.sockets.told() };
+        let turn = self.lanes[at].play(tape, options, asked, &self.bindings, (&self.settled, &around), who);
+        let (response, played) = match turn {
             Ok(turn) => {
                 if let Some(bindings) = turn.bindings {
                     self.bindings = bindings;
                 }
                 (turn.response, turn.played)
             }
-            Err(miss) => {
-                let miss = miss.advised(tape);
-                (miss.response(options.miss_status), Played::Miss(miss))
-            }
+            Err(Stop::Early(miss, _)) => return Err(miss),
+            Err(Stop::Miss(miss)) => self.refuse(tape, options, miss),
         };
         match &played {
             Played::Hit(_) => self.tally.hits += 1,
             Played::Bound(_) => self.tally.bound += 1,
             Played::Repeat(_) => self.tally.repeats += 1,
-            Played::Miss(_) => self.tally.misses += 1,
+            Played::Miss(_) => {}
         }
-        self.settle(at);
+        self.settle(tape, at);
         self.pump(tape, options, at, Told::Everybody);
-        (response, played, at)
+        Ok((response, played, at))
     }
 
     pub(super) fn open(
@@ -121,10 +167,14 @@ impl State {
         key: LaneKey,
         asked: Asked<'_>,
     ) -> (Response, Played, Option<SocketId>) {
-        let (response, played, at) = self.answer(tape, options, key, asked);
-        if matches!(played, Played::Miss(_)) || response.status != UPGRADED {
-            return (response, played, None);
-        }
+        let (response, played, at) = match self.turn(tape, options, key, asked, Patience::Over) {
+            Ok((response, played, at)) if response.status == UPGRADED => (response, played, at),
+            Ok((response, played, _)) => return (response, played, None),
+            Err(early) => {
+                let (response, played) = self.refuse(tape, options, early);
+                return (response, played, None);
+            }
+        };
         let socket = self.sockets.open(at);
         self.lanes[at].opened(tape, socket);
         self.pump(tape, options, at, Told::Itself);
@@ -158,7 +208,7 @@ impl State {
             }
             None => self.miss(tape, socket, &word, shown),
         }
-        self.settle(at);
+        self.settle(tape, at);
         self.pump(tape, options, at, Told::Itself);
         self.sockets.news()
     }
@@ -176,15 +226,19 @@ impl State {
     fn miss(&mut self, tape: &Tape, socket: SocketId, word: &Word, shown: &Message) {
         let (op, _, refusal) = word.refused();
         let (_, call, _) = Word::of(shown).unwrap_or(Word::Other).refused();
-        self.sockets.misses.push(Miss::told(Reason::NoSuchCall, op, call).advised(tape));
-        self.tally.misses += 1;
+        let miss = Miss::told(Reason::NoSuchCall, op, call).advised(tape);
+        self.note(&miss);
+        self.sockets.misses.push(miss);
         if let Some(refusal) = refusal {
             self.sockets.say(socket, refusal);
         }
     }
 
     /// Notes that a client is known to be a lane, and what that leaves for the others.
-    fn settle(&mut self, at: usize) {
+    fn settle(&mut self, tape: &Tape, at: usize) {
+        for take in self.lanes[at].news() {
+            self.released.add(tape.edges(), tape.takes(), take);
+        }
         let Some(lane) = self.lanes[at].settled().filter(|_| self.unsettled.remove(&at)) else {
             return;
         };
@@ -193,8 +247,19 @@ impl State {
         let others: Vec<usize> = self.unsettled.iter().copied().collect();
         for other in others {
             self.lanes[other].leave_out(&self.settled);
-            self.settle(other);
+            self.settle(tape, other);
         }
+    }
+
+    /// Lets out what waits for a client that does not do again what it did before: see [`Sockets::relent`].
+    pub(super) fn relent(&mut self, tape: &Tape, options: &Options) -> Vec<SocketId> {
+        self.sockets.relent();
+        let lanes: Vec<usize> = self.settled.values().copied().collect();
+        for at in lanes {
+            self.pump(tape, options, at, Told::Itself);
+        }
+        self.sockets.insist();
+        self.sockets.news()
     }
 
     /// Releases what may go out by now, after a client has done something.
@@ -208,7 +273,8 @@ impl State {
             lanes.extend(reel.audience(lane));
         }
         let client_of = |lane: usize| self.lanes[*self.settled.get(&lane)?].client();
-        let stage = Stage { reel, live: &options.live, first: self.first, lanes: tape.lanes(), client_of: &client_of };
+        let stage =
+            Stage { tape, reel, live: &options.live, first: self.first, lanes: tape.lanes(), client_of: &client_of };
         for lane in lanes {
             let Some(at) = self.settled.get(&lane) else { continue };
             let (Some(client), Some(bindings)) = (self.lanes[*at].client(), self.lanes[*at].bindings(&self.bindings))
@@ -227,3 +293,6 @@ enum Told {
     Itself,
     Everybody,
 }
+
+/// How many misses are kept whole.
+const MISSES_KEPT: usize = 100;

@@ -1,9 +1,11 @@
 //! A cassette made ready for playing: what each take asks, what its answer shows, and where its slots are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
+use super::edges::Edges;
 use super::fields::Fields;
 use super::socket::{RecordedFrame, Reel};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
@@ -25,6 +27,8 @@ pub struct Recorded {
     pub asked: u64,
     /// Position at which its answer was complete.
     pub answered: u64,
+    /// How long its answer took; nothing when that is not known.
+    pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
     /// What was asked.
@@ -47,6 +51,7 @@ impl Recorded {
                 line,
                 asked: record.asked,
                 answered: record.answered,
+                took: Duration::from_millis(record.timing.map_or(0, |timing| timing.took)),
                 outcome: record.outcome,
                 request: record.request(),
                 response: record.response(),
@@ -66,6 +71,7 @@ pub struct Tape {
     values: Bindable,
     versions: BTreeMap<String, Version>,
     reel: Reel,
+    edges: Edges,
     /// The cassette's file, as it is called in messages.
     file: String,
     fields: Fields,
@@ -82,6 +88,12 @@ pub(super) struct Take {
     pub(super) alike: usize,
     /// The shelf of its lane's takes that change the session document it reads or writes, when it does.
     pub(super) document: Option<usize>,
+    /// That document: `scid~template~name`, lower-case.
+    pub(super) session: Option<String>,
+    /// The version of it that the answer shows.
+    pub(super) version: Option<Version>,
+    /// False when that is the part of a large session which its caller sees.
+    pub(super) is_for_everybody: bool,
     pub(super) slots: AnswerSlots,
 }
 
@@ -150,10 +162,11 @@ impl Tape {
         let mut shelves = Shelves::default();
         let takes: Vec<Take> =
             recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values, &fields)).collect();
-        let versions = takes.iter().filter_map(version).collect();
+        let versions = takes.iter().filter_map(tagged_version).collect();
         shelves.fill(&takes);
         let reel = Reel::new(frames, &takes, &lanes, &values);
-        Self { takes, lanes, shelves, values, versions, reel, file: String::new(), fields }
+        let edges = Edges::of(&takes);
+        Self { takes, lanes, shelves, values, versions, reel, edges, file: String::new(), fields }
     }
 
     /// Prepares a cassette.
@@ -182,11 +195,6 @@ impl Tape {
         &self.lanes
     }
 
-    /// How many exchanges there are.
-    pub fn exchanges(&self) -> usize {
-        self.takes.len()
-    }
-
     /// The name of the lane whose exchange it is, counted from 1.
     pub fn lane_of(&self, exchange: usize) -> Option<&str> {
         self.takes.get(exchange.checked_sub(1)?).map(|take| take.recorded.lane.as_str())
@@ -213,6 +221,11 @@ impl Tape {
     /// What the cassette's sockets say.
     pub(super) fn reel(&self) -> &Reel {
         &self.reel
+    }
+
+    /// What must come before what.
+    pub(super) fn edges(&self) -> &Edges {
+        &self.edges
     }
 
     /// The version an entity tag stands for, if the cassette ever showed it.
@@ -285,8 +298,30 @@ fn take(
     let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
     let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let session = session_of(&resolution, posted, &recorded.response.headers);
-    let document = session.map(|name| shelves.labelled(Label::Document(lane, name)));
-    Take { lane, service, resolution, alike, document, slots, recorded }
+    let document = session.clone().map(|name| shelves.labelled(Label::Document(lane, name)));
+    let mut take = Take {
+        lane,
+        service,
+        resolution,
+        alike,
+        document,
+        session,
+        version: None,
+        is_for_everybody: true,
+        slots,
+        recorded,
+    };
+    if let Some(body) = take.recorded.response.body.decoded().filter(|_| take.shows_version()) {
+        take.version = version_of(body);
+        take.is_for_everybody = !shows_only_me(body);
+    }
+    take
+}
+
+/// True for a large session: its document shows the caller's own member and no others (mpsd-behaviour §1.12).
+fn shows_only_me(body: &[u8]) -> bool {
+    let doc = Doc::parse(body).ok();
+    doc.is_some_and(|doc| doc.root().get("members").is_some_and(|members| members.get("me").is_some()))
 }
 
 fn answer_slots(response: &Response, values: &Bindable, fields: &Fields) -> AnswerSlots {
@@ -317,13 +352,9 @@ fn joined(own: Vec<Slot>, others: Vec<Slot>) -> Vec<Slot> {
     all.into_iter().map(|(_, slot)| slot).collect()
 }
 
-fn version(take: &Take) -> Option<(String, Version)> {
-    if take.is_dry_run() {
-        return None;
-    }
+fn tagged_version(take: &Take) -> Option<(String, Version)> {
     let tag = take.recorded.response.headers.text("etag")?;
-    let version = version_of(take.recorded.response.body.decoded()?)?;
-    Some((plain_tag(tag).to_owned(), version))
+    Some((plain_tag(tag).to_owned(), take.version.clone()?))
 }
 
 /// The status of an answer that opens a socket.

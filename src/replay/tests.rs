@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+mod consistency;
 mod players;
 mod titles;
 mod values;
@@ -54,6 +55,7 @@ impl Script {
             line: 0,
             asked: at + 1,
             answered: at + 2,
+            took: Duration::from_millis(at),
             outcome: Outcome::Answered,
             request,
             response,
@@ -107,6 +109,7 @@ fn lanes_that_answer_differently_are_not_guessed() {
         .then("right", get("3"), 200, Some(("e2", 2)), "0");
     let player = script.player();
     assert_eq!(play(&player, put("9", r#"{"a":1}"#)).1, Played::Hit(1));
+    assert_eq!(play(&player, put("9", r#"{"a":2}"#)).1, Played::Hit(3));
     assert_eq!(reason(&play(&player, get("8")).1), Some(Reason::LaneAmbiguous));
 }
 
@@ -351,7 +354,7 @@ fn a_write_that_names_nocommit_false_is_no_dry_run() {
         "0",
     );
     let player = script.player();
-    assert_eq!(reason(&play(&player, get("9")).1), Some(Reason::OutOfOrder));
+    assert_eq!(reason(&play(&player, get("9")).1), Some(Reason::TooEarly));
     assert_eq!(play(&player, write("9")).1, Played::Hit(1));
     assert_eq!(play(&player, get("9")).1, Played::Hit(2));
 }
@@ -464,7 +467,7 @@ fn a_skipped_refusal_is_not_served_after_the_write_that_replaced_it() {
     );
     let player = script.player();
     assert_eq!(play(&player, put("9", r#"{"b":1}"#)).1, Played::Hit(2));
-    assert_eq!(reason(&play(&player, put("9", r#"{"a":1}"#)).1), Some(Reason::OutOfOrder));
+    assert_eq!(reason(&play(&player, put("9", r#"{"a":1}"#)).1), Some(Reason::TooLate));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::cursor::Patience;
 use super::tape::UPGRADED;
 use super::{Live, Options, Played, Player, Recorded, RecordedFrame, Tape};
 use crate::cassette::Cassette;
@@ -26,15 +27,17 @@ pub struct Unfaithful {
 pub fn verify(cassette: &Cassette) -> Vec<Unfaithful> {
     let options = Options { live: Live::All, ..Options::default() };
     let player = Player::new(Tape::of(cassette), options);
-    let mut rehearsal = Rehearsal { player, sockets: BTreeMap::new(), unfaithful: Vec::new() };
+    let mut rehearsal = Rehearsal { player, sockets: BTreeMap::new(), waiting: Vec::new(), unfaithful: Vec::new() };
     let mut frames = RecordedFrame::all(cassette).into_iter().peekable();
     for (at, recorded) in Recorded::all(cassette).into_iter().enumerate() {
         while let Some(frame) = frames.next_if(|frame| frame.at < recorded.asked) {
-            rehearsal.message(&frame);
+            rehearsal.next(Deed::Message(frame));
         }
-        rehearsal.exchange(at + 1, &recorded);
+        rehearsal.next(Deed::Exchange(at + 1, Box::new(recorded)));
     }
-    frames.for_each(|frame| rehearsal.message(&frame));
+    frames.for_each(|frame| rehearsal.next(Deed::Message(frame)));
+    rehearsal.catch_up(Patience::Over);
+    rehearsal.unfaithful.sort_by_key(|unfaithful| unfaithful.line);
     rehearsal.unfaithful
 }
 
@@ -42,7 +45,30 @@ struct Rehearsal {
     player: Player,
     /// By the position of their opening.
     sockets: BTreeMap<u64, Rehearsed>,
+    /// What stands before something that a call made at the same time has done before it.
+    waiting: Vec<Deed>,
     unfaithful: Vec<Unfaithful>,
+}
+
+/// What a recording has next.
+enum Deed {
+    /// A call, by the number of its exchange.
+    Exchange(usize, Box<Recorded>),
+    /// A message on a socket.
+    Message(RecordedFrame),
+}
+
+impl Deed {
+    /// True when it comes after another deed of the same client, which is still to be done.
+    fn follows(&self, other: &Self) -> bool {
+        let Self::Exchange(_, before) = other else { return false };
+        match self {
+            Self::Exchange(_, call) => call.lane == before.lane && before.answered < call.asked,
+            Self::Message(frame) => {
+                frame.from == Sender::Client && frame.lane == before.lane && before.answered <= frame.at
+            }
+        }
+    }
 }
 
 /// A socket, the number of its opening, and what came and was not asked for yet.
@@ -55,7 +81,27 @@ struct Rehearsed {
 }
 
 impl Rehearsal {
-    fn exchange(&mut self, exchange: usize, recorded: &Recorded) {
+    fn next(&mut self, deed: Deed) {
+        self.waiting.push(deed);
+        self.catch_up(Patience::Waits);
+    }
+
+    /// Does what waits, as far as it is not too early.
+    fn catch_up(&mut self, patience: Patience) {
+        for deed in std::mem::take(&mut self.waiting) {
+            let is_done = !self.waiting.iter().any(|other| deed.follows(other))
+                && match &deed {
+                    Deed::Exchange(number, recorded) => self.exchange(*number, recorded, patience),
+                    Deed::Message(frame) => self.message(frame, patience),
+                };
+            if !is_done {
+                self.waiting.push(deed);
+            }
+        }
+    }
+
+    /// Plays a call; false when it is too early and may wait.
+    fn exchange(&mut self, exchange: usize, recorded: &Recorded, patience: Patience) -> bool {
         let lanes = self.player.tape().lanes();
         let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or(0);
         let call = call(recorded, lane);
@@ -67,8 +113,11 @@ impl Rehearsal {
             let opened = socket.map(|socket| Rehearsed { socket, exchange, came: Vec::new(), is_over: false });
             self.sockets.extend(opened.map(|opened| (recorded.asked, opened)));
             (response, played)
-        } else {
+        } else if patience == Patience::Over {
             self.player.answer_as(key, &call, &call)
+        } else {
+            let Some(answered) = self.player.attempt_as(key, &call, &call) else { return false };
+            answered
         };
         let what = match played {
             Played::Miss(miss) => Some(miss.to_string()),
@@ -76,17 +125,24 @@ impl Rehearsal {
         };
         let line = recorded.line;
         self.unfaithful.extend(what.map(|what| Unfaithful { exchange, line, what }));
+        true
     }
 
-    fn message(&mut self, frame: &RecordedFrame) {
-        let what = match (self.sockets.get(&frame.socket), frame.from) {
+    /// Takes a message; false when it is one of the service's that may still come.
+    fn message(&mut self, frame: &RecordedFrame, patience: Patience) -> bool {
+        let opened = self.sockets.get(&frame.socket).map(|opened| opened.socket);
+        let what = match (opened, frame.from) {
+            (None, _) if patience == Patience::Waits => return false,
             (None, _) => Some("a message on a socket whose opening was not recorded".to_owned()),
             _ if !frame.replayable => Some("a message that could not be kept".to_owned()),
-            (Some(opened), Sender::Client) => self.said(opened.socket, frame),
-            (Some(_), Sender::Service) => self.expect(frame),
+            (Some(socket), Sender::Client) => self.said(socket, frame),
+            (Some(_), Sender::Service) if self.came(frame) => None,
+            (Some(_), Sender::Service) if patience == Patience::Waits => return false,
+            (Some(_), Sender::Service) => Some("a message on its socket does not come, or comes different".to_owned()),
         };
         let exchange = self.sockets.get(&frame.socket).map_or(0, |opened| opened.exchange);
         self.unfaithful.extend(what.map(|what| Unfaithful { exchange, line: frame.line, what }));
+        true
     }
 
     fn said(&mut self, socket: SocketId, frame: &RecordedFrame) -> Option<String> {
@@ -106,20 +162,16 @@ impl Rehearsal {
         Some(format!("a message on its socket: {miss}"))
     }
 
-    /// Demands a message of the service. What keeps a connection alive or ends it need not come.
-    fn expect(&mut self, frame: &RecordedFrame) -> Option<String> {
-        let message = frame.message.as_ref().filter(|message| !message.opcode.is_control())?;
-        let opened = self.sockets.get_mut(&frame.socket).filter(|opened| !opened.is_over)?;
+    /// True when a message of the service has come. What keeps a connection alive or ends it need not come.
+    fn came(&mut self, frame: &RecordedFrame) -> bool {
+        let message = frame.message.as_ref().filter(|message| !message.opcode.is_control());
+        let opened = self.sockets.get_mut(&frame.socket).filter(|opened| !opened.is_over);
+        let (Some(message), Some(opened)) = (message, opened) else { return true };
         while let Some(message) = self.player.next(opened.socket) {
             opened.came.push(message);
         }
-        match opened.came.iter().position(|came| came == message) {
-            Some(at) => {
-                opened.came.remove(at);
-                None
-            }
-            None => Some("a message on its socket does not come, or comes different".to_owned()),
-        }
+        let at = opened.came.iter().position(|came| came == message);
+        at.map(|at| opened.came.remove(at)).is_some()
     }
 }
 

@@ -1,17 +1,18 @@
 //! Playing a cassette: what `replay`, `run` and the control port's sessions have in common.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::stage::Means;
+use super::tempo::Tempo;
 use super::{Deck, unreadable};
-use crate::admin::{self, Setup};
+use crate::admin::{self, Prepare, Setup};
 use crate::cassette::{Cassette, Seal};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::contract::Contract;
-use crate::engine::Receipt;
+use crate::engine::{Engine, Receipt, Recorder};
 use crate::replay::{self, Identity, Live, Player, Tape};
 
 /// How a cassette is played.
@@ -38,6 +39,20 @@ pub(in crate::cli) struct PlayOptions {
     /// Refuse a cassette that was edited since it was sealed
     #[arg(long, env = "TAPDECK_REQUIRE_SEAL")]
     require_seal: bool,
+    #[command(flatten)]
+    tempo: Tempo,
+    /// Leave `tapdeck-outcome` out of answers: they are then what was recorded, and nothing else
+    #[arg(long, env = "TAPDECK_NO_OUTCOME_HEADER")]
+    no_outcome_header: bool,
+    /// Fail when a live player left recorded calls out
+    #[arg(long, env = "TAPDECK_REQUIRE_ALL_USED")]
+    require_all_used: bool,
+    /// Write what was played, missed and left out to this file, as JSON
+    #[arg(long, env = "TAPDECK_RECEIPT", value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Keep what clients really sent, and the answers they got, in this journal (`.cassette.jsonl`)
+    #[arg(long, env = "TAPDECK_SAVE_LIVE", value_name = "FILE", value_parser = journal)]
+    save_live: Option<PathBuf>,
 }
 
 impl PlayOptions {
@@ -47,6 +62,7 @@ impl PlayOptions {
         for note in &cassette.notes {
             say(&format!("note: {note}"));
         }
+        self.tempo.judge(&cassette, file)?;
         match cassette.seal {
             Seal::Sealed => Ok(cassette),
             _ if self.require_seal => {
@@ -62,7 +78,7 @@ impl PlayOptions {
 
     /// A player of a cassette, on a project's terms.
     pub(in crate::cli) fn player(&self, cassette: &Cassette, project: &Project) -> Result<Player, Failure> {
-        let tape = Tape::of_title(cassette, project.title_fields());
+        let tape = Tape::of_title(&self.tempo.timed(cassette), project.title_fields());
         let options = self.options(self.live(tape.lanes())?);
         let player = Player::new(tape, options);
         for identity in &self.identities {
@@ -86,18 +102,82 @@ impl PlayOptions {
         // Where we stand has no name when it was removed; then nothing is found in it either.
         let folder = std::env::current_dir().unwrap_or_default();
         let (options, live) = (self.options(Live::One), self.live.clone());
-        let prepare = Arc::new(Tape::of);
+        let (tempo, fields) = (self.tempo.clone(), means.project.title_fields());
+        let prepare: Arc<Prepare> = Arc::new(move |cassette| {
+            tempo.judge(cassette, &cassette.file).map_err(|failure| failure.to_string().replace('\n', "; "))?;
+            Ok(Tape::of_title(&tempo.timed(cassette), fields.clone()))
+        });
         Setup { means: session, folder, prepare, options, live, require_seal: self.require_seal }
     }
 
     fn options(&self, live: Live) -> replay::Options {
-        let (repeat, miss_status) = (self.repeat, self.miss_status);
-        replay::Options { repeat, miss_status, live, hold: Duration::from_secs_f64(self.hold) }
+        replay::Options {
+            repeat: self.repeat,
+            miss_status: self.miss_status,
+            live,
+            hold: Duration::from_secs_f64(self.hold),
+            pace: self.tempo.pace(),
+            outcome_header: !self.no_outcome_header,
+        }
+    }
+
+    /// The journal of what clients send, if that is to be kept.
+    pub(in crate::cli) fn recorder(&self) -> Result<Option<Recorder>, Failure> {
+        let create = |path: &PathBuf| {
+            Recorder::create(path).map_err(|error| {
+                let hint = "a journal is never written over: delete it, or give another name";
+                Failure::usage(format!("--save-live: {error}")).hint(hint)
+            })
+        };
+        self.save_live.as_ref().map(create).transpose()
+    }
+
+    /// Ends what is kept of a replay, and gives its receipt. The engine must have settled.
+    pub(in crate::cli) async fn finish(&self, engine: &Engine) -> Result<Option<Receipt>, Failure> {
+        if let Some(recorder) = engine.recorder() {
+            let closed = recorder.close().await;
+            if let Some(error) = engine.failure().or_else(|| closed.as_ref().err()) {
+                return Err(Failure::runtime(format!("--save-live: {error}")).hint("what was played is not all kept"));
+            }
+        }
+        let receipt = engine.receipt();
+        if let (Some(file), Some(receipt)) = (&self.receipt, &receipt) {
+            let written = serde_json::to_string_pretty(receipt).map_err(std::io::Error::from);
+            let written = written.and_then(|text| std::fs::write(file, text + "\n"));
+            written
+                .map_err(|error| Failure::runtime(format!("--receipt: cannot write {}: {error}", file.display())))?;
+        }
+        Ok(receipt)
+    }
+
+    /// What went wrong, over several lines; empty when nothing did.
+    pub(in crate::cli) fn troubles(&self, receipt: &Receipt) -> String {
+        let misses = receipt.exchanges.miss;
+        let mut told: Vec<String> = receipt.misses.iter().take(MOST_TOLD).map(|miss| miss.report()).collect();
+        if misses > told.len() {
+            let all = if self.receipt.is_some() { "the receipt has them" } else { "--receipt FILE writes them down" };
+            told.push(format!("and {} more: {all}\n", misses - told.len()));
+        }
+        if misses == 0 && self.lacks(receipt) {
+            for left in receipt.unplayed.iter().take(MOST_TOLD) {
+                let place = format!("{}:{}", receipt.cassette, left.line);
+                told.push(format!(
+                    "exchange {} of {}, {place}: {} was not asked for\n",
+                    left.exchange, left.lane, left.op
+                ));
+            }
+        }
+        told.concat()
     }
 
     /// The exit code of a replay.
     pub(in crate::cli) fn verdict(&self, receipt: &Receipt) -> Code {
-        if receipt.exchanges.miss > 0 { Code::Findings } else { Code::Clean }
+        if receipt.exchanges.miss > 0 || self.lacks(receipt) { Code::Findings } else { Code::Clean }
+    }
+
+    /// True when calls were left out that must not be.
+    fn lacks(&self, receipt: &Receipt) -> bool {
+        self.require_all_used && receipt.exchanges.unplayed > 0
     }
 
     /// The lanes that clients play, by the names of those there are.
@@ -120,6 +200,14 @@ fn seconds(text: &str) -> Result<f64, String> {
         Err("at most a day, and not less than nothing".into())
     }
 }
+
+/// The name of a journal, whose ending says what it is.
+fn journal(text: &str) -> Result<PathBuf, String> {
+    if text.ends_with(".cassette.jsonl") { Ok(text.into()) } else { Err("its name must end in .cassette.jsonl".into()) }
+}
+
+/// How many misses, or exchanges left out, are told at the end.
+const MOST_TOLD: usize = 5;
 
 #[cfg(test)]
 mod tests {

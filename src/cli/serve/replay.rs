@@ -42,7 +42,11 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let mut stage = stage(&cassette, &play, means).await?;
     stage.control = control.open_if_free().await?;
     let engine = stage.run().await?.engine;
-    let Some(receipt) = engine.receipt() else { return Ok(Code::Clean) };
+    let Some(receipt) = play.finish(&engine).await? else { return Ok(Code::Clean) };
+    let troubles = play.troubles(&receipt);
+    if !troubles.is_empty() {
+        say(troubles.trim_end());
+    }
     say(&format!("{receipt}; {}", found(&engine)));
     Ok(play.verdict(&receipt))
 }
@@ -59,7 +63,8 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     say(&format!("replaying {exchanges} in {lanes} from {}", file.display()));
     let setup = play.sessions(&deck, &means, &contract);
     let sessions = Some(Plan { setup, main: Some(file.display().to_string()) });
-    let engine = Engine::new(Source::Replay(player), means.redactor, contract, None, means.enforce.into());
+    let recorder = play.recorder()?;
+    let engine = Engine::new(Source::Replay(player), means.redactor, contract, recorder, means.enforce.into());
     let (reverse, neighbours, dialler) = (Some(Reverse::default()), neighbours_in(&cassette), deck.dialler());
     Ok(Stage { deck, engine, reverse, neighbours, dialler, control: None, sessions })
 }
@@ -90,6 +95,8 @@ Examples:
       each client is the recorded player of its listener's name; or it comes as http://guest@127.0.0.1:8888
   tapdeck replay
       open sessions by `curl -d '{\"cassette\":\"lobby.cassette.json\"}' http://127.0.0.1:8889/v1/sessions`
+  tapdeck replay --receipt receipt.json --save-live live.cassette.jsonl lobby.cassette.json
+      for CI: what was played and missed, and what the game really sent, as files to keep
 
 Every answer says how it came about in `tapdeck-outcome`: hit, bound, repeat or miss.
-Exit code 1 when anything was missed.";
+Exit code 1 when anything was missed, or, with --require-all-used, left out.";

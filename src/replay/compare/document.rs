@@ -10,11 +10,11 @@ use crate::replay::fields::{Meaning, Trail};
 use crate::slot::{Class, Judge, Role};
 
 /// Two values that stand in the same place.
-struct Pair<'a> {
-    recorded: Node<'a>,
-    live: Node<'a>,
-    role: Role,
-    place: usize,
+pub(super) struct Pair<'a> {
+    pub(super) recorded: Node<'a>,
+    pub(super) live: Node<'a>,
+    pub(super) role: Role,
+    pub(super) place: usize,
 }
 
 impl Comparison<'_> {
@@ -143,7 +143,7 @@ fn items<'a>(parent: &Pair<'a>, places: &mut Places<'a>) -> Option<Vec<Pair<'a>>
 }
 
 /// Where values stand, each by its step from its parent: a pointer is spelt out only where something differs.
-struct Places<'a>(Vec<Place<'a>>);
+pub(super) struct Places<'a>(Vec<Place<'a>>);
 
 struct Place<'a> {
     parent: usize,
@@ -152,18 +152,18 @@ struct Place<'a> {
     trail: Trail<'a>,
 }
 
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Root,
     Member(Cow<'a, str>),
     Item(usize),
 }
 
 impl<'a> Places<'a> {
-    fn of(op: Option<Op>, trail: Trail<'a>) -> Self {
+    pub(super) fn of(op: Option<Op>, trail: Trail<'a>) -> Self {
         Self(vec![Place { parent: 0, step: Step::Root, zone: Zone::of(op), trail }])
     }
 
-    fn below(&mut self, parent: usize, step: Step<'a>) -> usize {
+    pub(super) fn below(&mut self, parent: usize, step: Step<'a>) -> usize {
         let Place { zone, trail, .. } = &self.0[parent];
         let (zone, trail) = match &step {
             Step::Member(name) => (zone.member(name), trail.below(name)),
@@ -175,7 +175,7 @@ impl<'a> Places<'a> {
     }
 
     /// What the title says of a place.
-    fn meaning(&self, place: usize) -> Option<Meaning> {
+    pub(super) fn meaning(&self, place: usize) -> Option<Meaning> {
         self.0[place].trail.here
     }
 
@@ -183,11 +183,11 @@ impl<'a> Places<'a> {
         self.0[parent].trail.below(name).here == Some(Meaning::Volatile)
     }
 
-    fn is_measured(&self, place: usize) -> bool {
+    pub(super) fn is_measured(&self, place: usize) -> bool {
         self.0[place].zone == Zone::Measured
     }
 
-    fn pointer(&self, place: usize) -> String {
+    pub(super) fn pointer(&self, place: usize) -> String {
         let mut steps = Vec::new();
         let mut at = place;
         while at != 0 {
@@ -262,7 +262,7 @@ fn take_one<'a>(free: &mut Free<'a>, name: &str) -> Option<Node<'a>> {
     value
 }
 
-fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
+pub(super) fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
     match role {
         Role::Typed(Class::Secret) => role,
         _ if is_reference && name == "name" => Role::Typed(Class::Session),
@@ -270,11 +270,11 @@ fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
     }
 }
 
-fn body_place(pointer: &str) -> String {
+pub(super) fn body_place(pointer: &str) -> String {
     format!("body {}", if pointer.is_empty() { "/" } else { pointer })
 }
 
-fn excerpt(node: Node<'_>) -> String {
+pub(super) fn excerpt(node: Node<'_>) -> String {
     let raw = node.raw();
     cut(&String::from_utf8_lossy(&raw[..raw.len().min(4 * (LONGEST_EXCERPT + 1))]))
 }

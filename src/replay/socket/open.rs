@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ear::{Ear, numbered};
-use super::reel::{About, Part, Reel};
+use super::reel::{About, Frame, Part, Reel};
 use super::release::Progress;
 use crate::replay::bind::Bindings;
 use crate::replay::miss::Miss;
+use crate::replay::tape::Version;
 use crate::slot::Slot;
 use crate::socket::{Message, Opcode, SocketId};
 
@@ -19,6 +20,8 @@ pub(in crate::replay) struct Sockets {
     news: BTreeSet<SocketId>,
     /// What was released, by lane and queue, and has no socket to go out on.
     waiting: BTreeMap<(usize, usize), VecDeque<usize>>,
+    /// The newest version of each session that a lane was told of although it had left reads out by then.
+    told: BTreeMap<(usize, String), Version>,
     pub(super) progress: Progress,
     pub(in crate::replay) misses: Vec<Miss>,
     sent: usize,
@@ -63,6 +66,11 @@ impl Sockets {
         self.open.get(&socket).map(|line| line.client)
     }
 
+    /// The newest version of each session that a lane was told of although it had left reads out by then.
+    pub(in crate::replay) fn told(&self) -> &BTreeMap<(usize, String), Version> {
+        &self.told
+    }
+
     /// Says something at once.
     pub(in crate::replay) fn say(&mut self, socket: SocketId, message: Message) {
         self.push(socket, Outgoing { message, frame: None });
@@ -104,6 +112,16 @@ impl Sockets {
                 && !reel.frames[frame].is_passing()
             {
                 self.waiting.entry((lane, queue)).or_default().push_front(frame);
+            }
+        }
+    }
+
+    /// Takes note that a client is told of versions before it knows what it knew when it was told of them.
+    pub(super) fn tell(&mut self, frame: &Frame) {
+        for (session, version) in &frame.tells {
+            let told = self.told.entry((frame.lane, session.clone())).or_insert_with(|| version.clone());
+            if told.0 != version.0 || told.1 < version.1 {
+                *told = version.clone();
             }
         }
     }

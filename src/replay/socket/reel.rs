@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::knowledge::{Knowledge, versions_in};
 use super::{RecordedFrame, Word};
 use crate::cassette::Cue;
 use crate::json::{Doc, Node};
 use crate::mpsd::rta::{EVENT, Frame as Rta, trimmed};
 use crate::replay::bind::{Bindings, match_text};
 use crate::replay::bindable::Bindable;
-use crate::replay::tape::Take;
+use crate::replay::tape::{Take, Version};
 use crate::slot::{self, Role, Slot};
 use crate::socket::Sender;
 
@@ -53,6 +54,10 @@ pub(super) struct Frame {
     pub(super) nth: usize,
     /// How many of its lane's writes were answered before it.
     pub(super) writes: usize,
+    /// The versions of sessions that it tells of.
+    pub(super) tells: Vec<(String, Version)>,
+    /// What its lane knew of those sessions when it came: the shelf, and when a state was first shown.
+    pub(super) known: Vec<(usize, u64)>,
 }
 
 /// What a message is for.
@@ -123,13 +128,18 @@ impl Reel {
         }
         reel.index_calls(takes);
         let numbers: BTreeMap<&str, usize> = lanes.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        let mut queues = BTreeMap::new();
+        let recorded = recorded.into_iter().filter_map(|recorded| {
+            let lane = *numbers.get(recorded.lane.as_str())?;
+            let tells = if recorded.from == Sender::Service { versions_in(recorded.payload()) } else { Vec::new() };
+            Some((lane, recorded, tells))
+        });
+        let recorded: Vec<_> = recorded.collect();
+        let mixed = recorded.iter().filter(|(.., tells)| tells.len() > 1).map(|(lane, ..)| *lane).collect();
+        let mut making = Making { values, knowledge: Knowledge::of(takes), queues: BTreeMap::new(), mixed };
         let mut sockets: BTreeMap<u64, Subscribed> = BTreeMap::new();
-        for recorded in recorded {
-            if let Some(lane) = numbers.get(recorded.lane.as_str()) {
-                let subscribed = sockets.entry(recorded.socket).or_default();
-                reel.add(*lane, recorded, subscribed, &mut queues, values);
-            }
+        for (lane, recorded, tells) in recorded {
+            let subscribed = sockets.entry(recorded.socket).or_default();
+            reel.add(lane, recorded, tells, subscribed, &mut making);
         }
         reel
     }
@@ -147,6 +157,15 @@ impl Reel {
     /// The lanes that a lane's calls cause messages to.
     pub(in crate::replay) fn audience(&self, lane: usize) -> impl Iterator<Item = usize> {
         self.audiences.get(&lane).into_iter().flatten().copied()
+    }
+
+    /// The lines of the messages that a call causes.
+    pub(in crate::replay) fn released_by(&self, take: usize) -> Vec<usize> {
+        let is_caused = |frame: &&Frame| match frame.recorded.cue {
+            Some(Cue::CausedBy(at)) => self.calls.get(&at) == Some(&take),
+            _ => false,
+        };
+        self.frames.iter().filter(is_caused).map(|frame| frame.recorded.line).collect()
     }
 
     /// The lane a call is of.
@@ -185,10 +204,11 @@ impl Reel {
         &mut self,
         lane: usize,
         recorded: RecordedFrame,
+        tells: Vec<(String, Version)>,
         subscribed: &mut Subscribed,
-        queues: &mut BTreeMap<(usize, About), usize>,
-        values: &Bindable,
+        making: &mut Making<'_>,
     ) {
+        let values = making.values;
         let index = self.frames.len();
         self.sockets.entry(recorded.socket).or_default().push(index);
         let reel = &mut self.lanes[lane];
@@ -206,7 +226,9 @@ impl Reel {
                 None => {
                     let about = subscribed.about(&recorded);
                     let reel = &mut self.lanes[lane];
-                    let queue = *queues.entry((lane, about)).or_insert_with(|| {
+                    let session = tells.first().filter(|_| !making.mixed.contains(&lane));
+                    let session = session.map(|(session, _)| session.clone());
+                    let queue = *making.queues.entry((lane, about, session)).or_insert_with(|| {
                         reel.queues.push(Queue { about, frames: Vec::new() });
                         reel.queues.len() - 1
                     });
@@ -229,7 +251,8 @@ impl Reel {
             if recorded.from == Sender::Service { slot::in_payload(recorded.payload(), values) } else { Vec::new() };
         let lowered = lowered(recorded.payload());
         let writes = self.writes_before(lane, at);
-        self.frames.push(Frame { lane, recorded, part, slots, lowered, nth, writes });
+        let known = making.knowledge.at(lane, at, &tells);
+        self.frames.push(Frame { lane, recorded, part, slots, lowered, nth, writes, tells, known });
     }
 
     /// The client's message that a message of the service answers.
@@ -325,6 +348,16 @@ pub(super) fn sub_id(payload: &[u8]) -> Option<u64> {
     let doc = Doc::parse(trimmed(payload)).ok()?;
     let reply = Rta::of(&doc)?;
     reply.number(3).filter(|_| reply.number(2) == Some(0))
+}
+
+/// What is needed while a reel is made.
+struct Making<'a> {
+    values: &'a Bindable,
+    knowledge: Knowledge,
+    /// The queues, by lane, by what they are about, and by the session their taps tell of.
+    queues: BTreeMap<(usize, About, Option<String>), usize>,
+    /// Lanes some of whose messages tell of several sessions: those keep the order of all.
+    mixed: BTreeSet<usize>,
 }
 
 /// Shoulder taps name sessions and subscriptions in lower case.

@@ -12,6 +12,7 @@ use super::reel::{Frame, Part, Queue, Reel};
 use crate::cassette::Cue;
 use crate::replay::bind::Bindings;
 use crate::replay::cursor::Cursor;
+use crate::replay::tape::Tape;
 use crate::socket::Opcode;
 
 /// One live client that is known to be a lane.
@@ -32,12 +33,15 @@ pub(in crate::replay) struct Progress {
     events: BTreeMap<usize, usize>,
     /// How many of each lane's first writes were all made.
     writes: BTreeMap<usize, usize>,
+    /// True while clients are no longer waited for to know what they knew when a message came.
+    relents: bool,
     /// How many of a socket's first messages were seen to be over, by the end that waits for them.
     over: BTreeMap<usize, usize>,
 }
 
 /// All that decides what may go out.
 pub(in crate::replay) struct Stage<'a> {
+    pub(in crate::replay) tape: &'a Tape,
     pub(in crate::replay) reel: &'a Reel,
     pub(in crate::replay) live: &'a Live,
     /// The first lane a client was found to be.
@@ -55,6 +59,16 @@ impl Sockets {
         self.flush(stage.reel, client.lane, client.ear, bindings);
     }
 
+    /// Stops waiting for clients to know what they knew, until [`Self::insist`].
+    pub(in crate::replay) fn relent(&mut self) {
+        self.progress.relents = true;
+    }
+
+    /// Waits for that again.
+    pub(in crate::replay) fn insist(&mut self) {
+        self.progress.relents = false;
+    }
+
     /// Goes through a lane's queues once; true when something was released.
     fn release_some(&mut self, stage: &Stage<'_>, client: &Client<'_>) -> bool {
         let Some(lane) = stage.reel.of_lane(client.lane) else { return false };
@@ -67,6 +81,9 @@ impl Sockets {
                 frames.get(head).copied().filter(|frame| self.progress.is_due(stage, client, *frame))
             {
                 self.progress.released.insert(frame);
+                if !knows(stage, client, &stage.reel.frames[frame]) {
+                    self.tell(&stage.reel.frames[frame]);
+                }
                 self.release(client.lane, queue, frame);
                 self.progress.count(stage, client);
                 head += 1;
@@ -97,6 +114,9 @@ impl Progress {
     fn is_due(&mut self, stage: &Stage<'_>, client: &Client<'_>, index: usize) -> bool {
         let frame = &stage.reel.frames[index];
         if frame.ends_socket() && !self.is_all_over(stage.reel, client, index) {
+            return false;
+        }
+        if !self.relents && !is_expected(stage, client, frame) {
             return false;
         }
         match frame.recorded.cue {
@@ -158,13 +178,19 @@ impl Progress {
     }
 }
 
+/// True when a client knows what it knew of a session when a tap came: what it was shown then, or later. Else it
+/// could not tell a tap that is news from one that is not, and would leave reads out.
+fn is_expected(stage: &Stage<'_>, client: &Client<'_>, frame: &Frame) -> bool {
+    knows(stage, client, frame) || client.cursor.furthest() > frame.recorded.at
+}
+
+fn knows(stage: &Stage<'_>, client: &Client<'_>, frame: &Frame) -> bool {
+    frame.known.iter().all(|(document, answered)| client.cursor.knows(stage.tape, *document, *answered))
+}
+
 impl Stage<'_> {
     fn is_live(&self, lane: usize) -> bool {
-        match self.live {
-            Live::One => self.first == Some(lane),
-            Live::All => true,
-            Live::Only(names) => self.lanes.get(lane).is_some_and(|name| names.contains(name)),
-        }
+        self.live.includes(lane, self.first, self.lanes)
     }
 }
 
