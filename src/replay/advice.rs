@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::compare::COMPARED_HEADERS;
 use super::fields::Spot;
-use super::miss::{Difference, Miss, Near, Reason};
+use super::miss::{Before, Difference, Miss, Near, Reason};
 use super::tape::Tape;
 use crate::slot::{Judge, Role};
 
@@ -27,9 +27,13 @@ impl Miss {
     /// All there is to tell, over several lines.
     pub fn report(&self) -> String {
         let mut out = format!("{} ({})\n  {}\n", one_line(&self.call), self.op, self.reason.sentence());
+        if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
+            let (lane, place) = (one_line(lane), self.place(*line));
+            let _ = writeln!(out, "  it comes after exchange {exchange} of {lane}, {place}\n    {}", one_line(call));
+        }
         if let Some(near) = self.nearest.first() {
             let (exchange, lane) = (near.exchange, one_line(&near.lane));
-            let _ = writeln!(out, "  nearest is exchange {exchange} of {lane}, {}", self.place(near.line));
+            let _ = writeln!(out, "  {} exchange {exchange} of {lane}, {}", near.closeness(), self.place(near.line));
             for difference in &near.differences {
                 let Difference { place, recorded, live, .. } = difference;
                 let _ = writeln!(out, "    {}", one_line(place));
@@ -64,6 +68,7 @@ impl Reason {
         match self {
             Self::RepeatedTooOften => "if it may ask that often, raise --repeat",
             Self::LaneAmbiguous => "say which player each client is: with --name, or with a proxy user name",
+            Self::NotReplayable => "only another recording helps:",
             _ => "if this is how it should be, record it anew:",
         }
     }

@@ -6,7 +6,7 @@ use super::bind::Bindings;
 use super::compare::{Asked, Extent, compare};
 use super::edges::{Around, is_newer, is_older};
 use super::miss::{Before, Miss, Near, Reason};
-use super::tape::{Take, Tape, plain_tag};
+use super::tape::{Recorded, Take, Tape, plain_tag};
 use super::{Options, Played};
 use crate::message::{Headers, Response};
 use crate::mpsd::Op;
@@ -240,7 +240,8 @@ impl Lookup<'_> {
         if self.may_write_again(cursor, twin) {
             return self.again(cursor, twin, twin, bindings);
         }
-        Err(Stop::Miss(self.miss(Reason::Exhausted, cursor, &bindings)))
+        let miss = self.miss(Reason::Exhausted, cursor, &bindings);
+        Err(Stop::Miss(if miss.nearest.is_empty() { self.miss_of(Reason::Exhausted, twin) } else { miss }))
     }
 
     fn is_twin(&self, at: usize, bindings: &Bindings) -> bool {
@@ -293,7 +294,7 @@ impl Lookup<'_> {
 
     fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Stop> {
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
-            return Err(Stop::Miss(self.miss(Reason::RepeatedTooOften, cursor, &bindings)));
+            return Err(Stop::Miss(self.miss_of(Reason::RepeatedTooOften, asked)));
         }
         Ok(self.play_again(asked, source, bindings))
     }
@@ -301,7 +302,7 @@ impl Lookup<'_> {
     fn play(&self, cursor: &Cursor, at: usize, mut bindings: Bindings) -> Result<Step, Stop> {
         let take = self.take(at);
         if !take.recorded.replayable {
-            return Err(Stop::Miss(self.miss(Reason::NotReplayable, cursor, &bindings)));
+            return Err(Stop::Miss(self.miss_of(Reason::NotReplayable, at)));
         }
         let (response, bound) = bindings.render_response(&take.recorded.response, &take.slots);
         let played = if bound { Played::Bound(at + 1) } else { Played::Hit(at + 1) };
@@ -387,21 +388,21 @@ impl Lookup<'_> {
 
     /// A call that comes before what it must come after.
     fn too_early(&self, at: usize, before: usize) -> Miss {
-        let (take, first) = (self.take(at), &self.take(before).recorded);
-        let near = Near {
-            exchange: at + 1,
-            line: take.recorded.line,
-            lane: take.recorded.lane.clone(),
-            differences: Vec::new(),
-        };
+        let first = &self.take(before).recorded;
         let after = Before {
             exchange: before + 1,
             line: first.line,
             lane: first.lane.clone(),
             call: format!("{} {}", first.request.method, first.request.target),
         };
-        let shown = self.asked.shown;
-        Miss { nearest: vec![near], after: Some(Box::new(after)), ..Miss::plain(Reason::TooEarly, shown) }
+        Miss { after: Some(Box::new(after)), ..self.miss_of(Reason::TooEarly, at) }
+    }
+
+    /// A miss of a call that is recorded.
+    fn miss_of(&self, reason: Reason, at: usize) -> Miss {
+        let Recorded { line, lane, .. } = &self.take(at).recorded;
+        let near = Near { exchange: at + 1, line: *line, lane: lane.clone(), differences: Vec::new() };
+        Miss { nearest: vec![near], ..Miss::plain(reason, self.asked.shown) }
     }
 
     /// Unplayed takes of the same operation, the one with the fewest differences first.

@@ -3,14 +3,13 @@
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use super::COMPARED_HEADERS;
 use super::compare::{LeafHow, authorization, cut, leaves, lines};
 use super::tape::{Recorded, Take, Tape, plain_tag};
 use crate::json::Doc;
 use crate::mpsd::{ParamName, target};
-use crate::slot::{self, Class, Judge, Role};
+use crate::slot::{self, Class, Role, Slot};
 
 /// How an exchange is matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,29 +150,26 @@ impl Parts<'_> {
     }
 
     fn text(&mut self, place: impl Into<String>, text: &str, role: Role) {
-        let slots = self.tape.values().judge(text, role);
+        let slots = slot::in_one(text, role, self.tape.values());
         let how = self.how(text, &slots);
         self.push(place, text, how);
     }
 
-    fn how(&self, text: &str, slots: &[(Range<usize>, Class)]) -> How {
-        let is_secret = |(span, class): &(Range<usize>, Class)| *class == Class::Secret && *span == (0..text.len());
+    fn how(&self, text: &str, slots: &[Slot]) -> How {
         match slots {
             [] => How::Exact,
-            [only] if is_secret(only) => How::Secret,
-            slots => {
-                let own = slots.iter().map(|(span, class)| self.standing.own(self.at, *class, &text[span.clone()]));
-                How::Bound(own.collect())
-            }
+            [only] if only.class == Class::Secret && only.span == (0..text.len()) => How::Secret,
+            slots => How::Bound(slots.iter().map(|slot| self.standing.own(self.at, slot.class, &slot.text)).collect()),
         }
     }
 
     fn path(&mut self) {
         let Some(operation) = self.take.resolution.operation() else {
             let path = self.take.recorded.request.path();
-            for segment in target::segments(path) {
-                self.text("path", &segment.text, Role::Plain);
-            }
+            let segments = target::segments(path).into_iter();
+            let slots = segments.flat_map(|segment| slot::in_one(&segment.text, Role::Plain, self.tape.values()));
+            let how = self.how(path, &slots.collect::<Vec<_>>());
+            self.push("path", path, how);
             return;
         };
         for (name, piece) in operation.params() {

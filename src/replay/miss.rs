@@ -116,6 +116,11 @@ pub struct Difference {
 }
 
 impl Near {
+    /// How near it is, in words.
+    pub(super) fn closeness(&self) -> &'static str {
+        if self.differences.is_empty() { "it is" } else { "nearest is" }
+    }
+
     /// How far it is: what is there on one side only, or is a whole object, counts more than a changed value.
     pub(super) fn distance(&self) -> usize {
         let is_part = |text: &str| text == "absent" || text.starts_with(['{', '[']);
@@ -191,7 +196,7 @@ impl std::fmt::Display for Miss {
             return Ok(());
         };
         let (exchange, lane, place) = (near.exchange, one_line(&near.lane), self.place(near.line));
-        write!(f, "; nearest is exchange {exchange} of {lane} ({place})")?;
+        write!(f, "; {} exchange {exchange} of {lane} ({place})", near.closeness())?;
         for difference in &near.differences {
             let Difference { place, recorded, live, .. } = difference;
             write!(f, "; {}: recorded {recorded}{}, live {live}", one_line(place), difference.remark())?;

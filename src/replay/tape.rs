@@ -73,7 +73,7 @@ pub struct Tape {
     reel: Reel,
     edges: Edges,
     /// The cassette's file, as it is called in messages.
-    file: String,
+    pub(super) file: String,
     fields: Fields,
 }
 

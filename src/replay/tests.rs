@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 mod consistency;
+mod golden;
 mod players;
 mod titles;
 mod values;

@@ -58,6 +58,23 @@ enum Run {
     Fresh,
 }
 
+/// Clients' own values that have been seen.
+#[derive(Default)]
+struct Known {
+    /// In calls.
+    told: BTreeSet<(Class, String)>,
+    /// In answers first.
+    shown: BTreeSet<(Class, String)>,
+}
+
+impl Known {
+    fn add(&mut self, explained: &Explanation, run: Run) {
+        let is_own = |key: &(Class, String)| run == Run::Fresh || !self.shown.contains(key);
+        self.told.extend(explained.parts.iter().flat_map(own).map(key).filter(is_own));
+        self.shown.extend(explained.answered.iter().map(key).filter(|key| !self.told.contains(key)));
+    }
+}
+
 struct Trial {
     cassette: Cassette,
     fields: Fields,
@@ -76,23 +93,21 @@ impl Trial {
     fn all(&self) -> usize {
         let mut tried = 0;
         let player = self.player_at(0);
-        let mut known = BTreeSet::new();
+        let mut known = Known::default();
         for at in 0..self.recorded.len() {
             self.covers_the_body(at);
             if self.recorded[at].replayable {
                 tried += self.changes(&player, at, &known);
             }
             self.plays(&player, at, &self.call(at, &self.values(at)));
-            for part in &self.explained[at].parts {
-                known.extend(own(part).iter().map(key));
-            }
+            known.add(&self.explained[at], self.run);
         }
         assert_eq!(player.tally().unplayed, 0, "{}", self.named(0));
         tried
     }
 
     /// Tries every change of one call on a player that has come to it.
-    fn changes(&self, player: &Player, at: usize, known: &BTreeSet<(Class, String)>) -> usize {
+    fn changes(&self, player: &Player, at: usize, known: &Known) -> usize {
         let mut tried = 0;
         for part in self.explained[at].parts.iter().filter(|part| is_changed(part)) {
             tried += 1;
@@ -111,22 +126,17 @@ impl Trial {
 
     /// One occurrence of a client's own value becomes another value: that is found out where the value is known by now
     /// or stands elsewhere in the call; else it is the client's own, then.
-    fn changes_own(
-        &self,
-        player: &Player,
-        at: usize,
-        part: &Part,
-        own_values: &[OwnValue],
-        known: &BTreeSet<(Class, String)>,
-    ) {
+    fn changes_own(&self, player: &Player, at: usize, part: &Part, own_values: &[OwnValue], known: &Known) {
         for own_value in own_values.iter().filter(|own_value| !self.may_be_another(at, part, own_value, known)) {
             let text = self.live_text(at, part, Some(own_value));
             let changed = self.changed(at, &part.place, text);
             let shares = |part: &&Part| own(part).iter().any(|own| key(own) == key(own_value));
             let places: Vec<&str> =
                 self.explained[at].parts.iter().filter(shares).map(|part| part.place.as_str()).collect();
-            let is_told = known.contains(&key(own_value)) && self.run == Run::Fresh;
-            if is_told {
+            let is_echo = self.run == Run::AsRecorded && known.shown.contains(&key(own_value));
+            if is_echo {
+                // What was shown as it is recorded may be anybody's who has not come yet.
+            } else if known.told.contains(&key(own_value)) {
                 self.missed(player, at, &changed, &[&part.place]);
             } else if places.len() > 1 {
                 self.missed(player, at, &changed, &places);
@@ -137,12 +147,12 @@ impl Trial {
     }
 
     /// True when a strange value makes this call another one, that comes later, of something not heard of yet.
-    fn may_be_another(&self, at: usize, part: &Part, value: &OwnValue, known: &BTreeSet<(Class, String)>) -> bool {
+    fn may_be_another(&self, at: usize, part: &Part, value: &OwnValue, known: &Known) -> bool {
         let here = &self.explained[at];
         let is_alike = |later: &&Explanation| later.op == here.op && later.lane == here.lane;
         let parts = self.explained[at + 1..].iter().filter(is_alike).flat_map(|later| &later.parts);
         let mut values = parts.filter(|other| other.place == part.place).flat_map(own);
-        values.any(|other| key(other) != key(value) && !known.contains(&key(other)))
+        values.any(|other| key(other) != key(value) && !known.told.contains(&key(other)))
     }
 
     fn missed(&self, player: &Player, at: usize, call: &Call, places: &[&str]) {
@@ -264,9 +274,9 @@ impl Trial {
     }
 }
 
-/// Who calls is no text to change; what the contract does not know has no places.
+/// Who calls is no text to change.
 fn is_changed(part: &Part) -> bool {
-    !matches!(part.place.as_str(), "header authorization" | "path" | "trailers")
+    !matches!(part.place.as_str(), "header authorization" | "trailers")
 }
 
 fn is_read(explained: &Explanation) -> bool {
@@ -327,8 +337,9 @@ fn text_at(request: &Request, place: &str) -> String {
     if place == "body" {
         return String::from_utf8_lossy(&request.body.decoded().cloned().unwrap_or_default()).into_owned();
     }
-    let (kind, name) = place.rsplit_once(' ').unwrap();
+    let (kind, name) = place.rsplit_once(' ').unwrap_or((place, ""));
     match kind {
+        "path" if name.is_empty() => request.path().to_owned(),
         "body" | "key of body" => {
             let body = request.body.decoded().cloned().unwrap_or_default();
             let doc = Doc::parse(&body).unwrap();
@@ -377,6 +388,7 @@ fn with(request: &Request, values: &BTreeMap<String, String>) -> Request {
     for (place, text) in values {
         let (kind, name) = place.rsplit_once(' ').unwrap_or((place, ""));
         match kind {
+            "path" if name.is_empty() => in_target.push((0..request.path().len(), text.clone())),
             "body" if name.is_empty() => in_body.push((0..body.len(), text.clone())),
             "body" | "key of body" => {
                 let node = node_at(doc.as_ref().unwrap().root(), place);

@@ -1,13 +1,11 @@
 //! How each value of a recorded body is compared.
 
-use std::ops::Range;
-
 use super::document::{Pair, Places, Step, body_place, excerpt, member_role};
 use crate::json::{Doc, Kind, Node};
 use crate::mpsd::Op;
 use crate::replay::fields::Meaning;
 use crate::replay::tape::Tape;
-use crate::slot::{Class, Judge, Role};
+use crate::slot::{self, Role, Slot};
 
 /// One value of a body, or a key in which a client has something of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +22,8 @@ pub(in crate::replay) struct Leaf {
 /// How a leaf is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::replay) enum LeafHow {
-    /// By meaning, up to these spans of its text.
-    Slots(Vec<(Range<usize>, Class)>),
+    /// By meaning, up to these slots in its text.
+    Slots(Vec<Slot>),
     /// A number, whatever it is: measured.
     Measured,
     /// Not at all: the title says so.
@@ -72,7 +70,7 @@ fn members<'a>(
     for (key, value) in node.members() {
         let name = key.str().unwrap_or_default();
         let role = member_role(is_reference, &name, role);
-        let slots = tape.values().judge(&name, Role::Key);
+        let slots = slot::in_one(&name, Role::Key, tape.values());
         let (text, place) = (name.to_string(), places.below(parent, Step::Member(name)));
         if !slots.is_empty() {
             let place = format!("key of {}", body_place(&places.pointer(place)));
@@ -91,9 +89,11 @@ fn items<'a>(node: Node<'a>, role: Role, parent: usize, places: &mut Places<'a>)
 fn how(tape: &Tape, places: &Places<'_>, node: Node<'_>, role: Role, place: usize) -> LeafHow {
     let text = text_of(node);
     match (node.kind(), places.meaning(place)) {
-        (Kind::String, Some(Meaning::Bound(class))) => LeafHow::Slots(vec![(0..text.len(), class)]),
+        (Kind::String, Some(Meaning::Bound(class))) => {
+            LeafHow::Slots(vec![Slot { span: 0..text.len(), class, text, layers: Vec::new() }])
+        }
         (Kind::Number, _) if places.is_measured(place) => LeafHow::Measured,
-        (Kind::String | Kind::Number, _) => LeafHow::Slots(tape.values().judge(&text, role)),
+        (Kind::String | Kind::Number, _) => LeafHow::Slots(slot::in_one(&text, role, tape.values())),
         _ => LeafHow::Slots(Vec::new()),
     }
 }
