@@ -105,24 +105,6 @@ impl Bindings {
         self.live.iter().map(bound).collect()
     }
 
-    /// Takes a value that a client sends where a recorded one stands: its own, or the recorded one it was shown.
-    pub(super) fn accept(&mut self, class: Class, recorded: &str, live: &str) -> bool {
-        let family = Family::of(class);
-        let key = family.key(recorded);
-        let is_echo = key == family.key(live) && self.shown.contains(&key);
-        class == Class::Secret || is_echo || self.bind(class, recorded, live)
-    }
-
-    /// Notes what clients are shown in these slots: what is not bound, as it was recorded.
-    pub(super) fn show<'s>(&mut self, slots: impl IntoIterator<Item = &'s Slot>) {
-        for slot in slots {
-            let key = Family::of(slot.class).key(&slot.text);
-            if !self.live.contains_key(&key) && !self.shown.contains(&key) {
-                Arc::make_mut(&mut self.shown).insert(key);
-            }
-        }
-    }
-
     /// True when nothing is bound.
     pub(super) fn is_empty(&self) -> bool {
         self.live.is_empty()

@@ -47,9 +47,9 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
     /// Not yet. If what must come first does not come: the answer a read gets then, or the miss it is.
-    Early(Miss, Option<Box<Step>>),
+    Early(Box<Miss>, Option<Box<Step>>),
     /// It never will.
-    Miss(Miss),
+    Miss(Box<Miss>),
 }
 
 impl Stop {
@@ -167,8 +167,8 @@ impl Lookup<'_> {
             return Err(self.early(cursor, at, before, bindings));
         }
         match self.fresher(cursor, at, &bindings) {
-            Some((fresher, bindings, passed)) => Ok(Step { passed, ..self.play(cursor, fresher, bindings)? }),
-            None => self.play(cursor, at, bindings),
+            Some((fresher, bindings, passed)) => Ok(Step { passed, ..self.play(fresher, bindings)? }),
+            None => self.play(at, bindings),
         }
     }
 
@@ -185,7 +185,7 @@ impl Lookup<'_> {
         let twin = || cursor.order.iter().rev().copied().find(|twin| self.is_twin(*twin, &bindings));
         let newest = || self.newest_shown(cursor, at).or_else(twin);
         let source = if self.take(at).is_read() { newest() } else { None };
-        let miss = self.too_early(at, before);
+        let miss = Box::new(self.too_early(at, before));
         match source.map(|source| self.again(cursor, at, source, bindings)) {
             Some(Ok(step)) => Stop::Early(miss, Some(Box::new(step))),
             Some(Err(stop)) => stop,
@@ -241,7 +241,8 @@ impl Lookup<'_> {
             return self.again(cursor, twin, twin, bindings);
         }
         let miss = self.miss(Reason::Exhausted, cursor, &bindings);
-        Err(Stop::Miss(if miss.nearest.is_empty() { self.miss_of(Reason::Exhausted, twin) } else { miss }))
+        let miss = if miss.nearest.is_empty() { self.miss_of(Reason::Exhausted, twin) } else { miss };
+        Err(Stop::Miss(Box::new(miss)))
     }
 
     fn is_twin(&self, at: usize, bindings: &Bindings) -> bool {
@@ -285,24 +286,26 @@ impl Lookup<'_> {
         let recorded = self.unplayed(cursor).find(|at| self.matches(*at, Extent::Whole, bindings).is_some());
         let first = recorded.filter(|at| self.is_ahead(cursor, *at)).and_then(|at| self.next_write(cursor, at));
         match (recorded, first) {
-            (Some(at), Some(before)) => Stop::Early(self.too_early(at, before), None),
-            (Some(_), None) => Stop::Miss(self.miss(Reason::TooLate, cursor, bindings)),
-            (None, _) if self.similar().next().is_some() => Stop::Miss(self.miss(Reason::Different, cursor, bindings)),
-            (None, _) => Stop::Miss(self.miss(Reason::NoSuchCall, cursor, bindings)),
+            (Some(at), Some(before)) => Stop::Early(Box::new(self.too_early(at, before)), None),
+            (Some(_), None) => Stop::Miss(Box::new(self.miss(Reason::TooLate, cursor, bindings))),
+            (None, _) if self.similar().next().is_some() => {
+                Stop::Miss(Box::new(self.miss(Reason::Different, cursor, bindings)))
+            }
+            (None, _) => Stop::Miss(Box::new(self.miss(Reason::NoSuchCall, cursor, bindings))),
         }
     }
 
     fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Stop> {
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
-            return Err(Stop::Miss(self.miss_of(Reason::RepeatedTooOften, asked)));
+            return Err(Stop::Miss(Box::new(self.miss_of(Reason::RepeatedTooOften, asked))));
         }
         Ok(self.play_again(asked, source, bindings))
     }
 
-    fn play(&self, cursor: &Cursor, at: usize, mut bindings: Bindings) -> Result<Step, Stop> {
+    fn play(&self, at: usize, mut bindings: Bindings) -> Result<Step, Stop> {
         let take = self.take(at);
         if !take.recorded.replayable {
-            return Err(Stop::Miss(self.miss_of(Reason::NotReplayable, at)));
+            return Err(Stop::Miss(Box::new(self.miss_of(Reason::NotReplayable, at))));
         }
         let (response, bound) = bindings.render_response(&take.recorded.response, &take.slots);
         let played = if bound { Played::Bound(at + 1) } else { Played::Hit(at + 1) };
