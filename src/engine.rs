@@ -5,6 +5,7 @@
 
 pub mod journal;
 mod judging;
+mod outcomes;
 mod receipt;
 mod recorder;
 mod sockets;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
 use crate::emulator::{Emulator, Reply, Ticket};
-use crate::exchange::{Answer, Call, LaneKey, Nonces, Outcome};
+use crate::exchange::{Answer, Call, Crowd, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
 use crate::replay::{Miss, Played, Player};
@@ -27,12 +28,13 @@ use crate::upstream::Upstream;
 
 use journal::JournalError;
 use judging::{Case, Docket};
+pub use outcomes::{Entry, MOST_ENTRIES, Outcomes, What};
 pub use receipt::{Binding, Exchanges, Fault, Found, Lane, Left, Receipt};
 use recorder::Begun;
 pub use recorder::Recorder;
 use sockets::Sockets;
 pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
-pub use watch::{Tallied, Watch};
+pub use watch::{Seen, Tallied, Watch};
 
 /// What answers calls.
 pub enum Source {
@@ -72,10 +74,14 @@ pub struct Engine {
     recorder: Option<Recorder>,
     enforce: Enforce,
     nonces: Nonces,
+    crowd: Crowd,
     sockets: Sockets,
+    outcomes: Outcomes,
     /// Told when a cassette has answered a call: one that was too early may be answered then.
     moved: Notify,
     failed: CancellationToken,
+    /// Ends the sockets, but no call.
+    retired: CancellationToken,
     failure: OnceLock<JournalError>,
 }
 
@@ -88,7 +94,7 @@ impl Engine {
         recorder: Option<Recorder>,
         enforce: Enforce,
     ) -> Arc<Self> {
-        let watch = Arc::new(Watch::default());
+        let (watch, failed) = (Arc::new(Watch::default()), CancellationToken::new());
         Arc::new(Self {
             source,
             redactor,
@@ -98,9 +104,12 @@ impl Engine {
             recorder,
             enforce,
             nonces: Nonces::default(),
+            crowd: Crowd::default(),
             sockets: Sockets::default(),
+            outcomes: Outcomes::default(),
+            retired: failed.child_token(),
+            failed,
             moved: Notify::new(),
-            failed: CancellationToken::new(),
             failure: OnceLock::new(),
         })
     }
@@ -109,13 +118,13 @@ impl Engine {
     ///
     /// Runs to its end on a task of its own, whatever the client does meanwhile.
     pub async fn answer(self: &Arc<Self>, call: Call) -> Option<Answer> {
-        let call = self.nonces.attributed(call);
+        let call = self.attributed(call);
         let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
         let found = self.contract.check_call(&kept.message);
         let (answer, caused) = match self.rejection(&found) {
             Some(rejection) => (rejection, Caused::Nothing),
-            None => self.source(&call, &kept.message).await,
+            None => self.source(&place.lane, &call, &kept.message).await,
         };
         self.nonces.remember(&call, &answer);
         self.keep(place, &call, kept, found, &answer).await?;
@@ -138,7 +147,8 @@ impl Engine {
     /// [`Self::answer`].
     ///
     /// `unread` says why the call has no body although one was sent; a recorded call of that kind is never replayed.
-    pub async fn refuse(&self, mut call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
+    pub async fn refuse(&self, call: Call, unread: Option<&'static str>, response: Response) -> Option<Answer> {
+        let mut call = self.attributed(call);
         let place = self.place(&call)?;
         if unread.is_some() {
             call.request.body = Body::unknown();
@@ -164,6 +174,40 @@ impl Engine {
     /// What was found so far.
     pub fn watch(&self) -> &Watch {
         &self.watch
+    }
+
+    /// What was replayed so far, call by call.
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+
+    /// An engine that plays the same cassette from its start, on the same terms; `None` when no cassette answers here, or
+    /// what it plays is being recorded: a recording has one take.
+    pub fn rewound(&self) -> Option<Arc<Self>> {
+        if self.recorder.is_some() {
+            return None;
+        }
+        let source = Source::Replay(self.player()?.rewound());
+        Some(Self::new(source, Arc::clone(&self.redactor), Arc::clone(&self.contract), None, self.enforce))
+    }
+
+    /// Ends its sockets: another engine answers from now on. Calls that are under way are answered.
+    pub fn retire(&self) {
+        self.retired.cancel();
+    }
+
+    /// Takes down a note: among the outcomes of a replay, in a recording, and in the log.
+    ///
+    /// # Errors
+    /// The recording cannot be written any more.
+    pub async fn mark(&self, note: &str) -> Result<(), JournalError> {
+        let note = self.redactor.text(note);
+        tracing::info!(target: "tapdeck::mark", "{note}");
+        self.outcomes.marked(&note);
+        match &self.recorder {
+            Some(recorder) => recorder.mark(&note).await,
+            None => Ok(()),
+        }
     }
 
     /// What keeps people out of records and logs.
@@ -192,9 +236,19 @@ impl Engine {
         self.recorder.as_ref()
     }
 
+    /// Waits until every answer given so far has been judged; more may come.
+    pub async fn caught_up(&self) {
+        self.docket.caught_up().await;
+    }
+
     /// Waits until every answer given has been judged.
     pub async fn settle(&self) {
         self.docket.close().await;
+    }
+
+    /// The call with whatever tells whose it is.
+    fn attributed(&self, call: Call) -> Call {
+        self.crowd.admitted(self.nonces.attributed(call))
     }
 
     /// Gives a call its lane and its place in the recording; `None` when nothing more is accepted.
@@ -279,7 +333,7 @@ impl Engine {
         self.failed.cancel();
     }
 
-    async fn source(&self, call: &Call, kept: &Call) -> (Answer, Caused) {
+    async fn source(&self, client: &str, call: &Call, kept: &Call) -> (Answer, Caused) {
         match &self.source {
             Source::Upstream(upstream) => (upstream.send(&call.request, call.protocol).await, Caused::Nothing),
             Source::Emulator(emulator) => {
@@ -289,6 +343,7 @@ impl Engine {
             Source::Replay(player) => {
                 let read = Instant::now();
                 let (response, played) = self.play(player, call, kept).await;
+                self.outcomes.answered(player, client, kept, &played);
                 let due = read + player.due(&played);
                 (replayed((response, played)), Caused::Wait(due))
             }

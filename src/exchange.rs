@@ -1,11 +1,17 @@
 //! A call, its answer, and both together.
 
+mod crowd;
+mod name;
 mod nonces;
 
 use std::net::IpAddr;
 
+pub use crowd::Crowd;
+pub use name::LaneName;
 pub use nonces::Nonces;
+use sha2::{Digest, Sha256};
 
+use crate::dice::hex;
 use crate::message::{Request, Response};
 use crate::mpsd::{Op, Resolution, Service, resolve};
 
@@ -42,15 +48,17 @@ pub struct Call {
     pub service: Service,
     /// What it is, in the contract's words.
     pub resolution: Resolution,
-    /// Whose it is, where only a nonce says so: whoever fetched that.
-    pub fetched_by: Option<LaneKey>,
+    /// The name its sender's lane was given.
+    pub name: Option<LaneName>,
+    /// Whose it is, where something beside the call says so: the nonce it shows was fetched by somebody.
+    pub lane: Option<LaneKey>,
 }
 
 impl Call {
     /// Resolves a request that reached a contract host.
     pub fn new(client: IpAddr, protocol: Protocol, service: Service, request: Request) -> Self {
         let resolution = resolve(service, &request.method, &request.target);
-        Self { client, protocol, request, service, resolution, fetched_by: None }
+        Self { client, protocol, request, service, resolution, name: None, lane: None }
     }
 
     /// The operation it is, if it is one.
@@ -114,22 +122,30 @@ impl Answer {
 /// What tells one client from another: the lane a call belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LaneKey {
+    /// Whoever was given that name, wherever the calls come from.
+    Named(LaneName),
     /// A user of an address: user hashes outlive the tokens they come in.
     User(IpAddr, String),
-    /// An address with a token that names no user.
+    /// An address with a token that names no user: the token's digest.
     Token(IpAddr, String),
     /// No token: the address is all there is. A client that reconnects stays the same.
     Address(IpAddr),
 }
 
 impl LaneKey {
-    /// The lane of a call as its client sent it.
+    /// The lane of a call as its client sent it. What somebody said beats what is found out.
     pub fn of(call: &Call) -> Self {
+        if let Some(name) = &call.name {
+            return Self::Named(name.clone());
+        }
+        if let Some(lane) = &call.lane {
+            return lane.clone();
+        }
         let authorization = call.request.headers.text("authorization").unwrap_or_default();
         match user_hash(authorization) {
             Some(hash) if !matches!(hash, "" | "-" | "*") => Self::User(call.client, hash.to_owned()),
-            _ if authorization.is_empty() => call.fetched_by.clone().unwrap_or(Self::Address(call.client)),
-            _ => Self::Token(call.client, authorization.to_owned()),
+            _ if authorization.is_empty() => Self::Address(call.client),
+            _ => Self::Token(call.client, hex(&Sha256::digest(authorization))),
         }
     }
 }
@@ -147,12 +163,16 @@ mod tests {
 
     use super::*;
 
-    fn key(authorization: &str) -> LaneKey {
+    fn call(authorization: &str) -> Call {
         let mut request = Request::default();
         if !authorization.is_empty() {
             request.headers.push("authorization", authorization.to_owned());
         }
-        LaneKey::of(&Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request))
+        Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request)
+    }
+
+    fn key(authorization: &str) -> LaneKey {
+        LaneKey::of(&call(authorization))
     }
 
     #[test]
@@ -161,5 +181,19 @@ mod tests {
         assert_ne!(key("XBL3.0 x=7;a"), key("XBL3.0 x=8;a"));
         assert_ne!(key("XBL3.0 x=-;a"), key("XBL3.0 x=-;b"));
         assert_ne!(key("Bearer a"), key(""));
+    }
+
+    #[test]
+    fn a_name_beats_whatever_the_call_says() {
+        let named = |authorization| Call { name: "guest".parse().ok(), ..call(authorization) };
+        let elsewhere = Call { client: Ipv4Addr::new(10, 0, 0, 31).into(), ..named("XBL3.0 x=8;a") };
+        assert_eq!(LaneKey::of(&named("XBL3.0 x=7;a")), LaneKey::of(&elsewhere));
+        let fetched = Call { lane: Some(LaneKey::Address(Ipv4Addr::LOCALHOST.into())), ..named("") };
+        assert_eq!(LaneKey::of(&fetched), LaneKey::of(&elsewhere));
+    }
+
+    #[test]
+    fn a_key_holds_no_token() {
+        assert!(!format!("{:?}", key("XBL3.0 x=-;secret-token")).contains("secret-token"));
     }
 }

@@ -3,10 +3,12 @@
 //! A connection is plain HTTP (forward or reverse proxy), TLS straight in, or `CONNECT` with either inside. What
 //! comes out is a [`Call`](crate::exchange::Call) on an intercepted host, or bytes that pass through unread.
 
+mod answering;
 pub mod authority;
 mod calls;
 pub mod hosts;
 mod http;
+mod names;
 mod reply;
 mod session;
 mod socket;
@@ -18,7 +20,7 @@ mod upgrade;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, RwLock};
 use std::time::Duration;
 
 use ::http::Uri;
@@ -34,15 +36,17 @@ use crate::upstream::{Dialler, Line, Relay};
 
 pub use crate::upstream::limits;
 pub use authority::{Authority, AuthorityError};
-pub use hosts::{Hosts, Others};
+pub use hosts::{Hosts, Others, neighbours_in};
 pub use limits::Limits;
+pub use names::Listener;
 
+use answering::{Answering, Table};
 use session::{Session, Work};
 
 /// What a door needs.
 pub struct Options {
-    /// What answers intercepted requests.
-    pub engine: Arc<Engine>,
+    /// What answers intercepted requests, but for clients that have one of their own ([`Door::seat`]).
+    pub engine: Option<Arc<Engine>>,
     /// Who vouches for intercepted hosts.
     pub authority: Arc<Authority>,
     /// Where requests to our own address go, if anywhere.
@@ -83,10 +87,9 @@ impl Default for Reverse {
 
 /// Everything the listeners of one process share.
 pub struct Door {
-    engine: Arc<Engine>,
+    table: RwLock<Table>,
     authority: Arc<Authority>,
     reverse: Option<Reverse>,
-    hosts: Hosts,
     dialler: Dialler,
     relay: Relay,
     limits: Limits,
@@ -103,12 +106,23 @@ impl Door {
         let Options { engine, authority, reverse, neighbours, others, dialler, limits } = options;
         let hosts =
             Hosts::new(reverse.as_ref().map(|reverse| (reverse.host.as_str(), reverse.port)), neighbours, others);
+        let table = RwLock::new(Table::new(Answering { engine, hosts: Arc::new(hosts) }));
         let relay = Relay::new(dialler.clone(), limits);
         let seats = Arc::new(Semaphore::new(limits.connections));
         let buffers = Arc::new(Semaphore::new(limits.buffered));
         let accepted = AtomicU64::new(0);
         let crowded = Once::new();
-        Arc::new(Self { engine, authority, reverse, hosts, dialler, relay, limits, seats, crowded, buffers, accepted })
+        Arc::new(Self { table, authority, reverse, dialler, relay, limits, seats, crowded, buffers, accepted })
+    }
+
+    /// How many connections came in so far.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Who vouches for intercepted hosts.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Waits until a body may be read: there is room for all of it, so that no two bodies wait for each other.
@@ -136,7 +150,8 @@ pub struct Shutdown {
 }
 
 /// Serves a listener until it is told to stop, and returns when its last connection has ended.
-pub async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Shutdown) {
+pub async fn serve(listener: impl Into<Listener>, door: Arc<Door>, shutdown: Shutdown) {
+    let listener = listener.into();
     let (tracker, abort) = (TaskTracker::new(), shutdown.abort.child_token());
     let work = Work { tracker: tracker.clone(), drain: shutdown.drain.clone(), abort: abort.clone() };
     loop {
@@ -144,11 +159,12 @@ pub async fn serve(listener: TcpListener, door: Arc<Door>, shutdown: Shutdown) {
             biased;
             () = shutdown.drain.cancelled() => break,
             () = abort.cancelled() => break,
-            accepted = accept(&listener, &door) => accepted,
+            accepted = accept(&listener.socket, &door) => accepted,
         };
         let id = door.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         let line = Line::accepted(stream);
         let session = Session::new(Arc::clone(&door), work.clone(), id, peer, seat, line.cut());
+        let session = session.named(listener.name(peer.ip()));
         session.clone().spawn(session.speak(line));
     }
     drop(listener);

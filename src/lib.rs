@@ -42,8 +42,9 @@
 //! | [`upstream`] | the service behind pooled connections; every limit |
 //! | [`engine`] | the whole way of a request; the journal's owner |
 //! | [`intercept`] | listeners, certificates, hosts, tunnels |
-//! | [`admin`] | the control port: clock, state |
+//! | [`admin`] | the control port: replay sessions, the emulator's clock and state |
 //! | [`client`] | a small HTTP client that comes in by every way a game does |
+//! | [`testing`] | replays for Rust tests |
 //! | [`config`] | `tapdeck.toml` |
 //! | [`cli`] | the command line and the demo |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic"))]
@@ -87,6 +88,8 @@ pub mod intercept;
 pub mod admin;
 
 pub mod client;
+
+pub mod testing;
 
 pub mod config;
 

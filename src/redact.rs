@@ -66,6 +66,12 @@ impl Redactor {
         Self { table: Mutex::new(Table::new(key)) }
     }
 
+    /// One that draws the same aliases and knows nothing yet.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self { table: Mutex::new(self.lock().fresh()) }
+    }
+
     /// A call whose request may be kept.
     pub fn call(&self, call: &Call) -> Redacted<Call> {
         let request = &call.request;

@@ -17,6 +17,7 @@ mod cursor;
 mod edges;
 mod explain;
 mod fields;
+mod identity;
 mod lane;
 mod learn;
 mod miss;
@@ -29,13 +30,14 @@ mod tape;
 mod tests;
 mod verify;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use account::{Account, Bound, LaneAccount, Unplayed};
 pub use compare::COMPARED_HEADERS;
 pub use explain::{Again, Explanation, How, OwnValue, Part};
 pub use fields::{Field, Fields, Spot};
+pub use identity::{Identity, Unknown};
 pub use learn::{Learned, Lesson, Rest, learn};
 pub use miss::{Advice, Before, Difference, Miss, Near, Reason};
 pub use pace::Pace;
@@ -44,7 +46,7 @@ pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
 
-use crate::exchange::{Call, LaneKey};
+use crate::exchange::{Call, LaneKey, LaneName};
 use crate::message::Response;
 use crate::socket::{Lost, Message, SocketId};
 use compare::Asked;
@@ -54,7 +56,7 @@ use stage::State;
 /// Plays one cassette to any number of clients.
 #[derive(Debug)]
 pub struct Player {
-    tape: Tape,
+    tape: Arc<Tape>,
     options: Options,
     state: Mutex<State>,
 }
@@ -132,9 +134,16 @@ pub struct Tally {
 }
 
 impl Player {
-    /// A player at the start of its tape.
-    pub fn new(tape: Tape, options: Options) -> Self {
-        Self { tape, options, state: Mutex::default() }
+    /// A player at the start of its tape, which it may share with others.
+    pub fn new(tape: impl Into<Arc<Tape>>, options: Options) -> Self {
+        Self { tape: tape.into(), options, state: Mutex::default() }
+    }
+
+    /// Another player of the same tape on the same terms, at its start.
+    #[must_use]
+    pub fn rewound(&self) -> Self {
+        let state = Mutex::new(self.state().rewound());
+        Self { tape: Arc::clone(&self.tape), options: self.options.clone(), state }
     }
 
     /// Answers a call, and says how. `shown` is the same call redacted: all that a miss may tell of it.
@@ -215,6 +224,26 @@ impl Player {
     /// Says which recorded lane a live client is, so that it need not be found out.
     pub fn assign(&self, key: LaneKey, lane: usize) {
         self.state().assign(key, lane);
+    }
+
+    /// Keeps the lane of that name, if there is one, for clients of its name.
+    pub fn promise(&self, player: &LaneName) {
+        if let Some(lane) = self.tape.lanes().iter().position(|lane| lane == player.as_str()) {
+            self.state().promise(lane);
+        }
+    }
+
+    /// Says who a recorded player is now, before it has come: everybody's answers show it from the start.
+    ///
+    /// # Errors
+    /// There is no such player, or the cassette does not tell who it was.
+    pub fn introduce(&self, identity: &Identity) -> Result<(), Unknown> {
+        let traits = identity.traits(&self.tape)?;
+        let mut state = self.state();
+        match traits.into_iter().find(|(_, class, recorded, live)| !state.introduce(*class, recorded, live)) {
+            None => Ok(()),
+            Some((what, ..)) => Err(Unknown::Taken { player: identity.player.clone(), what }),
+        }
     }
 
     /// What was played so far.

@@ -1,5 +1,8 @@
 //! The canonical order: causality first, then lanes.
 //!
+//! Lanes that were given names keep them and come by name, so that nothing depends on who called first; the others are
+//! numbered by their first call.
+//!
 //! Two runs of the same script may interleave lanes differently. What must stay is that an answer complete before a
 //! call was read may have caused it. Everything else is ordered by lane, so that one player's calls read as a story:
 //! calls with nothing in between have no order of their own, nor have answers, nor what clients say.
@@ -15,6 +18,7 @@ use std::collections::BTreeMap;
 
 use super::frame::{Cue, FrameRecord};
 use super::{Cassette, Entry, Record, cue};
+use crate::exchange::LaneName;
 use crate::socket::Sender;
 use ranks::Ranks;
 use sequence::{Span, topological};
@@ -24,8 +28,10 @@ use sequence::{Span, topological};
 pub(super) struct Order {
     /// Indexes into the entries, in canonical order.
     pub(super) sequence: Vec<usize>,
-    /// Canonical lane names by the recorded ones.
-    pub(super) lanes: BTreeMap<String, String>,
+    /// The lanes' canonical names, in order.
+    pub(super) lanes: Vec<String>,
+    /// The same by the recorded ones.
+    renamed: BTreeMap<String, String>,
     ranks: Ranks,
     frames: BTreeMap<usize, Placed>,
 }
@@ -66,8 +72,15 @@ impl Order {
         let spans: Vec<Span> =
             cassette.entries.iter().enumerate().map(|(index, entry)| span(index, entry, &ranks, &frames)).collect();
         let sequence = topological(&spans);
-        let lanes = ranks.lanes().map(|(name, number)| (name.to_owned(), format!("player{number}"))).collect();
-        Self { sequence, lanes, ranks, frames }
+        let recorded = ranks.lanes();
+        let lanes = lane_names(&recorded);
+        let renamed = recorded.into_iter().map(str::to_owned).zip(lanes.iter().cloned()).collect();
+        Self { sequence, lanes, renamed, ranks, frames }
+    }
+
+    /// The canonical name of a lane.
+    pub(super) fn lane<'a>(&'a self, recorded: &'a str) -> &'a str {
+        self.renamed.get(recorded).map_or(recorded, String::as_str)
     }
 
     /// An exchange's positions, renumbered densely from 1.
@@ -84,6 +97,19 @@ impl Order {
     pub(super) fn frame(&self, index: usize) -> Option<&Placed> {
         self.frames.get(&index)
     }
+}
+
+/// Canonical names of lanes, in their order.
+fn lane_names(lanes: &[&str]) -> Vec<String> {
+    let mut players = 0;
+    let mut name = |lane: &str| {
+        if LaneName::is_given(lane) {
+            return lane.to_owned();
+        }
+        players += 1;
+        format!("player{players}")
+    };
+    lanes.iter().map(|lane| name(lane)).collect()
 }
 
 /// What the client of each lane did: recorded and canonical positions.

@@ -29,7 +29,7 @@ pub enum SealError {
     Aliases(#[from] BuildError),
 }
 
-/// The canonical text of a cassette: the same for every recording that differs in timing, lane and alias names only.
+/// The canonical text of a cassette: the same for every recording that differs in timing, generated lane names and aliases only.
 ///
 /// # Errors
 /// The cassette holds what this build does not understand.
@@ -63,7 +63,7 @@ pub fn canonical(cassette: &Cassette) -> Result<Cassette, SealError> {
     let mut records: Vec<Record> = order.sequence.iter().map(|index| renamed(cassette, &order, *index)).collect();
     let aliases = renumber(&mut records, &cassette.aliases)?;
     let lines = order.sequence.iter().map(|index| cassette.entries[*index].line);
-    let lanes: Vec<String> = (1..=order.lanes.len()).map(|number| format!("player{number}")).collect();
+    let lanes = order.lanes.clone();
     Ok(Cassette {
         head: Head { format: FORMAT.to_owned(), ..cassette.head.clone() },
         aliases,
@@ -148,9 +148,7 @@ fn renamed(cassette: &Cassette, order: &Order, index: usize) -> Record {
         Record::Http(http) => {
             let mut http = http.clone();
             (http.asked, http.answered) = order.dense(http.asked, http.answered, index);
-            if let Some(name) = order.lanes.get(&http.lane) {
-                http.lane.clone_from(name);
-            }
+            http.lane = order.lane(&http.lane).to_owned();
             Record::Http(http)
         }
         Record::Frame(frame) => {
@@ -158,9 +156,7 @@ fn renamed(cassette: &Cassette, order: &Order, index: usize) -> Record {
             if let Some(placed) = order.frame(index) {
                 (frame.socket, frame.at, frame.cue) = (placed.socket, placed.at, placed.cue);
             }
-            if let Some(name) = order.lanes.get(&frame.lane) {
-                frame.lane.clone_from(name);
-            }
+            frame.lane = order.lane(&frame.lane).to_owned();
             Record::Frame(frame)
         }
         Record::Mark(mark) => {

@@ -1,6 +1,7 @@
-//! The control port of a deck that emulates.
+//! The control port of a deck.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +10,16 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, session};
-use crate::admin;
-use crate::engine::Engine;
+use super::session::Ended;
+use super::{Failure, say, session};
+use crate::admin::{self, Panel};
 
-/// Where a test harness moves the emulator's clock and reads its state.
+/// Where a test harness opens replay sessions, moves the emulator's clock, and asks what happened.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Control")]
 pub(super) struct Control {
     /// Address of the control port, or `off`; port 0 picks a free one
-    #[arg(long, env = "TAPDECK_ADMIN", default_value = "127.0.0.1:8889", value_name = "ADDR|off")]
+    #[arg(long, env = "TAPDECK_ADMIN", default_value_t = AdminArg::At(USUAL), value_name = "ADDR|off")]
     admin: AdminArg,
 }
 
@@ -26,6 +27,15 @@ pub(super) struct Control {
 enum AdminArg {
     Off,
     At(SocketAddr),
+}
+
+impl fmt::Display for AdminArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
 }
 
 impl FromStr for AdminArg {
@@ -44,8 +54,26 @@ impl Control {
     /// Opens the port, unless it is to be off.
     pub(super) async fn open(self) -> Result<Option<Port>, Failure> {
         let AdminArg::At(address) = self.admin else { return Ok(None) };
+        Self::open_at(address).await.map(Some)
+    }
+
+    /// Opens the port where nothing hangs on it: the usual one may be another deck's.
+    pub(super) async fn open_if_free(self) -> Result<Option<Port>, Failure> {
+        match self.admin {
+            AdminArg::At(address) if address == USUAL => match Self::open_at(address).await {
+                Ok(port) => Ok(Some(port)),
+                Err(failure) => {
+                    say(&format!("no control port: {failure}"));
+                    Ok(None)
+                }
+            },
+            _ => self.open().await,
+        }
+    }
+
+    async fn open_at(address: SocketAddr) -> Result<Port, Failure> {
         let (listener, address) = session::listen(address, "--admin").await?;
-        Ok(Some(Port { listener, address }))
+        Ok(Port { listener, address })
     }
 }
 
@@ -62,10 +90,10 @@ impl Port {
     }
 
     /// Answers on it from now on.
-    pub(super) fn serve(self, engine: &Arc<Engine>) -> Served {
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(admin::serve(self.listener, Arc::clone(engine), stop.clone()));
-        Served { stop, serving }
+    pub(super) fn serve(self, panel: Panel) -> Served {
+        let (stop, panel) = (CancellationToken::new(), Arc::new(panel));
+        let serving = tokio::spawn(admin::serve(self.listener, Arc::clone(&panel), stop.clone()));
+        Served { stop, serving, panel }
     }
 }
 
@@ -73,14 +101,20 @@ impl Port {
 pub(super) struct Served {
     stop: CancellationToken,
     serving: JoinHandle<()>,
+    panel: Arc<Panel>,
 }
 
 impl Served {
-    /// Ends it. A harness that keeps its connection open does not keep us.
-    pub(super) async fn close(self) {
+    /// Ends it, and the sessions it opened. A harness that keeps its connection open does not keep us.
+    pub(super) async fn close(self, ended: Ended) {
         self.stop.cancel();
         let _ = tokio::time::timeout(CLOSING, self.serving).await;
+        if let Some(sessions) = self.panel.sessions.as_ref().filter(|_| ended != Ended::Aborted) {
+            sessions.end_all().await;
+        }
     }
 }
 
+/// Where it is unless somebody says otherwise.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8889);
 const CLOSING: Duration = Duration::from_secs(2);

@@ -1,6 +1,6 @@
 //! Options that several commands share, and what they turn into.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,6 +15,7 @@ use crate::config::{self, ConfigError, Project};
 use crate::contract::{Contract, Severity};
 use crate::emulator::{Canned, Cast, Emulator, Player, Settings, Templates};
 use crate::engine::{Enforce, Source};
+use crate::exchange::LaneName;
 use crate::intercept::{Limits, Others, Reverse};
 use crate::upstream::{self, Dialler, Route, Upstream};
 
@@ -22,9 +23,19 @@ use crate::upstream::{self, Dialler, Route, Upstream};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ways in")]
 pub(super) struct Ways {
-    /// Address to listen on; port 0 picks a free one
-    #[arg(long, env = "TAPDECK_LISTEN", default_value = "127.0.0.1:8888", value_name = "ADDR")]
-    pub(super) listen: SocketAddr,
+    /// Address to listen on (repeatable); port 0 picks a free one. With a name, whoever comes there is that player
+    #[arg(
+        long,
+        env = "TAPDECK_LISTEN",
+        default_value = "127.0.0.1:8888",
+        value_name = "[NAME=]ADDR",
+        value_delimiter = ','
+    )]
+    pub(super) listen: Vec<ListenArg>,
+    /// Which player the client at an address is (repeatable): `10.0.0.31=host`. A listener's name beats it, and a proxy
+    /// user (`http://guest@127.0.0.1:8888`) beats both
+    #[arg(long = "name", env = "TAPDECK_NAME", value_name = "ADDR=NAME", value_delimiter = ',')]
+    names: Vec<NameArg>,
     /// What to do with hosts that are not MPSD's
     #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
     others: OthersArg,
@@ -54,10 +65,77 @@ impl Ways {
 
     /// Loopback only: there is no access control yet.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        if self.listen.ip().is_loopback() {
-            return Ok(());
+        match self.listen.iter().find(|listen| !listen.address.ip().is_loopback()) {
+            None => Ok(()),
+            Some(ListenArg { address, .. }) => {
+                Err(Failure::usage(format!("{address} is not a loopback address")).hint("listen on 127.0.0.1 or [::1]"))
+            }
         }
-        Err(Failure::usage(format!("{} is not a loopback address", self.listen)).hint("listen on 127.0.0.1 or [::1]"))
+    }
+
+    /// The players that clients are by their addresses.
+    pub(super) fn clients(&self) -> Result<BTreeMap<IpAddr, LaneName>, Failure> {
+        let mut clients = BTreeMap::new();
+        for NameArg(address, name) in &self.names {
+            match clients.insert(*address, name.clone()) {
+                Some(other) if other != *name => {
+                    return Err(Failure::usage(format!("--name: {address} cannot be both {other} and {name}"))
+                        .hint("give each of them a listener of its own: --listen NAME=ADDR"));
+                }
+                _ => {}
+            }
+        }
+        Ok(clients)
+    }
+
+    /// Every name that is given here.
+    pub(super) fn given(&self) -> impl Iterator<Item = &LaneName> {
+        let listening = self.listen.iter().filter_map(|listen| listen.name.as_ref());
+        listening.chain(self.names.iter().map(|NameArg(_, name)| name))
+    }
+
+    /// Names that tapdeck gives itself would be given to somebody else, where there is no cassette that has them.
+    pub(super) fn name_anew(&self) -> Result<(), Failure> {
+        match self.given().find(|name| name.is_generated()) {
+            None => Ok(()),
+            Some(name) => Err(Failure::usage(format!("{name} is what tapdeck calls a lane without a name"))
+                .hint("names like `host` and `guest` tell more")),
+        }
+    }
+}
+
+/// An address to listen on, and the player that everybody is who comes there.
+#[derive(Clone, Debug)]
+pub(super) struct ListenArg {
+    pub(super) address: SocketAddr,
+    pub(super) name: Option<LaneName>,
+}
+
+impl FromStr for ListenArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = match text.split_once('=') {
+            Some((name, address)) => (Some(name.parse()?), address),
+            None => (None, text),
+        };
+        let address =
+            address.parse().map_err(|_| "write an address and a port, like 127.0.0.1:8888, or NAME=ADDRESS")?;
+        Ok(Self { address, name })
+    }
+}
+
+/// A client's address and the player it is.
+#[derive(Clone, Debug)]
+struct NameArg(IpAddr, LaneName);
+
+impl FromStr for NameArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, name) = text.split_once('=').ok_or("write ADDRESS=NAME, like 10.0.0.31=host")?;
+        let address: IpAddr = address.parse().map_err(|_| "write an address without a port, then =NAME")?;
+        Ok(Self(address.to_canonical(), name.parse()?))
     }
 }
 
@@ -212,8 +290,8 @@ impl Reached {
 }
 
 impl Service {
-    /// Builds the source; `own` is the listener, which must not be dialled.
-    pub(super) fn reach(&self, project: &Project, own: SocketAddr, limits: Limits) -> Result<Reached, Failure> {
+    /// Builds the source; `own` are the listeners, which must not be dialled.
+    pub(super) fn reach(&self, project: &Project, own: Vec<SocketAddr>, limits: Limits) -> Result<Reached, Failure> {
         let dialler = self.dialler(own, limits);
         let Some(target) = &self.upstream else {
             let source = Source::Upstream(self.client(&dialler, None, limits)?);
@@ -230,10 +308,10 @@ impl Service {
         }
     }
 
-    fn dialler(&self, own: SocketAddr, limits: Limits) -> Dialler {
+    fn dialler(&self, own: Vec<SocketAddr>, limits: Limits) -> Dialler {
         let resolve = self.resolve.iter().map(|Resolve(host, address)| (host.clone(), *address)).collect();
         let proxy = self.upstream_proxy.clone().map(|WebUri(uri)| uri);
-        Dialler::new(Route { resolve, proxy, own: vec![own] }, limits.connect)
+        Dialler::new(Route { resolve, proxy, own }, limits.connect)
     }
 
     fn client(&self, dialler: &Dialler, base: Option<Uri>, limits: Limits) -> Result<Upstream, Failure> {

@@ -111,7 +111,7 @@ impl Options {
         };
         let _ready = stage.tell()?;
         let mut child = Child::start(&self.command, surroundings.variables(of))?;
-        let ended = stage.run_until(&mut child).await;
+        let ended = stage.run_until(&mut child).await.ended;
         // Where the deck ended first, nobody answers the command any more.
         Ok((child.terminate().await?, ended))
     }

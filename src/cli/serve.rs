@@ -10,23 +10,23 @@ pub(super) mod stage;
 mod tempo;
 pub(super) mod watch;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
-
-use super::options::Ways;
+use super::options::{ListenArg, Ways};
 use super::{Failure, ca, session};
 use crate::cassette::CassetteError;
 use crate::engine::Engine;
-use crate::intercept::{self, Limits};
+use crate::intercept::{self, Limits, Listener};
 use crate::upstream::{Dialler, Route};
 pub(super) use sealing::seal_journal;
 
-/// A listener with its certificate authority, before anything answers.
+/// Listeners with their certificate authority, before anything answers.
 struct Deck {
-    listener: TcpListener,
-    address: std::net::SocketAddr,
+    listeners: Vec<(Listener, SocketAddr)>,
+    /// The first of them.
+    address: SocketAddr,
     authority: Arc<intercept::Authority>,
     others: intercept::Others,
     limits: Limits,
@@ -34,18 +34,45 @@ struct Deck {
 }
 
 impl Deck {
+    /// A deck whose clients may be given any name but tapdeck's own.
     async fn open(ways: &Ways) -> Result<Self, Failure> {
+        ways.name_anew()?;
+        Self::listening(ways).await
+    }
+
+    /// A deck whose clients can be these players only.
+    async fn open_for(players: &[String], ways: &Ways) -> Result<Self, Failure> {
+        match ways.given().find(|name| !players.iter().any(|player| player == name.as_str())) {
+            None => Self::listening(ways).await,
+            Some(unknown) => Err(play::no_player(unknown.as_str(), players)),
+        }
+    }
+
+    async fn listening(ways: &Ways) -> Result<Self, Failure> {
         ways.check()?;
+        let clients = Arc::new(ways.clients()?);
         let authority = Arc::new(ca::open(&ways.home)?);
-        let (listener, address) = session::listen(ways.listen, "--listen").await?;
+        let mut listeners = Vec::new();
+        for ListenArg { address, name } in &ways.listen {
+            let (socket, address) = session::listen(*address, "--listen").await?;
+            listeners.push((Listener { socket, name: name.clone(), clients: Arc::clone(&clients) }, address));
+        }
+        let Some(address) = listeners.first().map(|(_, address)| *address) else {
+            return Err(Failure::usage("there is no address to listen on").hint("give --listen ADDR"));
+        };
         let (others, ready_file) = (ways.others(), ways.ready_file.clone());
         ready_file.as_deref().into_iter().for_each(ready::forget);
-        Ok(Self { listener, address, authority, others, limits: Limits::default(), ready_file })
+        Ok(Self { listeners, address, authority, others, limits: Limits::default(), ready_file })
     }
 
     /// How hosts that are none of ours are reached when there is no upstream.
     fn dialler(&self) -> Dialler {
-        Dialler::new(Route { own: vec![self.address], ..Route::default() }, self.limits.connect)
+        Dialler::new(Route { own: self.addresses(), ..Route::default() }, self.limits.connect)
+    }
+
+    /// Where clients come in.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|(_, address)| *address).collect()
     }
 }
 

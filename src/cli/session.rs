@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::{Failure, say};
 use crate::engine::Engine;
-use crate::intercept::{self, Door, Shutdown};
+use crate::intercept::{self, Door, Listener, Shutdown};
 
 /// Runs one future on a runtime of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -53,14 +54,21 @@ pub(super) trait Stop {
 }
 
 /// Serves until it is asked to stop, or until the engine cannot go on.
-pub(super) async fn run(listener: TcpListener, door: Arc<Door>, engine: &Engine, stop: &mut impl Stop) -> Ended {
+pub(super) async fn run(
+    listeners: Vec<(Listener, SocketAddr)>,
+    door: Arc<Door>,
+    engine: &Engine,
+    stop: &mut impl Stop,
+) -> Ended {
     let shutdown = Shutdown::default();
-    let served = intercept::serve(listener, door, shutdown.clone());
+    let serving =
+        listeners.into_iter().map(|(listener, _)| intercept::serve(listener, Arc::clone(&door), shutdown.clone()));
+    let served = serving.collect::<JoinSet<()>>().join_all();
     tokio::pin!(served);
     let mut ended = Ended::Drained;
     loop {
         tokio::select! {
-            () = &mut served => break,
+            _ = &mut served => break,
             () = engine.failed().cancelled(), if ended != Ended::Failed => {
                 ended = Ended::Failed;
                 say("stopping: the recording cannot go on, so nothing more is accepted");

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::watch::{About, Watch};
@@ -19,6 +19,8 @@ pub(super) enum Case {
     Exchange { lane: String, asked: u64, answered: u64, call: Box<Call>, answer: Box<Answer>, found: Vec<Finding> },
     /// A message, with the call that opened its socket.
     Message { lane: String, opening: Arc<About>, socket: u64, at: u64, from: Sender, message: Message },
+    /// Nothing: whoever put it waits until its turn has come.
+    Turn(oneshot::Sender<()>),
 }
 
 /// The queue to the judge. It is bounded: traffic waits for its judge rather than grow without end.
@@ -58,6 +60,14 @@ impl Docket {
         }
     }
 
+    /// Waits until what was handed over before has been judged, and lets more come.
+    pub(super) async fn caught_up(&self) {
+        let (turn, come) = oneshot::channel();
+        self.put(Case::Turn(turn)).await;
+        // A docket that was closed drops it: there is nothing to wait for.
+        let _ = come.await;
+    }
+
     /// Waits until everything handed over has been judged.
     pub(super) async fn close(&self) {
         drop(self.cases.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -78,6 +88,9 @@ fn hear(judge: &mut Judge, watch: &Watch, case: Case) {
         Case::Message { lane, opening, socket, at, from, message } => {
             let heard = Heard { lane: &lane, socket, at, from, message: &message };
             watch.report_about(&lane, &opening, &judge.message(&heard));
+        }
+        Case::Turn(come) => {
+            let _ = come.send(());
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::redact::{REDACTED, Redactor};
 use crate::replay::{Account, Bound, LaneAccount, Miss, Player, Unplayed};
 
 /// What a replay came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// The cassette's file.
     pub cassette: String,
@@ -38,7 +38,7 @@ pub struct Receipt {
 }
 
 /// Calls by how they were answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Exchanges {
     /// From the cassette, unchanged or with live values in it.
     pub hit: usize,
@@ -92,7 +92,7 @@ pub struct Binding {
 }
 
 /// Findings by severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// Contract errors.
     pub error: usize,

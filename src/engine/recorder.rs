@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::journal::{Journal, JournalError};
-use crate::cassette::{Circumstances, HttpRecord, LineBody, Record, StoredBody, Timing, WireBytes};
+use crate::cassette::{Circumstances, HttpRecord, LineBody, Mark, Record, StoredBody, Timing, WireBytes};
 use crate::exchange::{Answer, Call};
 use crate::message::Headers;
 use crate::mpsd::Service;
@@ -89,6 +89,15 @@ impl Recorder {
         Ok(())
     }
 
+    /// Writes a note behind what was asked and answered so far.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub(super) async fn mark(&self, note: &str) -> Result<(), JournalError> {
+        let mark = Mark { at_position: self.position.load(Ordering::SeqCst), text: note.to_owned() };
+        self.journal.append(vec![LineBody::mark(&mark)]).await.map(drop)
+    }
+
     /// Exchanges that were kept without their contents, because a secret was left in them.
     pub fn secrets(&self) -> usize {
         self.secrets.load(Ordering::Relaxed)
@@ -125,16 +134,16 @@ impl Recorder {
         let used = |call: &Redacted<Call>, answer: &Redacted<Answer>| {
             call.aliases.iter().chain(&answer.aliases).cloned().collect::<BTreeSet<_>>()
         };
-        let record = http_record(lane, begun, self.began, call, answer);
-        if is_clean(redactor, &record) {
+        let mut record = http_record(lane, begun, self.began, call, answer);
+        if is_clean(redactor, &mut record) {
             return (LineBody::http(&record), used(call, answer));
         }
         let (call, answer) = (
             call.then(|call| redactor.call_again(call)),
             answer.then(|answer| redactor.answer_again(&call.message, answer)),
         );
-        let record = http_record(lane, begun, self.began, &call, &answer);
-        if is_clean(redactor, &record) {
+        let mut record = http_record(lane, begun, self.began, &call, &answer);
+        if is_clean(redactor, &mut record) {
             return (LineBody::http(&record), used(&call, &answer));
         }
         (LineBody::http(&self.emptied(record)), BTreeSet::new())
@@ -147,12 +156,13 @@ impl Recorder {
                 self.polished_exchange(redactor, record).map(|record| Record::Http(Box::new(record)))
             }
             Record::Frame(record) => self.polished_frame(redactor, record).map(|frame| Record::Frame(Box::new(frame))),
-            Record::Mark(_) => None,
+            Record::Mark(mark) => polished_mark(redactor, mark).map(Record::Mark),
         }
     }
 
     fn polished_exchange(&self, redactor: &Redactor, record: &HttpRecord) -> Option<HttpRecord> {
-        if is_clean(redactor, record) {
+        let mut polished = record.clone();
+        if is_clean(redactor, &mut polished) {
             return None;
         }
         let request = record.request();
@@ -161,9 +171,8 @@ impl Recorder {
         let answer = Answer { outcome: record.outcome, response: record.response() };
         let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
         let (asked, answered) = (wire(kept.body_changed), wire(kept_answer.body_changed));
-        let mut polished = record.clone();
         polished.rewrite(&kept.message.request, asked, &kept_answer.message, answered);
-        Some(if is_clean(redactor, &polished) { polished } else { self.emptied(polished) })
+        Some(if is_clean(redactor, &mut polished) { polished } else { self.emptied(polished) })
     }
 
     /// What is left of a record when nothing in it can be trusted to be clean.
@@ -174,10 +183,21 @@ impl Recorder {
     }
 }
 
-/// The last look before a write. Base64 is looked into, not at.
-fn is_clean(redactor: &Redactor, record: &HttpRecord) -> bool {
+/// A note written before something in it became known, without that.
+fn polished_mark(redactor: &Redactor, mark: &Mark) -> Option<Mark> {
+    let is_clean = |text: &str| redactor.is_clean(text.as_bytes());
+    let text = (!is_clean(&mark.text)).then(|| redactor.text(&mark.text))?;
+    Some(Mark { text: if is_clean(&text) { text } else { REDACTED.to_owned() }, ..mark.clone() })
+}
+
+/// The last look before a write. Base64 is looked into, not at. A lane's name is nothing that was overheard: whoever
+/// calls a lane `host` must not lose what the player of that gamertag did.
+fn is_clean(redactor: &Redactor, record: &mut HttpRecord) -> bool {
+    let lane = std::mem::take(&mut record.lane);
     let legible = record.legible();
-    redactor.is_clean(LineBody::http(legible.as_ref().unwrap_or(record)).json())
+    let is_clean = redactor.is_clean(LineBody::http(legible.as_ref().unwrap_or(record)).json());
+    record.lane = lane;
+    is_clean
 }
 
 /// A record without anything a client or the service wrote.
@@ -265,10 +285,19 @@ mod tests {
         assert_eq!(polished.request().headers.text("x-note"), Some(format!("by {alias}").as_str()));
         assert_eq!(recorder.secrets(), 0);
 
+        // What a lane is called is nobody's secret, be it a player's gamertag.
+        request.headers = Headers::new();
+        let named = HttpRecord { lane: "MajorNelson".into(), ..record(request.clone()) };
+        assert!(recorder.polished_exchange(&redactor, &named).is_none());
+
         // A header's name is nothing that could be replaced.
         request.headers.push("x-2814646326226712", "1");
         let emptied = recorder.polished_exchange(&redactor, &record(request)).unwrap();
         assert!(emptied.request().headers.is_empty() && emptied.withheld().is_some());
         assert_eq!(recorder.secrets(), 1);
+
+        let mark = |text: &str| Mark { at_position: 1, text: text.into() };
+        assert_eq!(polished_mark(&redactor, &mark("by MajorNelson")), Some(mark(&format!("by {alias}"))));
+        assert_eq!(polished_mark(&redactor, &mark("round two")), None);
     }
 }

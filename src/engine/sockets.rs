@@ -73,13 +73,13 @@ impl Engine {
     ///
     /// `spelling` is how the client spelt its header names.
     pub async fn open(self: &Arc<Self>, call: Call, spelling: Extensions) -> Option<Opened> {
-        let call = self.nonces.attributed(call);
+        let call = self.attributed(call);
         let place = self.place(&call)?;
         let kept = self.redactor.call(&call);
         let found = self.contract.check_call(&kept.message);
         let (answer, spelling, behind) = match self.rejection(&found) {
             Some(rejection) => (rejection, Extensions::new(), None),
-            None => self.behind(&call, &kept.message, spelling).await,
+            None => self.behind(&place.lane, &call, &kept.message, spelling).await,
         };
         let scribe = Scribe {
             engine: Arc::clone(self),
@@ -98,6 +98,7 @@ impl Engine {
 
     async fn behind(
         self: &Arc<Self>,
+        client: &str,
         call: &Call,
         kept: &Call,
         spelling: Extensions,
@@ -107,13 +108,19 @@ impl Engine {
             return (answer, spelling, far.map(Behind::Service));
         }
         let (answer, socket) = match accept(&call.request) {
-            Ok(accepted) => self.opened_here(call, kept, &accepted),
+            Ok(accepted) => self.opened_here(client, call, kept, &accepted),
             Err(problem) => (Answer::answered(*problem), None),
         };
         (answer, Extensions::new(), socket.map(|socket| Behind::Deck(Local::new(self, socket))))
     }
 
-    fn opened_here(self: &Arc<Self>, call: &Call, kept: &Call, accepted: &Headers) -> (Answer, Option<SocketId>) {
+    fn opened_here(
+        self: &Arc<Self>,
+        client: &str,
+        call: &Call,
+        kept: &Call,
+        accepted: &Headers,
+    ) -> (Answer, Option<SocketId>) {
         match &self.source {
             Source::Emulator(emulator) => match emulator.open(call) {
                 Ok(socket) => {
@@ -124,6 +131,7 @@ impl Engine {
             },
             Source::Replay(player) => {
                 let (response, played, socket) = player.open(call, kept);
+                self.outcomes.answered(player, client, kept, &played);
                 let mut answer = replayed((response, played));
                 answer_key(&mut answer.response.headers, accepted, socket);
                 self.moved.notify_waiters();
@@ -152,7 +160,10 @@ impl Engine {
             Source::Emulator(emulator) => self.stir(emulator.hear(socket, message)),
             Source::Replay(player) => {
                 self.stir(player.hear(socket, message, shown));
-                player.missed().iter().for_each(tell);
+                for miss in player.missed() {
+                    self.outcomes.unheard(&miss);
+                    tell(&miss);
+                }
             }
             Source::Upstream(_) => {}
         }
@@ -318,9 +329,9 @@ impl Scribe {
         Ok(())
     }
 
-    /// Cancelled when nothing can be recorded any more: every socket ends then.
-    pub fn failed(&self) -> &CancellationToken {
-        self.engine.failed()
+    /// Cancelled when nothing can be recorded any more, or another engine answers now: every socket ends then.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.engine.retired
     }
 
     /// The recorder, and the place of what has been read just now; an error when nothing more is accepted.

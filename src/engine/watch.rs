@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
 use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::redact::Redacted;
@@ -16,12 +18,40 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct State {
     lanes: BTreeMap<LaneKey, String>,
-    seen: BTreeMap<Fault, usize>,
+    /// How many of them have no name of their own.
+    nameless: usize,
+    seen: BTreeMap<Fault, Repeated>,
     tallied: Tallied,
 }
 
 /// What makes two findings one fault, as in reports: same lane, operation, rule, place and weight.
 type Fault = (String, &'static str, &'static str, Place, Severity);
+
+/// How often a fault was found, and what it said at first.
+#[derive(Debug)]
+struct Repeated {
+    message: String,
+    count: usize,
+}
+
+/// A fault as often as it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// The client, by the name it has here.
+    pub lane: String,
+    /// The operation's name.
+    pub op: &'static str,
+    /// The rule that is broken.
+    pub rule: &'static str,
+    /// How much that weighs.
+    pub severity: &'static str,
+    /// Where.
+    pub place: String,
+    /// What stood there when it was first found.
+    pub message: String,
+    /// How often.
+    pub count: usize,
+}
 
 /// How much was seen and found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,12 +73,22 @@ pub struct Tallied {
 }
 
 impl Watch {
-    /// The name of a client's lane, given in the order clients are first seen.
+    /// The name of a client's lane: its own, or a number in the order clients are first seen.
     pub(super) fn lane(&self, key: LaneKey) -> String {
         let mut state = self.state();
         state.tallied.calls += 1;
-        let next = state.lanes.len() + 1;
-        state.lanes.entry(key).or_insert_with(|| format!("lane-{next}")).clone()
+        if let Some(name) = state.lanes.get(&key) {
+            return name.clone();
+        }
+        let name = match &key {
+            LaneKey::Named(name) => name.to_string(),
+            _ => {
+                state.nameless += 1;
+                format!("lane-{}", state.nameless)
+            }
+        };
+        state.lanes.insert(key, name.clone());
+        name
     }
 
     /// Logs findings of one exchange: the first of a kind, and then each tenfold of it.
@@ -101,8 +141,8 @@ impl Watch {
     /// The findings by kind, whoever they are about: rule, weight, operation, place, and how often.
     pub(super) fn faults(&self) -> Vec<(&'static str, Severity, &'static str, String, usize)> {
         let mut kinds = BTreeMap::new();
-        for ((_, op, rule, place, severity), count) in &self.state().seen {
-            *kinds.entry((*rule, *severity, *op, place.to_string())).or_default() += count;
+        for ((_, op, rule, place, severity), repeated) in &self.state().seen {
+            *kinds.entry((*rule, *severity, *op, place.to_string())).or_default() += repeated.count;
         }
         let listed = |((rule, severity, op, place), count)| (rule, severity, op, place, count);
         kinds.into_iter().map(listed).collect()
@@ -111,6 +151,21 @@ impl Watch {
     /// The sums so far.
     pub fn tallied(&self) -> Tallied {
         self.state().tallied
+    }
+
+    /// The faults found so far, by client, operation, rule and place.
+    pub fn seen(&self) -> Vec<Seen> {
+        let state = self.state();
+        let seen = state.seen.iter().map(|((lane, op, rule, place, severity), repeated)| Seen {
+            lane: lane.clone(),
+            op,
+            rule,
+            severity: severity.as_str(),
+            place: place.to_string(),
+            message: repeated.message.clone(),
+            count: repeated.count,
+        });
+        seen.collect()
     }
 
     /// How many clients were seen.
@@ -129,9 +184,9 @@ impl Watch {
         if state.seen.len() >= MOST_KINDS && !state.seen.contains_key(&key) {
             return 1;
         }
-        let count = state.seen.entry(key).or_default();
-        *count += 1;
-        *count
+        let repeated = state.seen.entry(key).or_insert_with(|| Repeated { message: finding.message.clone(), count: 0 });
+        repeated.count += 1;
+        repeated.count
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

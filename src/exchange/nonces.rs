@@ -22,17 +22,18 @@ struct Fetched {
 }
 
 impl Nonces {
-    /// The call with whoever fetched its nonce. A nonce that a cassette gives out says `redacted`, like any other
-    /// of the cassette: it is the latest client's of that address.
+    /// The call as that of whoever fetched its nonce, if nothing else tells whose it is. A nonce that a cassette gives
+    /// out says `redacted`, like any other of the cassette: it is the latest client's of that address.
     pub fn attributed(&self, call: Call) -> Call {
-        let operation = call.resolution.operation().filter(|operation| operation.op == Op::RtaConnect);
-        let Some(nonce) = operation.and_then(|_| nonce_of(&call)) else {
+        let is_connect = call.resolution.operation().is_some_and(|operation| operation.op == Op::RtaConnect);
+        let is_open = is_connect && call.request.headers.text("authorization").unwrap_or_default().is_empty();
+        let Some(nonce) = nonce_of(&call).filter(|_| is_open) else {
             return call;
         };
         let fetched = self.fetched();
         let by = fetched.iter().rev().find(|fetched| fetched.client == call.client && fetched.nonce == nonce);
-        let fetched_by = by.map(|fetched| fetched.by.clone());
-        Call { fetched_by, ..call }
+        let lane = by.map(|fetched| fetched.by.clone());
+        Call { lane, ..call }
     }
 
     /// Remembers the nonce of an answer. The oldest of too many is forgotten.

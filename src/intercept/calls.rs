@@ -1,5 +1,6 @@
 //! From hyper's request to the engine's call, and back.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ::http::header::HOST;
@@ -10,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::exchange::{Call, Protocol};
+use crate::exchange::Protocol;
 use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
 use crate::mpsd::Service;
 use crate::upstream::wire::{ReadError, headers_of, read_whole};
@@ -19,7 +20,7 @@ use super::hosts::{self, Verdict};
 use super::limits::Limits;
 use super::reply::{Asked, Reply};
 use super::session::{Origin, Session, Way};
-use super::{scheme_of, tunnel, upgrade};
+use super::{names, scheme_of, tunnel, upgrade};
 
 /// The engine gave no answer; the connection must end without one.
 #[derive(Debug, thiserror::Error)]
@@ -33,18 +34,25 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<::http::Response<Reply>, Unanswered> {
     let asked = Asked::of(&request, protocol);
+    let session = match session.way {
+        Way::Front(_) => match names::as_proxy_user(session, request.headers()) {
+            Ok(session) => session,
+            Err(problem) => return Ok(asked.last(problem)),
+        },
+        Way::Inside(_) => session,
+    };
     if request.method() == Method::CONNECT {
         return Ok(asked.reply(tunnel::connect(session, request).await));
     }
     match destination(&session, protocol, &request) {
         Destination::Service(origin) => call(session, origin, protocol, request, asked).await,
         Destination::Elsewhere if upgrade::is_asked(request.headers()) => {
-            session.door.engine.watch().passed_on();
+            session.passed_on();
             Ok(upgrade::elsewhere(session, request, asked).await)
         }
         Destination::Elsewhere => Ok(match session.door.relay.pass(request).await {
             Ok(passing) => {
-                session.door.engine.watch().passed_on();
+                session.passed_on();
                 passing.map(Reply::Passing)
             }
             Err(problem) => asked.last(problem),
@@ -79,7 +87,7 @@ fn named_host<B>(request: &Request<B>) -> Option<String> {
 }
 
 fn refined(session: &Session, origin: &Origin, named: Option<String>) -> Origin {
-    match named.and_then(|host| Some((session.door.hosts.service(&host)?, host))) {
+    match named.and_then(|host| Some((session.hosts().service(&host)?, host))) {
         Some((service, host)) => Origin { service, host, ..origin.clone() },
         None => origin.clone(),
     }
@@ -89,7 +97,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
     let Some((host, port)) = uri.authority().and_then(|authority| hosts::split(authority.as_str(), scheme)) else {
         return nowhere(400, "bad-target", "the request names no host");
     };
-    match (session.door.hosts.verdict(&host, port), scheme) {
+    match (session.hosts().verdict(&host, port), scheme) {
         (Verdict::Intercept(service), _) => Destination::Service(Origin { scheme, host, port, service }),
         (Verdict::Tunnel, Scheme::Http) => Destination::Elsewhere,
         (Verdict::Tunnel, Scheme::Https) => {
@@ -101,7 +109,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
 
 fn own(session: &Session, named: Option<String>, scheme: Scheme) -> Destination {
     let reverse = session.door.reverse.as_ref();
-    if let Some((service, host)) = named.and_then(|host| Some((session.door.hosts.named(&host)?, host))) {
+    if let Some((service, host)) = named.and_then(|host| Some((session.hosts().named(&host)?, host))) {
         let scheme = reverse.map_or(scheme, |reverse| reverse.scheme);
         let port = if scheme == Scheme::Https { 443 } else { 80 };
         return Destination::Service(Origin { scheme, host, port, service });
@@ -109,8 +117,17 @@ fn own(session: &Session, named: Option<String>, scheme: Scheme) -> Destination 
     let Some(reverse) = reverse else {
         return nowhere(421, "no-upstream", HOW_TO_USE);
     };
-    let service = session.door.hosts.service(&reverse.host).unwrap_or(Service::Mpsd);
+    let service = session.hosts().service(&reverse.host).unwrap_or(Service::Mpsd);
     Destination::Service(Origin { scheme: reverse.scheme, host: reverse.host.clone(), port: reverse.port, service })
+}
+
+/// The answer to a client for whom nothing is played.
+pub(super) fn unseated(client: IpAddr) -> Response {
+    let detail = format!(
+        "no replay session is for {client}: give it one with `POST /v1/sessions` on the control port, \
+         {{\"cassette\": …, \"clients\": [\"{client}\"]}}, or call the proxy of a session that has its own port"
+    );
+    Response::problem(421, "no-session", &detail)
 }
 
 fn nowhere(status: u16, code: &str, detail: &str) -> Destination {
@@ -129,9 +146,9 @@ async fn call(
     }
     let (head, body) = request.into_parts();
     let head = head_of(&origin, &head);
-    let client = session.peer.ip();
-    let call = |request| Call::new(client, protocol, origin.service, request);
-    let engine = session.door.engine.clone();
+    let client = session.client();
+    let Some(engine) = session.engine() else { return Ok(asked.last(unseated(client))) };
+    let call = |request| session.call(protocol, origin.service, request);
     match body_of(body, &session).await {
         Ok((body, trailers, room)) => {
             let body = Body::received(body, &head.headers, session.door.limits.body);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::cassette::Cassette;
 use crate::message::Scheme;
 use crate::mpsd::Service;
 
@@ -45,6 +46,11 @@ impl Hosts {
         Self { upstream: upstream.map(|(host, port)| (host.to_ascii_lowercase(), port)), neighbours, others }
     }
 
+    /// The same with other neighbours.
+    pub(super) fn with(&self, neighbours: BTreeSet<String>) -> Self {
+        Self { neighbours, ..self.clone() }
+    }
+
     /// What happens to a host at a port. Of the others, only web ports are reached, on this machine as well.
     pub fn verdict(&self, host: &str, port: u16) -> Verdict {
         let is_upstream = self.upstream.as_ref().is_some_and(|(_, upstream)| *upstream == port);
@@ -68,6 +74,14 @@ impl Hosts {
         let is_neighbour = || self.neighbours.contains(&host.to_ascii_lowercase());
         Service::of_host(host).or_else(|| is_neighbour().then_some(Service::Neighbour))
     }
+}
+
+/// The hosts of a recording that no contract knows: they were looked into then, so they are now. Sign-in never is: a
+/// cassette may come from anyone.
+pub fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
+    let hosts = cassette.exchanges().map(|record| record.request().host().to_lowercase());
+    let is_sign_in = |host: &str| host.ends_with(".auth.xboxlive.com");
+    hosts.filter(|host| Service::behind(host) == Service::Neighbour && !is_sign_in(host)).collect()
 }
 
 /// True for this machine's own names.
@@ -108,7 +122,20 @@ const WEB_PORTS: [u16; 2] = [443, 80];
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    #[test]
+    fn a_cassette_cannot_ask_for_sign_in_to_be_looked_into() {
+        let text = String::from_utf8(include_bytes!("../../cassettes/invite.cassette.json").to_vec()).unwrap();
+        let hosts = |host: &str| {
+            let text = text.replace("sessiondirectory.xboxlive.com", host);
+            neighbours_in(&Cassette::parse(Path::new("a.cassette.json"), text.as_bytes()).unwrap())
+        };
+        assert_eq!(hosts("social.xboxlive.com"), BTreeSet::from(["social.xboxlive.com".to_owned()]));
+        assert!(hosts("user.auth.xboxlive.com").is_empty() && hosts("sessiondirectory.xboxlive.com").is_empty());
+    }
 
     #[test]
     fn only_the_contract_and_the_upstream_are_looked_into() {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::Unrecorded;
-use crate::exchange::Protocol;
-use crate::message::Scheme;
+use crate::engine::{Engine, Unrecorded};
+use crate::exchange::{Call, LaneName, Protocol};
+use crate::message::{Request, Scheme};
 use crate::mpsd::Service;
 use crate::upstream::Cut;
 
 use super::authority::AuthorityError;
+use super::hosts::Hosts;
 use super::stream::{Opening, Stream};
 use super::{Door, hosts, http, tls};
 
@@ -31,6 +32,8 @@ pub(super) struct Session {
     pub(super) id: u64,
     pub(super) peer: SocketAddr,
     pub(super) way: Way,
+    /// The player it is, where somebody said so.
+    pub(super) name: Option<LaneName>,
     /// Ends the connection with a reset.
     pub(super) cut: Cut,
     /// Held by everything that goes on over the connection.
@@ -106,7 +109,39 @@ impl Session {
         seat: OwnedSemaphorePermit,
         cut: Cut,
     ) -> Self {
-        Self { door, work, id, peer, way: Way::Front(Scheme::Http), cut, _seat: Arc::new(seat) }
+        Self { door, work, id, peer, way: Way::Front(Scheme::Http), name: None, cut, _seat: Arc::new(seat) }
+    }
+
+    /// The address its calls come from.
+    pub(super) fn client(&self) -> IpAddr {
+        self.peer.ip().to_canonical()
+    }
+
+    /// A request of its client, to a service.
+    pub(super) fn call(&self, protocol: Protocol, service: Service, request: Request) -> Call {
+        Call { name: self.name.clone(), ..Call::new(self.client(), protocol, service, request) }
+    }
+
+    /// What answers its calls by now.
+    pub(super) fn engine(&self) -> Option<Arc<Engine>> {
+        self.door.answering(self.client()).engine
+    }
+
+    /// Counts what is passed on unread, where anybody counts.
+    pub(super) fn passed_on(&self) {
+        if let Some(engine) = self.engine() {
+            engine.watch().passed_on();
+        }
+    }
+
+    /// Which hosts are looked into for it.
+    pub(super) fn hosts(&self) -> Arc<Hosts> {
+        self.door.answering(self.client()).hosts
+    }
+
+    /// The same connection, of a player somebody named.
+    pub(super) fn named(self, name: Option<LaneName>) -> Self {
+        Self { name, ..self }
     }
 
     /// The same connection, meant for someone else.

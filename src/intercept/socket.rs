@@ -34,7 +34,7 @@ pub(super) async fn serve(
     tokio::select! {
         biased;
         () = session.work.abort.cancelled() => Ok(()),
-        () = scribe.failed().cancelled() => Ok(()),
+        () = scribe.ended().cancelled() => Ok(()),
         served = serving => Ok(served?),
     }
 }

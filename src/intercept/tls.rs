@@ -41,7 +41,7 @@ fn meant_for(session: &Session, name: Option<&str>) -> Result<Way, ConnectionErr
     let Some(name) = name else {
         return Ok(secured(&session.way));
     };
-    match (&session.way, session.door.hosts.service(name)) {
+    match (&session.way, session.hosts().service(name)) {
         (Way::Front(_), _) if is_loopback(name) => Ok(Way::Front(Scheme::Https)),
         (Way::Inside(origin), _) if origin.host == name => Ok(secured(&session.way)),
         (Way::Inside(origin), Some(service)) => {

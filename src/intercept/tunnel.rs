@@ -22,7 +22,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
     let Some((host, port)) = named else {
         return Response::problem(400, "bad-target", "CONNECT must name a host and a port");
     };
-    match session.door.hosts.verdict(&host, port) {
+    match session.hosts().verdict(&host, port) {
         Verdict::Intercept(service) => {
             let way = Way::Inside(Origin { scheme: Scheme::Http, host, port, service });
             let upgrade = hyper::upgrade::on(&mut request);
@@ -33,7 +33,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
         }
         Verdict::Tunnel => match session.door.dialler.dial(&host, port).await {
             Ok(upstream) => {
-                session.door.engine.watch().passed_on();
+                session.passed_on();
                 tracing::info!(host, port, connection = session.id, "passed through unread, and not recorded");
                 let upgrade = hyper::upgrade::on(&mut request);
                 session.clone().spawn(async move {

@@ -7,11 +7,11 @@ use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 
 use crate::engine::Opened;
-use crate::exchange::{Call, Protocol};
+use crate::exchange::Protocol;
 use crate::message::Response;
 use crate::upstream::upgrade;
 
-use super::calls::{Unanswered, finished, head_of};
+use super::calls::{Unanswered, finished, head_of, unseated};
 use super::reply::{Asked, Reply};
 use super::session::{ConnectionError, Origin, Session};
 use super::stream::Stream;
@@ -32,8 +32,9 @@ pub(super) async fn open(
     let upgrade = hyper::upgrade::on(&mut request);
     let (mut head, mut body) = request.into_parts();
     let spelling = std::mem::take(&mut head.extensions);
-    let call = Call::new(session.peer.ip(), Protocol::H1, origin.service, head_of(&origin, &head));
-    let engine = session.door.engine.clone();
+    let client = session.client();
+    let Some(engine) = session.engine() else { return Ok(asked.last(unseated(client))) };
+    let call = session.call(Protocol::H1, origin.service, head_of(&origin, &head));
     let has_body = !body.is_end_stream();
     let mut early = BytesMut::new();
     let opening = finished(&session, async move { engine.open(call, spelling).await });

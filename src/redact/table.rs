@@ -27,8 +27,17 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(key: u64) -> Self {
+        Self::drawing(Dice::new(key))
+    }
+
+    /// An empty one that draws alike.
+    pub(super) fn fresh(&self) -> Self {
+        Self::drawing(self.dice)
+    }
+
+    fn drawing(dice: Dice) -> Self {
         Self {
-            dice: Dice::new(key),
+            dice,
             aliases: BTreeMap::new(),
             taken: BTreeSet::new(),
             secrets: VecDeque::new(),

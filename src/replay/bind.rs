@@ -78,15 +78,6 @@ impl Bindings {
         true
     }
 
-    /// Every binding, by class and recorded value.
-    pub(super) fn listed(&self) -> Vec<Bound> {
-        let bound = |((family, _), binding): (&Key, &Binding)| {
-            let Binding { recorded, live } = binding.clone();
-            Bound { class: family.class(), recorded, live }
-        };
-        self.live.iter().map(bound).collect()
-    }
-
     /// Takes a value that a client sends where a recorded one stands: its own, or the recorded one it was shown.
     pub(super) fn accept(&mut self, class: Class, recorded: &str, live: &str) -> bool {
         let family = Family::of(class);
@@ -103,6 +94,15 @@ impl Bindings {
                 Arc::make_mut(&mut self.shown).insert(key);
             }
         }
+    }
+
+    /// Every binding, by class and recorded value.
+    pub(super) fn listed(&self) -> Vec<Bound> {
+        let bound = |((family, _), binding): (&Key, &Binding)| {
+            let Binding { recorded, live } = binding.clone();
+            Bound { class: family.class(), recorded, live }
+        };
+        self.live.iter().map(bound).collect()
     }
 
     /// True when nothing is bound.

@@ -1,7 +1,7 @@
 //! Which recorded player is this client? Found out by what it asks.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
@@ -11,7 +11,7 @@ use super::miss::{Miss, Near, Reason};
 use super::socket::{Client, Ear, Hearing, Live, Word, agrees};
 use super::tape::{Tape, UPGRADED};
 use super::{Options, Played};
-use crate::exchange::Call;
+use crate::exchange::{Call, LaneKey};
 use crate::message::Response;
 use crate::socket::{Message, SocketId};
 
@@ -21,6 +21,8 @@ pub(super) struct LiveLane {
     candidates: Vec<Candidate>,
     /// The candidate whose replies it was given on sockets while others still fit.
     voice: Option<usize>,
+    /// Why there is no candidate, when there is none.
+    lack: Reason,
     /// How many of the takes it has played others know of.
     told: usize,
 }
@@ -45,20 +47,32 @@ pub(super) struct Turn {
 }
 
 impl LiveLane {
-    /// A client that may be any of the lanes that clients play.
-    pub(super) fn new(lanes: &[String], live: &Live) -> Self {
-        let may_be = |lane: &usize| match live {
-            Live::One | Live::All => true,
-            Live::Only(names) => names.contains(&lanes[*lane]),
-        };
-        let candidates = (0..lanes.len()).filter(may_be).map(|lane| Candidate { lane, ..Candidate::default() });
-        let candidates = candidates.collect();
-        Self { candidates, voice: None, told: 0 }
+    /// A client that came just now. Whoever has a name is the lane of that name; whoever has none is one of those
+    /// that clients play, and none that is `promised` to a name.
+    pub(super) fn of(key: &LaneKey, lanes: &[String], live: &Live, promised: &BTreeSet<usize>) -> Self {
+        match key {
+            LaneKey::Named(name) => {
+                let lane = lanes.iter().position(|lane| lane == name.as_str());
+                Self {
+                    lack: if lane.is_some() { Reason::PlayerTaken } else { Reason::NoSuchPlayer },
+                    ..Self::one_of(lane)
+                }
+            }
+            _ => {
+                let may_be = |lane: &usize| !promised.contains(lane) && live.may_include(&lanes[*lane]);
+                Self::one_of((0..lanes.len()).filter(may_be))
+            }
+        }
     }
 
     /// A client known to be that lane.
     pub(super) fn assigned(lane: usize) -> Self {
-        Self { candidates: vec![Candidate { lane, ..Candidate::default() }], voice: None, told: 0 }
+        Self::one_of([lane])
+    }
+
+    fn one_of(lanes: impl IntoIterator<Item = usize>) -> Self {
+        let candidates = lanes.into_iter().map(|lane| Candidate { lane, ..Candidate::default() }).collect();
+        Self { candidates, voice: None, told: 0, lack: Reason::PlayerTaken }
     }
 
     /// The recorded lane it is, once that is certain.
@@ -99,6 +113,10 @@ impl LiveLane {
         (is_only, patience): (bool, Patience),
     ) -> Result<Turn, Stop> {
         self.leave_out(taken);
+        if self.candidates.is_empty() {
+            let miss = Miss { players: tape.lanes().to_vec(), ..Miss::plain(self.lack, asked.shown) };
+            return Err(Stop::Miss(Box::new(miss)));
+        }
         let mut offers = Vec::new();
         for candidate in &self.candidates {
             let lookup = Lookup { tape, alike: tape.alike(candidate.lane, asked.call), options, asked, around };

@@ -24,6 +24,10 @@ pub enum Reason {
     RepeatedTooOften,
     /// Several lanes fit and answer differently.
     LaneAmbiguous,
+    /// The client was given a name that no lane has.
+    NoSuchPlayer,
+    /// Every lane the client could be is somebody else.
+    PlayerTaken,
     /// It is recorded, but its body could not be kept.
     NotReplayable,
 }
@@ -39,6 +43,8 @@ impl Reason {
             Self::Exhausted => "every recorded answer to this write was already given",
             Self::RepeatedTooOften => "this read was repeated more often than allowed since the last recorded answer",
             Self::LaneAmbiguous => "several recorded players fit this client, and their answers differ",
+            Self::NoSuchPlayer => "the cassette has no player of the name this client was given",
+            Self::PlayerTaken => "every recorded player this client could be is somebody else already",
             Self::NotReplayable => "the recording could not keep the body of this answer",
         }
     }
@@ -55,6 +61,9 @@ pub struct Miss {
     pub op: String,
     /// Recorded calls that come nearest, nearest first.
     pub nearest: Vec<Near>,
+    /// The players there are, when that is what is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub players: Vec<String>,
     /// The recorded call that must come first, when it is too early for this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<Before>>,
@@ -146,7 +155,15 @@ impl Miss {
 
     /// A miss of something in these words.
     pub(super) fn told(reason: Reason, op: &str, call: String) -> Self {
-        Self { reason, call, op: op.to_owned(), nearest: Vec::new(), after: None, advice: Box::default() }
+        Self {
+            reason,
+            call,
+            op: op.to_owned(),
+            nearest: Vec::new(),
+            players: Vec::new(),
+            after: None,
+            advice: Box::default(),
+        }
     }
 
     /// The problem a client gets (RFC 9457).
@@ -159,6 +176,7 @@ impl Miss {
             "reason": self.reason,
             "op": self.op,
             "nearest": self.nearest,
+            "players": self.players,
             "after": self.after,
             "cassette": self.advice.cassette,
             "paste": self.advice.paste,
@@ -172,6 +190,10 @@ impl Miss {
 impl std::fmt::Display for Miss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}): {}", one_line(&self.call), self.op, self.reason.sentence())?;
+        if !self.players.is_empty() {
+            let players: Vec<String> = self.players.iter().map(|player| one_line(player)).collect();
+            write!(f, "; its players are {}", players.join(", "))?;
+        }
         if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
             let (lane, place, call) = (one_line(lane), self.place(*line), one_line(call));
             write!(f, "; it comes after exchange {exchange} of {lane} ({place}, {call})")?;

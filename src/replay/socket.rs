@@ -34,6 +34,30 @@ pub enum Live {
 }
 
 impl Live {
+    /// True when a client may play a lane of that name.
+    pub(super) fn may_include(&self, name: &str) -> bool {
+        match self {
+            Self::One | Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
+
+    /// What `one`, `all`, or names between commas mean for a cassette of these lanes.
+    ///
+    /// # Errors
+    /// The first name that is no lane's.
+    pub fn named(text: &str, lanes: &[String]) -> Result<Self, String> {
+        let names: BTreeSet<String> = match text {
+            "one" => return Ok(Self::One),
+            "all" => return Ok(Self::All),
+            names => names.split(',').map(str::to_owned).collect(),
+        };
+        match names.iter().find(|name| !lanes.contains(name)) {
+            Some(unknown) => Err(unknown.clone()),
+            None => Ok(Self::Only(names)),
+        }
+    }
+
     /// True when a client plays a lane. `first` is the first one that was found to be played.
     pub(super) fn includes(&self, lane: usize, first: Option<usize>, lanes: &[String]) -> bool {
         match self {

@@ -13,17 +13,22 @@ use super::tape::{Tape, UPGRADED};
 use super::{Options, Played, Tally};
 use crate::exchange::LaneKey;
 use crate::message::Response;
+use crate::slot::Class;
 use crate::socket::{Message, SocketId};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     bindings: Bindings,
+    /// What was bound before anybody had come.
+    introduced: Bindings,
     lanes: Vec<LiveLane>,
     /// The clients by their keys.
     keys: BTreeMap<LaneKey, usize>,
     /// The clients that are known to be a lane, by that lane; and those that are not.
     settled: BTreeMap<usize, usize>,
     unsettled: BTreeSet<usize>,
+    /// Lanes that only clients of their name can be.
+    promised: BTreeSet<usize>,
     /// The first lane a client was found to be.
     first: Option<usize>,
     /// What those have played that are settled.
@@ -39,6 +44,24 @@ impl State {
         if !self.keys.contains_key(&key) {
             self.add(LiveLane::assigned(lane), key);
         }
+    }
+
+    /// Keeps a lane for clients of its name.
+    pub(super) fn promise(&mut self, lane: usize) {
+        self.promised.insert(lane);
+    }
+
+    /// Binds a value before anybody has come; false when either stands for something else already.
+    pub(super) fn introduce(&mut self, class: Class, recorded: &str, live: &str) -> bool {
+        let is_free = self.introduced.bind(class, recorded, live);
+        self.bindings.clone_from(&self.introduced);
+        is_free
+    }
+
+    /// The start, with all that was said before anybody had come.
+    pub(super) fn rewound(&self) -> Self {
+        let (introduced, promised) = (self.introduced.clone(), self.promised.clone());
+        Self { bindings: introduced.clone(), introduced, promised, ..Self::default() }
     }
 
     /// The recorded lanes that clients play, and how far; a client that may still be several is the first of them.
@@ -110,7 +133,7 @@ impl State {
     ) -> Result<(Response, Played, usize), Box<Miss>> {
         let at = match self.keys.get(&key) {
             Some(at) => *at,
-            None => self.add(LiveLane::new(tape.lanes(), &options.live), key),
+            None => self.add(LiveLane::of(&key, tape.lanes(), &options.live, &self.promised), key),
         };
         let who = (self.lanes.len() == 1, patience);
         let is_live = |lane| options.live.includes(lane, self.first, tape.lanes());

@@ -200,6 +200,11 @@ impl Tape {
         &self.lanes
     }
 
+    /// The name of the lane whose exchange it is, counted from 1.
+    pub fn lane_of(&self, exchange: usize) -> Option<&str> {
+        self.takes.get(exchange.checked_sub(1)?).map(|take| take.recorded.lane.as_str())
+    }
+
     pub(super) fn takes(&self) -> &[Take] {
         &self.takes
     }

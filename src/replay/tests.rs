@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 mod consistency;
 mod golden;
+mod players;
 mod titles;
+mod values;
 
 use super::*;
 use crate::cassette::StoredBody;

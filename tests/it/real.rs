@@ -1,7 +1,8 @@
-//! Programs of the system against the deck: curl, openssl, and bash for the README's commands.
+//! Programs of the system against the deck: curl, openssl, compilers for `clients/`, and bash for the README's commands.
 //!
 //! They are not part of a Rust toolchain, so these tests are behind the feature `real-clients`; CI turns it on.
 
+mod clients;
 mod curl;
 mod openssl;
 mod readme;

@@ -5,7 +5,7 @@ pub(crate) mod socket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +27,8 @@ use tapdeck::client::{Client, Io, Way, reach};
 use tapdeck::clock::{Clock, virtual_start};
 use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::engine::{Enforce, Engine, Recorder, Source};
-use tapdeck::exchange::Protocol;
-use tapdeck::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
+use tapdeck::exchange::{LaneName, Protocol};
+use tapdeck::intercept::{self, Authority, Door, Limits, Listener, Others, Reverse, Shutdown};
 use tapdeck::json::Doc;
 use tapdeck::message::{Body, Headers, Response};
 use tapdeck::redact::Redactor;
@@ -258,6 +258,9 @@ pub(crate) struct Setup {
     pub(crate) source: Option<Source>,
     /// The journal to record to.
     pub(crate) journal: Option<PathBuf>,
+    /// The player everybody is, and the players by address.
+    pub(crate) name: Option<LaneName>,
+    pub(crate) clients: BTreeMap<IpAddr, LaneName>,
 }
 
 impl Setup {
@@ -325,7 +328,7 @@ impl Setup {
         let recorder = self.journal.as_deref().map(|journal| Recorder::create(journal).unwrap());
         let engine = Engine::new(source, Arc::new(Redactor::new(1)), Arc::default(), recorder, Enforce::Report);
         let door = Door::new(intercept::Options {
-            engine: Arc::clone(&engine),
+            engine: Some(Arc::clone(&engine)),
             authority: Arc::clone(&authority),
             reverse,
             neighbours: BTreeSet::new(),
@@ -334,6 +337,7 @@ impl Setup {
             limits: self.limits,
         });
         let shutdown = Shutdown::default();
+        let listener = Listener { socket: listener, name: self.name, clients: Arc::new(self.clients) };
         let serving = tokio::spawn(intercept::serve(listener, door, shutdown.clone()));
         Proxy { address, root: authority.cert_pem().to_owned(), engine, home, shutdown, serving: Some(serving) }
     }

@@ -23,7 +23,7 @@ fn formatting_says_what_it_changes_and_settles_at_once() {
     let text = sealed_text();
     assert!(formatted(&text).changes.is_empty());
     assert_eq!(formatted(&text.replace("\n  ", "\n ")).changes, ["layout only"]);
-    let edited = text.replace("\"player2\"", "\"guest\"").replace("404", "410");
+    let edited = text.replace("\"player2\"", "\"player9\"").replace("404", "410");
     let once = formatted(&edited);
     assert_eq!(once.changes, ["the seal did not match", "`lanes` renamed", "record 3: moved or rewritten"]);
     let once = String::from_utf8(once.bytes).unwrap();

@@ -1,10 +1,11 @@
 //! The positions that count, renumbered densely from 1, and the lanes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Moment, What};
 use crate::cassette::frame::FrameRecord;
 use crate::cassette::{Cassette, Record};
+use crate::exchange::LaneName;
 use crate::socket::Sender;
 
 /// Every position that counts, and what it becomes.
@@ -14,7 +15,8 @@ pub(super) struct Ranks {
     events: Vec<Event>,
     /// When each socket was opened: its call and the answer to that, renumbered.
     sockets: BTreeMap<u64, (u64, u64)>,
-    /// The lanes' numbers, from 1 by their first call; lanes that only have messages come behind.
+    /// The lanes' numbers, from 1: those with given names by name, the others by their first call; lanes that only have
+    /// messages come behind.
     lanes: BTreeMap<String, usize>,
 }
 
@@ -50,9 +52,11 @@ impl Ranks {
         ranks
     }
 
-    /// The lanes by their recorded names.
-    pub(super) fn lanes(&self) -> impl Iterator<Item = (&String, &usize)> {
-        self.lanes.iter()
+    /// The recorded names of the lanes, in order.
+    pub(super) fn lanes(&self) -> Vec<&str> {
+        let mut lanes: Vec<(usize, &str)> = self.lanes.iter().map(|(name, number)| (*number, name.as_str())).collect();
+        lanes.sort_unstable();
+        lanes.into_iter().map(|(_, name)| name).collect()
     }
 
     pub(super) fn lane(&self, name: &str) -> usize {
@@ -162,14 +166,14 @@ fn lane_of(record: &Record) -> &str {
 }
 
 fn lane_numbers(cassette: &Cassette, events: &[Event]) -> BTreeMap<String, usize> {
-    let mut lanes = BTreeMap::new();
     let called = events.iter().filter(|event| event.moment.1 == What::Asked);
     let called = called.map(|event| lane_of(&cassette.entries[event.index].record));
     let mut said: Vec<&FrameRecord> = frames(cassette).map(|(_, frame)| frame).collect();
     said.sort_by_key(|frame| (frame.socket, frame.at));
-    for lane in called.chain(said.iter().map(|frame| frame.lane.as_str())) {
-        let next = lanes.len() + 1;
-        lanes.entry(lane.to_owned()).or_insert(next);
-    }
-    lanes
+    let mut seen = BTreeSet::new();
+    let all: Vec<&str> =
+        called.chain(said.iter().map(|frame| frame.lane.as_str())).filter(|lane| seen.insert(*lane)).collect();
+    let given = seen.iter().copied().filter(|lane| LaneName::is_given(lane));
+    let generated = all.into_iter().filter(|lane| !LaneName::is_given(lane));
+    given.chain(generated).zip(1..).map(|(lane, number)| (lane.to_owned(), number)).collect()
 }

@@ -23,7 +23,7 @@ fn without_timing(text: &str) -> String {
 #[test]
 fn names_and_times_leave_no_trace() {
     let other = Names {
-        lanes: ["10.0.0.31", "guest"],
+        lanes: ["10.0.0.31", "lane-12"],
         xuids: ["9000000000000041", "9000000000000002"],
         tag: "Player9001",
         at: 55_000,
@@ -50,6 +50,22 @@ fn the_sealed_text_is_the_one_we_promised() {
     assert_eq!(story, [("player1", 1, 2), ("player1", 3, 6), ("player2", 4, 5)]);
     assert_eq!(cassette.aliases["xuid"], ["9000000000000001", "9000000000000002"]);
     assert_eq!(cassette.aliases["gamertag"], ["Player9001"]);
+}
+
+#[test]
+fn given_lane_names_stay_and_come_by_name() {
+    for (lanes, sealed_as, first) in [
+        (["host", "guest"], ["guest", "host"], "host"),
+        (["lane-7", "guest"], ["guest", "player1"], "player1"),
+        (["player2", "zoe"], ["zoe", "player1"], "player1"),
+        (["no name", "player1"], ["player1", "player2"], "player1"),
+    ] {
+        let text = sealed(&Names { lanes, ..NAMES });
+        let cassette = read(text.as_bytes());
+        assert_eq!(cassette.lanes, sealed_as);
+        assert_eq!(cassette.exchanges().next().map(|http| http.lane.as_str()), Some(first));
+        assert_eq!(String::from_utf8(seal(&cassette).unwrap()).unwrap(), text);
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Stage {
         let limits = Limits::default();
         let root = authority.cert_pem().to_owned();
         let door = Door::new(intercept::Options {
-            engine,
+            engine: Some(engine),
             authority,
             reverse: Some(Reverse::default()),
             neighbours: std::collections::BTreeSet::new(),

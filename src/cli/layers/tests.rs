@@ -92,7 +92,10 @@ fn what_is_wrong_is_said_with_its_place() {
             "[record]\nmiss-status = 500\n",
             "tapdeck.toml:2:1: record.miss-status: `tapdeck record` has no such flag, `tapdeck replay` has",
         ),
-        ("listen = \"nowhere\"\n", "tapdeck.toml:1:1: listen: \"nowhere\": invalid socket address syntax"),
+        (
+            "listen = \"nowhere\"\n",
+            "tapdeck.toml:1:1: listen: \"nowhere\": write an address and a port, like 127.0.0.1:8888, or NAME=ADDRESS",
+        ),
         ("[replay]\nmiss-status = 200\n", "tapdeck.toml:2:1: replay.miss-status: \"200\": 200 is not in 400..600"),
         (
             "others = \"refuze\"\n",

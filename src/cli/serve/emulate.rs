@@ -41,7 +41,9 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let title = "emulating MPSD and RTA".into();
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-    Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control }.run().await?;
+    Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }
+        .run()
+        .await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

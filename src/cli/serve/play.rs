@@ -1,17 +1,19 @@
 //! Playing a cassette: what `replay`, `run` and the control port's sessions have in common.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::stage::Means;
 use super::tempo::Tempo;
-use super::unreadable;
+use super::{Deck, unreadable};
+use crate::admin::{self, Prepare, Setup};
 use crate::cassette::{Cassette, Seal};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
+use crate::contract::Contract;
 use crate::engine::{Engine, Receipt, Recorder};
-use crate::mpsd;
-use crate::replay::{self, Live, Player, Tape};
+use crate::replay::{self, Identity, Live, Player, Tape};
 
 /// How a cassette is played.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,6 +29,10 @@ pub(in crate::cli) struct PlayOptions {
     /// How long a call waits for what another live player did before it, in seconds
     #[arg(long, env = "TAPDECK_HOLD", default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
     hold: f64,
+    /// Who a recorded player is now (repeatable): `guest=2814000000000001`, and if they matter its names,
+    /// `guest=2814000000000001,gamertag=Anna,device=DEVICETOKEN`. Answers to others show it before it has come, too
+    #[arg(long = "player", env = "TAPDECK_PLAYER", value_name = "NAME=XUID[,…]", value_delimiter = ';')]
+    identities: Vec<Identity>,
     /// The status of a miss
     #[arg(long, env = "TAPDECK_MISS_STATUS", default_value_t = 501, value_parser = clap::value_parser!(u16).range(400..600))]
     miss_status: u16,
@@ -73,15 +79,46 @@ impl PlayOptions {
     /// A player of a cassette, on a project's terms.
     pub(in crate::cli) fn player(&self, cassette: &Cassette, project: &Project) -> Result<Player, Failure> {
         let tape = Tape::of_title(&self.tempo.timed(cassette), project.title_fields());
-        let options = replay::Options {
+        let options = self.options(self.live(tape.lanes())?);
+        let player = Player::new(tape, options);
+        for identity in &self.identities {
+            player.introduce(identity).map_err(|unknown| {
+                Failure::usage(format!("--player: {unknown}"))
+                    .hint("without --player, an xuid is known once its client sends it")
+            })?;
+        }
+        Ok(player)
+    }
+
+    /// What replay sessions of a deck are made with.
+    pub(super) fn sessions(&self, deck: &Deck, means: &Means<'_>, contract: &Arc<Contract>) -> Setup {
+        let session = admin::Means {
+            authority: Arc::clone(&deck.authority),
+            redactor: Arc::clone(&means.redactor),
+            contract: Arc::clone(contract),
+            enforce: means.enforce.into(),
+            others: deck.others,
+        };
+        // Where we stand has no name when it was removed; then nothing is found in it either.
+        let folder = std::env::current_dir().unwrap_or_default();
+        let (options, live) = (self.options(Live::One), self.live.clone());
+        let (tempo, fields) = (self.tempo.clone(), means.project.title_fields());
+        let prepare: Arc<Prepare> = Arc::new(move |cassette| {
+            tempo.judge(cassette, &cassette.file).map_err(|failure| failure.to_string().replace('\n', "; "))?;
+            Ok(Tape::of_title(&tempo.timed(cassette), fields.clone()))
+        });
+        Setup { means: session, folder, prepare, options, live, require_seal: self.require_seal }
+    }
+
+    fn options(&self, live: Live) -> replay::Options {
+        replay::Options {
             repeat: self.repeat,
             miss_status: self.miss_status,
-            live: self.live(tape.lanes())?,
+            live,
             hold: Duration::from_secs_f64(self.hold),
             pace: self.tempo.pace(),
             outcome_header: !self.no_outcome_header,
-        };
-        Ok(Player::new(tape, options))
+        }
     }
 
     /// The journal of what clients send, if that is to be kept.
@@ -148,17 +185,13 @@ impl PlayOptions {
 
     /// The lanes that clients play, by the names of those there are.
     fn live(&self, lanes: &[String]) -> Result<Live, Failure> {
-        let named: BTreeSet<String> = match self.live.as_str() {
-            "one" => return Ok(Live::One),
-            "all" => return Ok(Live::All),
-            names => names.split(',').map(str::to_owned).collect(),
-        };
-        match named.iter().find(|name| !lanes.contains(name)) {
-            None => Ok(Live::Only(named)),
-            Some(unknown) => Err(Failure::usage(format!("{unknown} is no player of this cassette"))
-                .hint(format!("they are {}; or give `one` or `all`", lanes.join(", ")))),
-        }
+        Live::named(&self.live, lanes).map_err(|unknown| no_player(&unknown, lanes))
     }
+}
+
+/// A name that no lane has.
+pub(super) fn no_player(name: &str, lanes: &[String]) -> Failure {
+    Failure::usage(format!("{name} is no player of this cassette")).hint(format!("they are {}", lanes.join(", ")))
 }
 
 /// A span of time in seconds, at most a day.
@@ -176,31 +209,12 @@ fn journal(text: &str) -> Result<PathBuf, String> {
     if text.ends_with(".cassette.jsonl") { Ok(text.into()) } else { Err("its name must end in .cassette.jsonl".into()) }
 }
 
-/// The hosts of a recording that no contract knows: they were looked into then, so they are now. Sign-in never is: a
-/// cassette may come from anyone.
-pub(in crate::cli) fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
-    let hosts = cassette.exchanges().map(|record| record.request().host().to_lowercase());
-    let is_sign_in = |host: &str| host.ends_with(".auth.xboxlive.com");
-    hosts.filter(|host| mpsd::Service::behind(host) == mpsd::Service::Neighbour && !is_sign_in(host)).collect()
-}
-
 /// How many misses, or exchanges left out, are told at the end.
 const MOST_TOLD: usize = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cassette_cannot_ask_for_sign_in_to_be_looked_into() {
-        let text = String::from_utf8(include_bytes!("../../../cassettes/invite.cassette.json").to_vec()).unwrap();
-        let hosts = |host: &str| {
-            let text = text.replace("sessiondirectory.xboxlive.com", host);
-            neighbours_in(&Cassette::parse(Path::new("a.cassette.json"), text.as_bytes()).unwrap())
-        };
-        assert_eq!(hosts("social.xboxlive.com"), BTreeSet::from(["social.xboxlive.com".to_owned()]));
-        assert!(hosts("user.auth.xboxlive.com").is_empty() && hosts("sessiondirectory.xboxlive.com").is_empty());
-    }
 
     #[test]
     fn a_hold_is_seconds_within_a_day() {

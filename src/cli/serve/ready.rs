@@ -1,5 +1,6 @@
 //! Telling a harness that started us where we are, once we are there.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,9 @@ use crate::cli::{Failure, print};
 pub(super) struct Ready<'a> {
     /// The URL clients have as their proxy.
     pub(super) proxy: &'a str,
+    /// The URLs of listeners that are one player's, by that player's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) players: BTreeMap<String, String>,
     /// The URL of the control port, if there is one.
     pub(super) control: Option<&'a str>,
     /// The certificate clients must trust.

@@ -44,9 +44,8 @@ pub(in crate::cli) struct RecordOptions {
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
     let Options { cassette, recording, control, enforce, ways } = options;
     let stage = recording.stage(&cassette, control, Means { ways: &ways, enforce, project, redactor }).await?;
-    let engine = Arc::clone(&stage.engine);
-    let ended = stage.run().await?;
-    finish(&engine, &cassette, ended).await
+    let ran = stage.run().await?;
+    finish(&ran.engine, &cassette, ran.ended).await
 }
 
 impl RecordOptions {
@@ -65,18 +64,17 @@ impl RecordOptions {
         }
         let contract = contract(project)?;
         let deck = Deck::open(ways).await?;
-        let reached = self.service.reach(project, deck.address, deck.limits)?;
-        // There is something to control only in an emulator.
+        let reached = self.service.reach(project, deck.addresses(), deck.limits)?;
         let control = match &reached.source {
             Source::Emulator(_) => control.open().await?,
-            _ => None,
+            _ => control.open_if_free().await?,
         };
         remove_if_empty(&cassette.journal());
         let recorder = Recorder::create(&cassette.journal()).map_err(|error| unopened(&error))?;
         let title = format!("recording {} to {}", reached.name, cassette.journal().display());
         let engine = Engine::new(reached.source, redactor, contract, Some(recorder), enforce.into());
         let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-        Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control })
+        Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions: None })
     }
 }
 
@@ -139,5 +137,7 @@ Examples:
       record against the embedded emulator, with no Xbox Live
   tapdeck record --upstream https://mpsd.test:8443 --upstream-ca roots.pem lobby.cassette.json
       stand in front of one service: clients call http://127.0.0.1:8888
+  tapdeck record --listen 127.0.0.1:8888 --listen guest=127.0.0.1:8891 lobby.cassette.json
+      call the player `guest` who comes by the second address; or has the proxy http://guest@127.0.0.1:8888
 
 The first Ctrl-C drains and seals, the second aborts and keeps the journal.";

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use super::Deck;
 use super::ready::{Ready, ReadyFile};
+use crate::admin::{Panel, Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
 use crate::cli::session::{self, Ended, Signals, Stop};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
-use crate::intercept::{Authority, Door, Options, Reverse};
+use crate::intercept::{Authority, Door, Listener, Options, Reverse};
 use crate::redact::Redactor;
 use crate::upstream::Dialler;
 
@@ -36,6 +37,21 @@ pub(in crate::cli) struct Stage {
     pub(super) neighbours: BTreeSet<String>,
     pub(super) dialler: Dialler,
     pub(super) control: Option<Port>,
+    pub(super) sessions: Option<Plan>,
+}
+
+/// Replay sessions that a deck offers.
+pub(in crate::cli) struct Plan {
+    pub(super) setup: Setup,
+    /// The cassette the deck itself plays; without one it only serves sessions.
+    pub(super) main: Option<String>,
+}
+
+/// What came of it.
+pub(in crate::cli) struct Ran {
+    pub(in crate::cli) ended: Ended,
+    /// What answered in the end: a reset gives a replay a new one.
+    pub(in crate::cli) engine: Arc<Engine>,
 }
 
 impl Stage {
@@ -60,15 +76,18 @@ impl Stage {
     }
 
     /// Serves until a signal.
-    pub(in crate::cli) async fn run(self) -> Result<Ended, Failure> {
+    pub(in crate::cli) async fn run(self) -> Result<Ran, Failure> {
         let mut signals = Signals::new()?;
         let _ready = self.tell()?;
         if let Some(control) = self.control() {
             say(&format!("control port on http://{control}"));
         }
         say(&self.title);
-        let (address, trusted) = (self.address(), self.authority().path().display());
-        say(&format!("listening on http://{address} (clients trust {trusted}); Ctrl-C ends it"));
+        let trusted = self.authority().path().display();
+        for (listener, address) in &self.deck.listeners {
+            let player = listener.name.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
+            say(&format!("listening on http://{address}{player} (clients trust {trusted}); Ctrl-C ends it"));
+        }
         Ok(self.run_until(&mut signals).await)
     }
 
@@ -78,14 +97,17 @@ impl Stage {
         let url = |address: SocketAddr| format!("http://{address}");
         let control = self.control().map(url);
         let (proxy, ca, pid) = (url(self.address()), absolute(self.authority().path()), std::process::id());
-        Ready { proxy: &proxy, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
+        let named = |(listener, address): &(Listener, SocketAddr)| Some((listener.name.clone()?, url(*address)));
+        let players = self.deck.listeners.iter().filter_map(named).map(|(name, url)| (name.to_string(), url)).collect();
+        Ready { proxy: &proxy, players, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
     }
 
     /// Serves until it is asked to stop.
-    pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ended {
-        let Self { deck, engine, reverse, neighbours, dialler, control, .. } = self;
+    pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ran {
+        let Self { deck, engine, reverse, neighbours, dialler, control, sessions, .. } = self;
+        let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
-            engine: Arc::clone(&engine),
+            engine: (!is_idle).then(|| Arc::clone(&engine)),
             authority: deck.authority,
             reverse,
             neighbours,
@@ -93,12 +115,25 @@ impl Stage {
             dialler,
             limits: deck.limits,
         });
-        let control = control.map(|port| port.serve(&engine));
-        let ended = session::run(deck.listener, door, &engine, stop).await;
+        let sessions = sessions.map(|plan| plan.sessions(&door, &engine));
+        let control = control.map(|port| port.serve(Panel { door: Arc::clone(&door), sessions }));
+        let ended = session::run(deck.listeners, Arc::clone(&door), &engine, stop).await;
         if let Some(control) = control {
-            control.close().await;
+            control.close(ended).await;
         }
-        ended
+        let engine = door.engine().unwrap_or(engine);
+        engine.settle().await;
+        Ran { ended, engine }
+    }
+}
+
+impl Plan {
+    fn sessions(self, door: &Arc<Door>, engine: &Arc<Engine>) -> Sessions {
+        let sessions = Sessions::new(self.setup, Arc::clone(door));
+        match self.main {
+            Some(cassette) => sessions.with_main(cassette, Arc::clone(engine)),
+            None => sessions,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::stage::Stage;
 use super::{Deck, found};
+use crate::cli::control::Control;
 use crate::cli::options::{EnforceOption, Service, Ways, contract};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
@@ -16,6 +17,8 @@ pub(in crate::cli) struct Options {
     #[command(flatten)]
     service: Service,
     #[command(flatten)]
+    control: Control,
+    #[command(flatten)]
     enforce: EnforceOption,
     #[command(flatten)]
     ways: Ways,
@@ -24,11 +27,14 @@ pub(in crate::cli) struct Options {
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
-    let reached = options.service.reach(project, deck.address, deck.limits)?;
+    let reached = options.service.reach(project, deck.addresses(), deck.limits)?;
+    let control = options.control.open_if_free().await?;
     let title = format!("watching calls to {}", reached.name);
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-    Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control: None }.run().await?;
+    let stage =
+        Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None };
+    stage.run().await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

@@ -12,13 +12,13 @@ use crate::socket::{Message, Opcode, Sender};
 /// in which order they are written down.
 fn taps(order: [usize; 3], journal: [usize; 3]) -> Cassette {
     let mut scene = Scene::default();
-    let sockets = ["a", "b", "c"].map(|lane| scene.open(lane));
+    let sockets = ["lane-1", "lane-2", "lane-3"].map(|lane| scene.open(lane));
     for (at, socket) in sockets.iter().enumerate() {
         scene.subscribes(*socket, 1, &format!("c0000000-0000-4000-8000-00000000000{at}"));
     }
     for number in 1..3 {
-        let write = call("a", "PUT", &session("Room"), &format!(r#"{{"n":{number}}}"#));
-        scene.shows("a", &write, number);
+        let write = call("lane-1", "PUT", &session("Room"), &format!(r#"{{"n":{number}}}"#));
+        scene.shows("lane-1", &write, number);
         let ats = order.map(|place| scene.position + 1 + u64::try_from(place).unwrap());
         scene.position += 3;
         for place in journal {
