@@ -14,6 +14,7 @@ mod layers;
 mod log;
 mod options;
 mod rules;
+mod run;
 mod serve;
 mod session;
 
@@ -60,6 +61,9 @@ enum Command {
     /// Answer calls from a cassette, without the service
     #[command(after_help = serve::replay::EXAMPLES)]
     Replay(serve::replay::Options),
+    /// Run a command with a deck around it: the verb for CI
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::Options),
     /// Forward calls and check them against the contract, recording nothing
     #[command(after_help = serve::watch::EXAMPLES)]
     Watch(serve::watch::Options),
@@ -101,7 +105,7 @@ pub fn main() -> ExitCode {
         Err(Unparsed::Beneath(failure)) => Err(failure),
     };
     match ran {
-        Ok(code) => code.into(),
+        Ok(code) => code,
         Err(failure) => {
             say(&failure.to_string());
             failure.code.into()
@@ -121,11 +125,13 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     Code::Usage.into()
 }
 
-fn run(cli: Cli, project: &Project) -> Result<Code, Failure> {
+fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
     let redactor = Arc::new(Redactor::new(random_key()?));
     let usual = if matches!(cli.command, Command::Demo(_)) { LevelFilter::OFF } else { LevelFilter::INFO };
     log::start(&cli.log, usual, Arc::clone(&redactor))?;
-    match cli.command {
+    let code = match cli.command {
+        // The code may be the command's, which is none of ours.
+        Command::Run(options) => return session::block_on(run::run(options, project, redactor)),
         Command::Demo(options) => session::block_on(demo::run(options)),
         Command::Record(options) => session::block_on(serve::record::run(options, project, redactor)),
         Command::Replay(options) => session::block_on(serve::replay::run(options, project, redactor)),
@@ -139,7 +145,8 @@ fn run(cli: Cli, project: &Project) -> Result<Code, Failure> {
         Command::Ca(command) => ca::run(&command),
         Command::Init(options) => init::run(&options),
         Command::Config(command) => config::run(&command, project),
-    }
+    }?;
+    Ok(code.into())
 }
 
 /// A key nobody can guess: aliases must not be traceable to the few xuids there are.
@@ -205,6 +212,8 @@ Examples:
   tapdeck record --upstream emulator lobby.cassette.json
                                                       record what clients of 127.0.0.1:8888 do
   tapdeck replay lobby.cassette.json                  answer the same clients again, offline
+  tapdeck run --replay lobby.cassette.json -- ./game-tests
+                                                      the same around a command, for CI
   tapdeck check lobby.cassette.json                   judge the recording against the contract
   tapdeck init                                        set a project up: tapdeck.toml, and a workflow for CI
 

@@ -73,7 +73,6 @@ impl Control {
 
     async fn open_at(address: SocketAddr) -> Result<Port, Failure> {
         let (listener, address) = session::listen(address, "--admin").await?;
-        say(&format!("control port on http://{address}"));
         Ok(Port { listener, address })
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn parse(args: &[OsString]) -> Result<(Cli, Project), Unparsed> {
 /// Why a line was not taken: clap does not say when a value came from a variable.
 pub(super) fn blamed(tree: &Command, path: &[String], args: &[OsString], error: clap::Error) -> Unparsed {
     let is_given = |long: &str| {
-        let mut args = args.iter().filter_map(|arg| arg.to_str()?.strip_prefix("--")?.split('=').next());
+        // What comes after `--` is for somebody else.
+        let ours = args.iter().take_while(|arg| *arg != "--");
+        let mut args = ours.filter_map(|arg| arg.to_str()?.strip_prefix("--")?.split('=').next());
         args.any(|name| name == long)
     };
     let wrong = |taker: Taker| {

@@ -12,7 +12,7 @@ use super::Failure;
 use super::failure::told;
 use crate::clock::{Clock, virtual_start};
 use crate::config::{self, ConfigError, Project};
-use crate::contract::Contract;
+use crate::contract::{Contract, Severity};
 use crate::emulator::{Canned, Cast, Emulator, Player, Settings, Templates};
 use crate::engine::{Enforce, Source};
 use crate::intercept::{Limits, Others, Reverse};
@@ -306,6 +306,27 @@ pub(super) struct EnforceOption {
 impl From<EnforceOption> for Enforce {
     fn from(option: EnforceOption) -> Self {
         if option.enforce { Self::Reject } else { Self::Report }
+    }
+}
+
+/// The least severity that makes a run a failure.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum FailOnArg {
+    Error,
+    Warning,
+    Info,
+    Never,
+}
+
+impl FailOnArg {
+    /// As severity; without one, no finding is a failure.
+    pub(super) fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
     }
 }
 

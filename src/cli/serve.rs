@@ -57,7 +57,7 @@ fn many_do(count: usize, name: &str) -> String {
     format!("{} {}", many(count, name), if count == 1 { "does" } else { "do" })
 }
 
-fn found(engine: &Engine) -> String {
+pub(super) fn found(engine: &Engine) -> String {
     let tallied = engine.watch().tallied();
     format!(
         "{} from {}: {}, {}, {}",

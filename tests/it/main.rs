@@ -23,6 +23,7 @@ mod project;
 #[cfg(feature = "real-clients")]
 mod real;
 mod rules;
+#[cfg(unix)]
 mod run;
 mod scenarios;
 mod sockets;

@@ -1,5 +1,7 @@
 //! Replay through real sockets: fresh players, another interleaving, and what happens when they stray.
 
+mod interleavings;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

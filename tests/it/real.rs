@@ -6,6 +6,7 @@ mod clients;
 mod curl;
 mod openssl;
 mod readme;
+mod run;
 
 use std::process::Command;
 

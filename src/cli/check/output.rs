@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::destination::Destination;
 use crate::cassette::seal;
+use crate::cli::options::FailOnArg;
 use crate::cli::{Code, Failure, say};
 use crate::contract::Severity;
 use crate::report::{Baseline, Format, Report};
@@ -51,14 +52,6 @@ enum SeverityArg {
     Error,
     Warning,
     Info,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum FailOnArg {
-    Error,
-    Warning,
-    Info,
-    Never,
 }
 
 /// All that is settled before anything is judged, so that what cannot work fails at once.
@@ -174,17 +167,6 @@ impl SeverityArg {
             Self::Error => Severity::Error,
             Self::Warning => Severity::Warning,
             Self::Info => Severity::Info,
-        }
-    }
-}
-
-impl FailOnArg {
-    fn severity(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Info => Some(Severity::Info),
-            Self::Never => None,
         }
     }
 }

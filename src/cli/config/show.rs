@@ -56,7 +56,7 @@ fn line_of(path: &[String]) -> Vec<OsString> {
 
 fn lines(path: &[String], line: &[OsString], project: &Project) -> Result<Vec<Line>, Failure> {
     let tree = layers::settle(layers::tree(), path, project);
-    let tree = layers::inside(tree, path, &|command| command.mut_args(|arg| arg.required(false)));
+    let tree = layers::inside(tree, path, &undemanding);
     let mut matches =
         &tree.clone().try_get_matches_from(line).map_err(|error| match layers::blamed(&tree, path, line, error) {
             Unparsed::Line(error) => refused(&error),
@@ -67,6 +67,16 @@ fn lines(path: &[String], line: &[OsString], project: &Project) -> Result<Vec<Li
     }
     let mine = layers::takers(&tree).into_iter().filter(|taker| taker.path == path);
     Ok(mine.map(|taker| setting(path, &taker.arg, matches, project)).collect())
+}
+
+/// A command that can be asked about without what it needs to run.
+fn undemanding(command: clap::Command) -> clap::Command {
+    let groups: Vec<clap::Id> = command.get_groups().map(|group| group.get_id().clone()).collect();
+    let mut command = command.mut_args(|arg| arg.required(false));
+    for group in groups {
+        command = command.mut_group(group, |group| group.required(false));
+    }
+    command
 }
 
 fn setting(path: &[String], arg: &Arg, matches: &ArgMatches, project: &Project) -> Line {

@@ -38,10 +38,12 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let deck = Deck::open(&options.ways).await?;
     let control = options.control.open().await?;
     let reached = Reached::emulating(settings, deck.dialler());
-    say("emulating MPSD and RTA");
+    let title = "emulating MPSD and RTA".into();
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }.run().await?;
+    Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }
+        .run()
+        .await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

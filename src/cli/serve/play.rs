@@ -121,7 +121,7 @@ impl PlayOptions {
         self.save_live.as_ref().map(create).transpose()
     }
 
-    /// Ends what is kept of a replay, and gives its receipt. The engine must have settled.
+    /// Ends what is kept of a replay, gives its receipt, and tells what went wrong. The engine must have settled.
     pub(in crate::cli) async fn finish(&self, engine: &Engine) -> Result<Option<Receipt>, Failure> {
         if let Some(recorder) = engine.recorder() {
             let closed = recorder.close().await;
@@ -136,11 +136,14 @@ impl PlayOptions {
             written
                 .map_err(|error| Failure::runtime(format!("--receipt: cannot write {}: {error}", file.display())))?;
         }
+        if let Some(troubles) = receipt.as_ref().map(|receipt| self.troubles(receipt)).filter(|told| !told.is_empty()) {
+            say(troubles.trim_end());
+        }
         Ok(receipt)
     }
 
     /// What went wrong, over several lines; empty when nothing did.
-    pub(in crate::cli) fn troubles(&self, receipt: &Receipt) -> String {
+    fn troubles(&self, receipt: &Receipt) -> String {
         let misses = receipt.exchanges.miss;
         let mut told: Vec<String> = receipt.misses.iter().take(MOST_TOLD).map(|miss| miss.report()).collect();
         if misses > told.len() {

@@ -32,6 +32,7 @@ pub(in crate::cli) struct Options {
 
 /// What is recorded, and over what.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Recording")]
 pub(in crate::cli) struct RecordOptions {
     /// Replace the cassette if it exists
     #[arg(long)]
@@ -70,10 +71,10 @@ impl RecordOptions {
         };
         remove_if_empty(&cassette.journal());
         let recorder = Recorder::create(&cassette.journal()).map_err(|error| unopened(&error))?;
-        say(&format!("recording {} to {}", reached.name, cassette.journal().display()));
+        let title = format!("recording {} to {}", reached.name, cassette.journal().display());
         let engine = Engine::new(reached.source, redactor, contract, Some(recorder), enforce.into());
         let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-        Ok(Stage { deck, engine, reverse, neighbours, dialler, control, sessions: None })
+        Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions: None })
     }
 }
 
@@ -106,7 +107,7 @@ pub(in crate::cli) async fn finish(engine: &Engine, cassette: &CassettePath, end
 }
 
 /// A journal left behind with no exchange in it is in nobody's way.
-fn remove_if_empty(journal: &Path) {
+pub(in crate::cli) fn remove_if_empty(journal: &Path) {
     let is_empty = match Cassette::read(journal) {
         Ok(cassette) => cassette.exchanges().next().is_none() && cassette.lost() == 0,
         Err(error) => matches!(error, CassetteError::Empty { .. }),

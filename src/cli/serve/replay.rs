@@ -43,10 +43,6 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     stage.control = control.open_if_free().await?;
     let engine = stage.run().await?.engine;
     let Some(receipt) = play.finish(&engine).await? else { return Ok(Code::Clean) };
-    let troubles = play.troubles(&receipt);
-    if !troubles.is_empty() {
-        say(troubles.trim_end());
-    }
     say(&format!("{receipt}; {}", found(&engine)));
     Ok(play.verdict(&receipt))
 }
@@ -59,13 +55,13 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let player = play.player(&cassette, means.project)?;
     let (exchanges, lanes) = (cassette.exchanges().count(), player.tape().lanes().len());
     let (exchanges, lanes) = (many(exchanges, "exchange"), many(lanes, "lane"));
-    say(&format!("replaying {exchanges} in {lanes} from {}", file.display()));
+    let title = format!("replaying {exchanges} in {lanes} from {}", file.display());
     let setup = play.sessions(&deck, &means, &contract);
     let sessions = Some(Plan { setup, main: Some(file.display().to_string()) });
     let recorder = play.recorder()?;
     let engine = Engine::new(Source::Replay(player), means.redactor, contract, recorder, means.enforce.into());
     let (reverse, neighbours, dialler) = (Some(Reverse::default()), neighbours_in(&cassette), deck.dialler());
-    Ok(Stage { deck, engine, reverse, neighbours, dialler, control: None, sessions })
+    Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control: None, sessions })
 }
 
 /// A deck that plays nothing by itself.
@@ -77,13 +73,14 @@ async fn idle_stage(play: &PlayOptions, control: Control, means: Means<'_>) -> R
         return Err(Failure::usage("without a cassette and without a control port nothing is played").hint(hint));
     };
     let setup = play.sessions(&deck, &means, &contract);
-    say(&format!("serving replay sessions of the cassettes in {}", setup.folder.display()));
+    let title = format!("serving replay sessions of the cassettes in {}", setup.folder.display());
     // Nobody's calls reach it.
     let player = Player::new(Tape::of(&Cassette::of([])), replay::Options::default());
     let engine = Engine::new(Source::Replay(player), means.redactor, contract, None, means.enforce.into());
     let (reverse, dialler) = (Some(Reverse::default()), deck.dialler());
     let sessions = Some(Plan { setup, main: None });
-    Ok(Stage { deck, engine, reverse, neighbours: BTreeSet::new(), dialler, control: Some(port), sessions })
+    let (neighbours, control) = (BTreeSet::new(), Some(port));
+    Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions })
 }
 
 pub(in crate::cli) const EXAMPLES: &str = "\

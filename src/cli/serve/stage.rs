@@ -29,6 +29,8 @@ pub(in crate::cli) struct Means<'a> {
 /// A deck that can begin.
 pub(in crate::cli) struct Stage {
     pub(super) deck: Deck,
+    /// What it does, in words.
+    pub(super) title: String,
     /// What answers.
     pub(in crate::cli) engine: Arc<Engine>,
     pub(super) reverse: Option<Reverse>,
@@ -68,10 +70,19 @@ impl Stage {
         &self.deck.authority
     }
 
+    /// The hosts it answers for beside the contract's own.
+    pub(in crate::cli) fn neighbours(&self) -> &BTreeSet<String> {
+        &self.neighbours
+    }
+
     /// Serves until a signal.
     pub(in crate::cli) async fn run(self) -> Result<Ran, Failure> {
         let mut signals = Signals::new()?;
         let _ready = self.tell()?;
+        if let Some(control) = self.control() {
+            say(&format!("control port on http://{control}"));
+        }
+        say(&self.title);
         let (address, trusted) = (self.address(), self.authority().path().display());
         say(&format!("listening on http://{address} (clients trust {trusted}); Ctrl-C ends it"));
         Ok(self.run_until(&mut signals).await)
@@ -88,7 +99,7 @@ impl Stage {
 
     /// Serves until it is asked to stop.
     pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ran {
-        let Self { deck, engine, reverse, neighbours, dialler, control, sessions } = self;
+        let Self { deck, engine, reverse, neighbours, dialler, control, sessions, .. } = self;
         let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
             engine: (!is_idle).then(|| Arc::clone(&engine)),

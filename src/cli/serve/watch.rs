@@ -29,10 +29,12 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(project, deck.address, deck.limits)?;
     let control = options.control.open_if_free().await?;
-    say(&format!("watching calls to {}", reached.name));
+    let title = format!("watching calls to {}", reached.name);
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
-    Stage { deck, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }.run().await?;
+    Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }
+        .run()
+        .await?;
     say(&found(&engine));
     Ok(Code::Clean)
 }

@@ -1,0 +1,150 @@
+//! What the command trusts: everything this machine trusts and our authority, in the forms its libraries read.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use tempfile::{NamedTempFile, TempDir};
+
+use super::jks;
+use crate::cli::{Failure, say};
+use crate::intercept::Authority;
+
+/// Files that are gone when this is.
+#[derive(Debug)]
+pub(super) struct Trust {
+    folder: TempDir,
+}
+
+impl Trust {
+    /// Writes the files. `named` are files of roots that the environment names already.
+    pub(super) fn new(authority: &Authority, named: &[PathBuf]) -> Result<Self, Failure> {
+        let roots = roots(authority, named);
+        Self::write(authority, &roots).map_err(|error| {
+            Failure::runtime(format!("cannot write what the command trusts: {error}"))
+                .hint("is there room in the directory for temporary files?")
+        })
+    }
+
+    fn write(authority: &Authority, roots: &BTreeSet<Vec<u8>>) -> io::Result<Self> {
+        let trust = Self { folder: private_folder()? };
+        let bundle: String = roots.iter().map(|root| pem(root)).collect();
+        private(&trust.bundle(), bundle.as_bytes())?;
+        private(&trust.own(), authority.cert_pem().as_bytes())?;
+        private(&trust.java(), &jks::trust_store(roots.iter().map(Vec::as_slice)))?;
+        Ok(trust)
+    }
+
+    /// All roots, as PEM.
+    pub(super) fn bundle(&self) -> PathBuf {
+        self.folder.path().join("roots.pem")
+    }
+
+    /// Our authority alone, as PEM.
+    pub(super) fn own(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// All roots, as Java reads them.
+    pub(super) fn java(&self) -> PathBuf {
+        self.folder.path().join("roots.jks")
+    }
+}
+
+/// The machine's roots, those of files that are named, and ours.
+fn roots(authority: &Authority, named: &[PathBuf]) -> BTreeSet<Vec<u8>> {
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        say(&format!("note: a root of this machine is left out: {error}"));
+    }
+    let mut roots: BTreeSet<_> = native.certs.into_iter().map(|root| root.to_vec()).collect();
+    for file in named {
+        let read = rustls_native_certs::load_certs_from_paths(Some(file), None);
+        for error in &read.errors {
+            say(&format!("note: a root of {} is left out: {error}", file.display()));
+        }
+        roots.extend(read.certs.into_iter().map(|root| root.to_vec()));
+    }
+    roots.insert(authority.cert_der().to_vec());
+    roots
+}
+
+#[cfg(unix)]
+fn private_folder() -> io::Result<TempDir> {
+    use std::os::unix::fs::PermissionsExt;
+    let ours_alone = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix(PREFIX).permissions(ours_alone).tempdir()
+}
+
+// The user's own folder for temporary files passes its access list on.
+#[cfg(not(unix))]
+fn private_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix(PREFIX).tempdir()
+}
+
+/// Writes a file that only we can read: nobody else is to say whom the command trusts.
+fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn pem(certificate: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(certificate);
+    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
+    for start in (0..text.len()).step_by(PEM_LINE) {
+        out.push_str(&text[start..text.len().min(start + PEM_LINE)]);
+        out.push('\n');
+    }
+    out.push_str("-----END CERTIFICATE-----\n");
+    out
+}
+
+const PREFIX: &str = "tapdeck-";
+const PEM_LINE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    fn authority() -> (TempDir, Authority) {
+        let home = tempfile::tempdir().unwrap();
+        let authority = Authority::create(home.path()).unwrap();
+        (home, authority)
+    }
+
+    #[test]
+    fn the_bundle_holds_ours_and_what_was_trusted_before() {
+        let ((_home, ours), (other_home, other)) = (authority(), authority());
+        let before = rustls_native_certs::load_native_certs().certs;
+        let trust = Trust::new(&ours, &[other.path().to_owned(), other_home.path().join("nowhere.pem")]).unwrap();
+        let bundle: BTreeSet<_> =
+            CertificateDer::pem_file_iter(trust.bundle()).unwrap().map(|root| root.unwrap().to_vec()).collect();
+        let wanted = before.iter().chain([ours.cert_der(), other.cert_der()]).map(|root| root.to_vec());
+        assert_eq!(bundle, wanted.collect());
+        let own = CertificateDer::from_pem_file(trust.own()).unwrap();
+        assert_eq!(&own, ours.cert_der());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn its_files_are_ours_alone_and_go_with_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_home, authority) = authority();
+        let trust = Trust::new(&authority, &[]).unwrap();
+        let folder = trust.folder.path().to_owned();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        for file in [trust.bundle(), trust.own(), trust.java()] {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+        drop(trust);
+        assert!(!folder.exists());
+    }
+}
