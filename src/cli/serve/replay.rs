@@ -80,7 +80,8 @@ async fn idle_stage(play: &PlayOptions, control: Control, means: Means<'_>) -> R
     let engine = Engine::new(Source::Replay(player), means.redactor, contract, None, means.enforce.into());
     let (reverse, dialler) = (Some(Reverse::default()), deck.dialler());
     let sessions = Some(Plan { setup, main: None });
-    Ok(Stage { deck, title, engine, reverse, neighbours: BTreeSet::new(), dialler, control: Some(port), sessions })
+    let (neighbours, control) = (BTreeSet::new(), Some(port));
+    Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions })
 }
 
 pub(in crate::cli) const EXAMPLES: &str = "\
