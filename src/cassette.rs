@@ -40,6 +40,7 @@ pub(crate) mod sample;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
+use std::path::PathBuf;
 
 pub use body::{StoredBody, WireBytes, Withheld};
 pub use frame::{Cue, FrameRecord, What};
@@ -66,6 +67,8 @@ pub struct Cassette {
     pub seal: Seal,
     /// What was noticed on reading.
     pub notes: Vec<Note>,
+    /// The file it was read from; empty for a recording that came from none.
+    pub file: PathBuf,
     /// The lanes again: a hostile file may name millions.
     named: HashSet<String>,
 }
@@ -138,6 +141,7 @@ impl Cassette {
             entries: Vec::new(),
             seal: Seal::Unsealed,
             notes: Vec::new(),
+            file: PathBuf::new(),
             named: HashSet::new(),
         };
         for record in records {

@@ -134,7 +134,7 @@ fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
         Command::Watch(options) => session::block_on(serve::watch::run(options, project, redactor)),
         Command::Emulate(options) => session::block_on(serve::emulate::run(options, project, redactor)),
         Command::Check(options) => check::run(&options, project),
-        Command::Cassette(command) => cassette::run(&command),
+        Command::Cassette(command) => cassette::run(&command, project),
         Command::Rules(options) => rules::run(&options),
         Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),

@@ -3,6 +3,7 @@
 //! Read here are the values and where each one stands. Which flags there are, and what they take, is for the command
 //! line to say.
 
+mod fields;
 mod page;
 mod project;
 mod title;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+pub use fields::{BOUND_CLASSES, FieldTable};
 pub use page::{At, meant};
 pub use project::{Given, PolicyLine, Project, RuleLine, Setting, Table};
 pub use title::{SchemaFile, TitleTable};

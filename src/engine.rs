@@ -22,12 +22,12 @@ use crate::emulator::{Emulator, Reply, Ticket};
 use crate::exchange::{Answer, Call, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
-use crate::replay::{Played, Player};
+use crate::replay::{Miss, Played, Player};
 use crate::upstream::Upstream;
 
 use journal::JournalError;
 use judging::{Case, Docket};
-pub use receipt::{Exchanges, Found, Receipt};
+pub use receipt::{Binding, Exchanges, Fault, Found, Lane, Left, Receipt};
 use recorder::Begun;
 pub use recorder::Recorder;
 use sockets::Sockets;
@@ -120,7 +120,15 @@ impl Engine {
         self.nonces.remember(&call, &answer);
         self.keep(place, &call, kept, found, &answer).await?;
         self.let_out(caused);
-        Some(answer)
+        Some(self.as_recorded(answer))
+    }
+
+    /// An answer without our own word in it, where that is not wanted. The judge and the journal have it.
+    fn as_recorded(&self, mut answer: Answer) -> Answer {
+        if self.player().is_some_and(|player| !player.tells_outcome()) {
+            answer.response.headers.remove(OUTCOME);
+        }
+        answer
     }
 
     /// Records a call that got no further than the door, with the answer it was given there. `None`: as for
@@ -297,6 +305,13 @@ impl Engine {
     }
 }
 
+/// Logs a miss. The lines to paste are there for programs that read the log; people find them at the end.
+fn tell(miss: &Miss) {
+    let (op, paste, command) = (miss.op.as_str(), miss.paste.join("\n"), miss.command.as_deref());
+    let paste = Some(paste).filter(|paste| !paste.is_empty());
+    tracing::warn!(target: "tapdeck::miss", op, paste, command, "{miss}");
+}
+
 /// What an answer has caused besides, to be let out once it is on record.
 #[derive(Clone, Copy, Debug)]
 enum Caused {
@@ -307,16 +322,17 @@ enum Caused {
 
 /// A cassette's answer. A miss quotes the call only as it is kept.
 fn replayed((mut response, played): (Response, Played)) -> Answer {
-    response.headers.set("tapdeck-outcome", played.word());
+    response.headers.set(OUTCOME, played.word());
     match &played {
         Played::Miss(miss) => {
-            tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
+            tell(miss);
             Answer { outcome: Outcome::Refused, response }
         }
         _ => Answer::answered(response),
     }
 }
 
+const OUTCOME: &str = "tapdeck-outcome";
 const TOO_LARGE: &str = "the exchange is larger than a record can be";
 
 #[cfg(test)]

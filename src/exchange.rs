@@ -7,7 +7,7 @@ use std::net::IpAddr;
 pub use nonces::Nonces;
 
 use crate::message::{Request, Response};
-use crate::mpsd::{Resolution, Service, resolve};
+use crate::mpsd::{Op, Resolution, Service, resolve};
 
 /// The HTTP version of one leg.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,11 @@ impl Call {
     pub fn new(client: IpAddr, protocol: Protocol, service: Service, request: Request) -> Self {
         let resolution = resolve(service, &request.method, &request.target);
         Self { client, protocol, request, service, resolution, fetched_by: None }
+    }
+
+    /// The operation it is, if it is one.
+    pub fn op(&self) -> Option<Op> {
+        self.resolution.operation().map(|operation| operation.op)
     }
 }
 

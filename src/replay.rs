@@ -8,11 +8,15 @@
 //! On sockets, a reply comes with the message it answers, and an event comes when its cue is played: the call that
 //! caused it, by a live client or, for players who are not there, by the cassette.
 
+mod account;
+mod advice;
 mod bind;
 mod bindable;
 mod compare;
 mod cursor;
 mod edges;
+mod explain;
+mod fields;
 mod lane;
 mod miss;
 mod socket;
@@ -25,6 +29,10 @@ mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use account::{Account, Bound, LaneAccount, Unplayed};
+pub use compare::COMPARED_HEADERS;
+pub use explain::{Again, Explanation, How, OwnValue, Part};
+pub use fields::{Field, Fields, Spot};
 pub use miss::{Before, Difference, Miss, Near, Reason};
 pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
@@ -56,11 +64,13 @@ pub struct Options {
     pub live: Live,
     /// How long a call waits for what another live lane did before it. Whoever plays keeps the time.
     pub hold: Duration,
+    /// Whether answers say in `tapdeck-outcome` how they came about.
+    pub outcome_header: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { repeat: 100, miss_status: 501, live: Live::One, hold: Duration::from_secs(5) }
+        Self { repeat: 100, miss_status: 501, live: Live::One, hold: Duration::from_secs(5), outcome_header: true }
     }
 }
 
@@ -100,7 +110,7 @@ pub struct Tally {
     pub repeats: usize,
     /// Calls nothing recorded fits.
     pub misses: usize,
-    /// Recorded exchanges no client asked for.
+    /// Recorded exchanges of live lanes that no client asked for.
     pub unplayed: usize,
     /// Messages sent on sockets.
     pub messages: usize,
@@ -194,9 +204,17 @@ impl Player {
 
     /// What was played so far.
     pub fn tally(&self) -> Tally {
-        let state = self.state();
-        let unplayed = self.tape.takes().len().saturating_sub(state.past());
-        Tally { unplayed, messages: state.sockets.sent(), ..state.tally }
+        self.account().tally
+    }
+
+    /// What was played so far, and everything to be told of it.
+    pub fn account(&self) -> Account {
+        self.state().account(&self.tape, &self.options)
+    }
+
+    /// True when each answer is to say how it came about.
+    pub fn tells_outcome(&self) -> bool {
+        self.options.outcome_header
     }
 
     /// The tape it plays.

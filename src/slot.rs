@@ -40,6 +40,38 @@ pub enum Class {
     Guid,
 }
 
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 10] = [
+        Self::Secret,
+        Self::UserHash,
+        Self::Xuid,
+        Self::Gamertag,
+        Self::Address,
+        Self::DeviceToken,
+        Self::Ip,
+        Self::Email,
+        Self::Session,
+        Self::Guid,
+    ];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::UserHash => "userhash",
+            Self::Xuid => "xuid",
+            Self::Gamertag => "gamertag",
+            Self::Address => "address",
+            Self::DeviceToken => "device-token",
+            Self::Ip => "ip",
+            Self::Email => "email",
+            Self::Session => "name",
+            Self::Guid => "guid",
+        }
+    }
+}
+
 /// One span that holds such a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {

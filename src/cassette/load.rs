@@ -86,6 +86,7 @@ impl Cassette {
         }
         let mut cassette = if is_journal(bytes) { journal(path, bytes) } else { sealed(path, bytes) }?;
         cassette.note_sockets();
+        cassette.file = path.to_owned();
         Ok(cassette)
     }
 

@@ -70,6 +70,7 @@ pub fn canonical(cassette: &Cassette) -> Result<Cassette, SealError> {
         entries: lines.zip(records).map(|(line, record)| Entry { line, record }).collect(),
         seal: cassette.seal,
         notes: cassette.notes.clone(),
+        file: cassette.file.clone(),
     })
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use super::options::CassettePath;
 use super::{Code, Failure, print, say, serve};
 use crate::cassette::{self, Cassette, MaintainError, Verdict, View, seal};
+use crate::config::Project;
+use crate::replay::Tape;
 
 /// What to do with a cassette.
 #[derive(Debug, clap::Subcommand)]
@@ -18,6 +20,16 @@ pub(super) enum Command {
         file: PathBuf,
         /// The number of one record
         number: Option<usize>,
+    },
+    /// Say how an exchange is matched when the cassette is played, part by part
+    #[command(
+        after_help = "Examples:\n  tapdeck cassette explain lobby.cassette.json 3\n\nA miss names exchanges by the same numbers. Fields that tapdeck.toml calls volatile or bound are told as such."
+    )]
+    Explain {
+        /// A cassette or journal
+        file: PathBuf,
+        /// The number of an exchange, counted without messages and marks
+        exchange: usize,
     },
     /// Put edited cassettes into canonical form and seal them again
     #[command(
@@ -41,7 +53,7 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: &Command) -> Result<Code, Failure> {
+pub(super) fn run(command: &Command, project: &Project) -> Result<Code, Failure> {
     match command {
         Command::Show { file, number } => {
             let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
@@ -53,9 +65,23 @@ pub(super) fn run(command: &Command) -> Result<Code, Failure> {
             print(&cassette::show(&cassette, number.map_or(View::Table, View::Record)))?;
             Ok(Code::Clean)
         }
+        Command::Explain { file, exchange } => explain(file, *exchange, project),
         Command::Fmt { files, check } => format_all(files, *check),
         Command::Fsck { file } => examine(file),
     }
+}
+
+fn explain(file: &std::path::Path, exchange: usize, project: &Project) -> Result<Code, Failure> {
+    let cassette = Cassette::read(file).map_err(|error| serve::unreadable(&error))?;
+    let tape = Tape::of_title(&cassette, project.title_fields());
+    match tape.explain(exchange) {
+        Some(explanation) => print(&explanation.to_string())?,
+        None => {
+            let hint = format!("it has the exchanges 1 to {}", tape.exchanges());
+            return Err(Failure::usage(format!("{} has no exchange {exchange}", file.display())).hint(hint));
+        }
+    }
+    Ok(Code::Clean)
 }
 
 fn format_all(files: &[PathBuf], check_only: bool) -> Result<Code, Failure> {

@@ -304,7 +304,7 @@ fn refused_text(arg: &Arg, text: &str) -> Option<String> {
 /// The table of the flags that make the emulator.
 pub(super) const EMULATOR_TABLE: &str = "emulator";
 /// Tables that are no command's.
-const OWN_TABLES: [&str; 3] = [EMULATOR_TABLE, "rules", "title"];
+const OWN_TABLES: [&str; 5] = [EMULATOR_TABLE, "rules", "title", "volatile", "bound"];
 const HINT: &str = "`tapdeck config show` tells what is set, `tapdeck config schema` what can be";
 
 #[cfg(test)]

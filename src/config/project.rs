@@ -7,11 +7,13 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
+use super::fields::{FieldTable, Purpose};
 use super::page::{At, Page, meant};
 use super::title::TitleTable;
 use super::{ConfigError, NAME, text_of};
 use crate::contract::{self, Rule, Terms, Weight};
 use crate::emulator::Policies;
+use crate::replay::Fields;
 
 /// What a project has set. Paths in it are relative to the file.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub struct Project {
     pub rules: Vec<RuleLine>,
     /// What titles promise of their custom data.
     pub titles: Vec<TitleTable>,
+    /// What titles say of fields of their own.
+    pub fields: Vec<FieldTable>,
 }
 
 /// Values of flags for one command, or for all.
@@ -116,6 +120,18 @@ impl Project {
         Ok(terms)
     }
 
+    /// What titles say of their own fields, for the player of a cassette.
+    pub fn title_fields(&self) -> Fields {
+        let mut fields = Fields::default();
+        for FieldTable { field, class, .. } in &self.fields {
+            match class {
+                Some(class) => fields.bound.push((field.clone(), *class)),
+                None => fields.volatile.push(field.clone()),
+            }
+        }
+        fields
+    }
+
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = text_of(path)?;
         let page = Page { path, text: &text };
@@ -146,9 +162,13 @@ impl Project {
                 (["rules"], DeValue::Table(table)) => self.rules = rules(page, table)?,
                 (["title"], DeValue::Array(tables)) => self.titles = titles(page, tables)?,
                 (["emulator", "policies"], DeValue::Table(table)) => self.policies(page, span, table)?,
-                (["rules" | "title"] | ["emulator", "policies"], _) => {
-                    let form = if name == "title" { "tables, each [[title]]" } else { "a table" };
-                    return Err(page.fault(key.span(), format!("{}: write {form}", words.join("."))));
+                (["volatile"], DeValue::Array(tables)) => self.fields(page, Purpose::Volatile, tables)?,
+                (["bound"], DeValue::Array(tables)) => self.fields(page, Purpose::Bound, tables)?,
+                (["title" | "volatile" | "bound"], _) => {
+                    return Err(page.fault(key.span(), format!("{name}: write tables, each [[{name}]]")));
+                }
+                (["rules"] | ["emulator", "policies"], _) => {
+                    return Err(page.fault(key.span(), format!("{}: write a table", words.join("."))));
                 }
                 (words, DeValue::Table(table)) => {
                     let path = words.iter().map(|word| (*word).to_owned()).collect();
@@ -159,6 +179,17 @@ impl Project {
                         given(value).map_err(|reason| page.fault(span, format!("{}: {reason}", words.join("."))))?;
                     self.tables[mine].settings.push(Setting { key: name.to_owned(), given, at });
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn fields(&mut self, page: &Page<'_>, purpose: Purpose, tables: DeArray<'_>) -> Result<(), ConfigError> {
+        for value in tables {
+            let span = value.span();
+            match value.into_inner() {
+                DeValue::Table(table) => self.fields.push(FieldTable::read(page, purpose, span, table)?),
+                _ => return Err(page.fault(span, "write tables, each under its name in double brackets")),
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::recorder::frame::Spot;
 use super::watch::About;
-use super::{Case, Caused, Engine, Source, replayed};
+use super::{Case, Caused, Engine, Source, replayed, tell};
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
 use crate::redact::Redacted;
@@ -92,6 +92,7 @@ impl Engine {
         if behind.is_some() {
             self.watch.opened();
         }
+        let answer = self.as_recorded(answer);
         Some(Opened { answer, spelling, socket: behind.map(|behind| (scribe, behind)) })
     }
 
@@ -151,9 +152,7 @@ impl Engine {
             Source::Emulator(emulator) => self.stir(emulator.hear(socket, message)),
             Source::Replay(player) => {
                 self.stir(player.hear(socket, message, shown));
-                for miss in player.missed() {
-                    tracing::warn!(target: "tapdeck::miss", op = miss.op, "{miss}");
-                }
+                player.missed().iter().for_each(tell);
             }
             Source::Upstream(_) => {}
         }

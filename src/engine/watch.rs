@@ -38,6 +38,8 @@ pub struct Tallied {
     pub unserved: usize,
     /// Sockets opened.
     pub sockets: usize,
+    /// Connections and plain-text calls of hosts that are none of ours, passed on unread.
+    pub tunnels: usize,
 }
 
 impl Watch {
@@ -89,6 +91,21 @@ impl Watch {
     /// Counts a socket.
     pub(super) fn opened(&self) {
         self.state().tallied.sockets += 1;
+    }
+
+    /// Counts what is passed on unread.
+    pub(crate) fn passed_on(&self) {
+        self.state().tallied.tunnels += 1;
+    }
+
+    /// The findings by kind, whoever they are about: rule, weight, operation, place, and how often.
+    pub(super) fn faults(&self) -> Vec<(&'static str, Severity, &'static str, String, usize)> {
+        let mut kinds = BTreeMap::new();
+        for ((_, op, rule, place, severity), count) in &self.state().seen {
+            *kinds.entry((*rule, *severity, *op, place.to_string())).or_default() += count;
+        }
+        let listed = |((rule, severity, op, place), count)| (rule, severity, op, place, count);
+        kinds.into_iter().map(listed).collect()
     }
 
     /// The sums so far.

@@ -39,10 +39,14 @@ pub(super) async fn answer(
     match destination(&session, protocol, &request) {
         Destination::Service(origin) => call(session, origin, protocol, request, asked).await,
         Destination::Elsewhere if upgrade::is_asked(request.headers()) => {
+            session.door.engine.watch().passed_on();
             Ok(upgrade::elsewhere(session, request, asked).await)
         }
         Destination::Elsewhere => Ok(match session.door.relay.pass(request).await {
-            Ok(passing) => passing.map(Reply::Passing),
+            Ok(passing) => {
+                session.door.engine.watch().passed_on();
+                passing.map(Reply::Passing)
+            }
             Err(problem) => asked.last(problem),
         }),
         Destination::Nowhere(problem) => Ok(asked.last(problem)),

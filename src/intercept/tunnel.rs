@@ -33,6 +33,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
         }
         Verdict::Tunnel => match session.door.dialler.dial(&host, port).await {
             Ok(upstream) => {
+                session.door.engine.watch().passed_on();
                 tracing::info!(host, port, connection = session.id, "passed through unread, and not recorded");
                 let upgrade = hyper::upgrade::on(&mut request);
                 session.clone().spawn(async move {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::account::Bound;
 use crate::message::{Body, Headers, Response};
 use crate::mpsd::name::{is_guid, is_xuid};
 use crate::slot::{Class, Slot, splice};
@@ -70,6 +71,15 @@ impl Bindings {
         self.recorded.insert(live_key, recorded_key.1.clone());
         self.live.insert(recorded_key, Binding { recorded: recorded.to_owned(), live: live.to_owned() });
         true
+    }
+
+    /// Every binding, by class and recorded value.
+    pub(super) fn listed(&self) -> Vec<Bound> {
+        let bound = |((family, _), binding): (&(Family, String), &Binding)| {
+            let Binding { recorded, live } = binding.clone();
+            Bound { class: family.class(), recorded, live }
+        };
+        self.live.iter().map(bound).collect()
     }
 
     /// True when nothing is bound.
@@ -143,6 +153,11 @@ pub(super) struct AnswerSlots {
 }
 
 impl AnswerSlots {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Slot> {
+        self.headers.iter().flat_map(|(_, slots)| slots).chain(&self.body)
+    }
+
     pub(super) fn new(headers: &Headers, mut in_header: impl FnMut(&str, &str) -> Vec<Slot>, body: Vec<Slot>) -> Self {
         let found = headers.iter().enumerate().filter_map(|(at, header)| {
             let slots = in_header(&header.name, std::str::from_utf8(&header.value).ok()?);

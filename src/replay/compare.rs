@@ -1,9 +1,13 @@
 //! Is this live call that recorded one? Meaning is compared, not text; what differs is said by place.
 
 mod document;
+mod leaves;
 
 use bytes::Bytes;
 
+pub(super) use leaves::{LeafHow, leaves};
+
+use super::advice::one_line;
 use super::bind::{Bindings, match_text};
 use super::miss::Difference;
 use super::tape::{Recorded, Take, Tape, plain_tag};
@@ -84,7 +88,10 @@ impl Comparison<'_> {
     /// Parameters compare by name, in any order; `include` is a set.
     fn query(&mut self, recorded: &Request) {
         let Asked { call, shown } = self.asked;
-        let (recorded, live) = (parameters(recorded, recorded), parameters(&call.request, &shown.request));
+        let (fields, op) = (self.tape.fields(), call.op());
+        let counts = |one: &Parameter| !fields.is_volatile_query(op, &one.name.to_lowercase());
+        let counted = |request, shown| parameters(request, shown).into_iter().filter(counts).collect::<Vec<_>>();
+        let (recorded, live) = (counted(recorded, recorded), counted(&call.request, &shown.request));
         let same_names =
             recorded.len() == live.len() && recorded.iter().zip(&live).all(|(one, two)| one.name == two.name);
         if !same_names {
@@ -105,7 +112,8 @@ impl Comparison<'_> {
         let Asked { call, shown } = self.asked;
         let (left, right) = (authorization(recorded), authorization(&call.request));
         self.note(left == right, "header authorization", left, right);
-        for name in COMPARED {
+        let (fields, op) = (self.tape.fields(), call.op());
+        for name in COMPARED_HEADERS.into_iter().filter(|name| !fields.is_volatile_header(op, name)) {
             let (recorded, live) = (lines(recorded, name), lines(&call.request, name));
             let agree = recorded.len() == live.len()
                 && recorded.iter().zip(&live).all(|(one, two)| self.text(one.trim(), two.trim(), Role::Plain));
@@ -191,18 +199,15 @@ impl Comparison<'_> {
     /// Only what may be told of the live call goes into a difference.
     fn note(&mut self, agree: bool, place: &str, recorded: &str, shown: &str) {
         if !agree && self.differences.len() < MOST_DIFFERENCES {
-            let mut recorded = cut(recorded);
-            if self.bindings.stands_for_another(recorded.trim_matches('"')) {
-                recorded += " (bound already, to another live value)";
-            }
-            let difference = Difference { place: place.to_owned(), recorded, live: cut(shown) };
-            self.differences.push(difference);
+            let recorded = cut(recorded);
+            let conflict = self.bindings.stands_for_another(recorded.trim_matches('"'));
+            self.differences.push(Difference { place: place.to_owned(), recorded, live: cut(shown), conflict });
         }
     }
 }
 
 /// What a call says of who sends it. Tokens differ in every run; whether there is one does not.
-fn authorization(request: &Request) -> &'static str {
+pub(super) fn authorization(request: &Request) -> &'static str {
     let Some(value) = request.headers.all("authorization").next() else {
         return "absent";
     };
@@ -218,7 +223,7 @@ fn legible(value: &Bytes) -> String {
     std::str::from_utf8(value).map_or_else(|_| value.escape_ascii().to_string(), str::to_owned)
 }
 
-fn lines(request: &Request, name: &str) -> Vec<String> {
+pub(super) fn lines(request: &Request, name: &str) -> Vec<String> {
     request.headers.all(name).map(legible).collect()
 }
 
@@ -267,15 +272,15 @@ fn or_absent(lines: &[String]) -> String {
     if lines.is_empty() { "absent".to_owned() } else { lines.join(", ") }
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST_EXCERPT) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", one_line(&text[..at])),
+        None => one_line(text),
     }
 }
 
 /// Headers that change what a request means. All others may differ from run to run.
-const COMPARED: [&str; 4] =
+pub const COMPARED_HEADERS: [&str; 4] =
     ["x-xbl-contract-version", "x-xbl-onbehalfof-users", "x-xbl-onbehalfof-title", "x-xbl-deny-scope"];
 /// Stands for what cannot be told.
 const UNTOLD: &str = "…";

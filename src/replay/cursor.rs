@@ -90,11 +90,6 @@ impl Cursor {
         &self.order
     }
 
-    /// How many takes were played or passed over.
-    pub(super) fn past(&self) -> usize {
-        self.played.len() + self.passed.len()
-    }
-
     /// True when a document's state at a position, or a later one, was shown.
     pub(super) fn knows(&self, tape: &Tape, document: usize, answered: u64) -> bool {
         self.shown.get(&document).is_some_and(|at| tape.takes()[*at].recorded.answered >= answered)
@@ -103,6 +98,11 @@ impl Cursor {
     /// True when a take was played.
     pub(super) fn has_played(&self, at: usize) -> bool {
         self.played.contains(&at)
+    }
+
+    /// How many answers were given again.
+    pub(super) fn repeated(&self) -> usize {
+        self.repeats.values().sum()
     }
 
     /// When the last call of those played was asked.
@@ -145,7 +145,8 @@ impl Cursor {
         }
     }
 
-    fn is_past(&self, at: usize) -> bool {
+    /// True when a take was played or passed over.
+    pub(super) fn is_past(&self, at: usize) -> bool {
         self.played.contains(&at) || self.passed.contains(&at)
     }
 

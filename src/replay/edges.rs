@@ -62,6 +62,16 @@ impl Edges {
     }
 }
 
+impl Edges {
+    /// The writes that come before a take: the last one of each lane, in the order of the tape.
+    pub(super) fn before(&self, takes: &[Take], at: usize) -> BTreeSet<usize> {
+        let take = &takes[at];
+        let lanes = self.tells[at].iter().flat_map(|subject| self.writers[*subject].values());
+        let is_before = |write: &usize| *write != at && comes_before(&takes[*write], take);
+        lanes.filter_map(|writers| writers.iter().rev().copied().find(is_before)).collect()
+    }
+}
+
 /// What a take tells of, and what it changes.
 fn subjects(take: &Take) -> (Vec<Subject>, Vec<Subject>) {
     let Some(operation) = take.resolution.operation().filter(|_| take.tells_state()) else {

@@ -63,9 +63,10 @@ impl LiveLane {
         }
     }
 
-    /// How many takes it has played or passed over.
-    pub(super) fn past(&self) -> usize {
-        self.candidates.first().map_or(0, |candidate| candidate.cursor.past())
+    /// The lane it is or may be, among those nobody is yet, and how far that was played.
+    pub(super) fn stands_for(&self, taken: &BTreeMap<usize, &Cursor>) -> Option<(usize, &Cursor)> {
+        let free = self.candidates.iter().find(|candidate| !taken.contains_key(&candidate.lane))?;
+        Some((free.lane, &free.cursor))
     }
 
     /// The takes it has played since this was last asked, once it is settled.

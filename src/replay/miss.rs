@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::advice::one_line;
 use crate::exchange::Call;
-use crate::message::Response;
+use crate::message::{Request, Response};
 
 /// Why nothing recorded fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +58,12 @@ pub struct Miss {
     /// The recorded call that must come first, when it is too early for this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<Before>>,
+    /// The cassette's file; empty when it came from none.
+    pub cassette: String,
+    /// Tables for `tapdeck.toml` that let every difference from the nearest call be, when that may make sense.
+    pub paste: Vec<String>,
+    /// The command that records anew, when that helps.
+    pub command: Option<String>,
 }
 
 /// A recorded call that comes before another.
@@ -94,6 +101,9 @@ pub struct Difference {
     pub recorded: String,
     /// What the client sent there.
     pub live: String,
+    /// True when the recorded value stands for another live one already: places that must agree do not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub conflict: bool,
 }
 
 impl Near {
@@ -107,16 +117,31 @@ impl Near {
     }
 }
 
+impl Difference {
+    /// What is to be said behind the recorded value.
+    pub(super) fn remark(&self) -> &'static str {
+        if self.conflict { " (bound already, to another live value)" } else { "" }
+    }
+}
+
 impl Miss {
     /// A miss of which no more is known. `shown` is the call as it may be told.
     pub(super) fn plain(reason: Reason, shown: &Call) -> Self {
-        let request = &shown.request;
+        let Request { method, target, .. } = &shown.request;
+        Self::told(reason, shown.resolution.name(), format!("{method} {target}"))
+    }
+
+    /// A miss of something in these words.
+    pub(super) fn told(reason: Reason, op: &str, call: String) -> Self {
         Self {
             reason,
-            call: format!("{} {}", request.method, request.target),
-            op: shown.resolution.name().to_owned(),
+            call,
+            op: op.to_owned(),
             nearest: Vec::new(),
             after: None,
+            cassette: String::new(),
+            paste: Vec::new(),
+            command: None,
         }
     }
 
@@ -131,6 +156,9 @@ impl Miss {
             "op": self.op,
             "nearest": self.nearest,
             "after": self.after,
+            "cassette": self.cassette,
+            "paste": self.paste,
+            "command": self.command,
         });
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Response::new(status, headers, body.to_string())
@@ -139,16 +167,19 @@ impl Miss {
 
 impl std::fmt::Display for Miss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}): {}", self.call, self.op, self.reason.sentence())?;
+        write!(f, "{} ({}): {}", one_line(&self.call), self.op, self.reason.sentence())?;
         if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
-            write!(f, "; it comes after exchange {exchange} of {lane} (line {line}, {call})")?;
+            let (lane, place, call) = (one_line(lane), self.place(*line), one_line(call));
+            write!(f, "; it comes after exchange {exchange} of {lane} ({place}, {call})")?;
         }
         let Some(near) = self.nearest.first() else {
             return Ok(());
         };
-        write!(f, "; nearest is exchange {} of {} (line {})", near.exchange, near.lane, near.line)?;
+        let (exchange, lane, place) = (near.exchange, one_line(&near.lane), self.place(near.line));
+        write!(f, "; nearest is exchange {exchange} of {lane} ({place})")?;
         for difference in &near.differences {
-            write!(f, "; {}: recorded {}, live {}", difference.place, difference.recorded, difference.live)?;
+            let Difference { place, recorded, live, .. } = difference;
+            write!(f, "; {}: recorded {recorded}{}, live {live}", one_line(place), difference.remark())?;
         }
         Ok(())
     }

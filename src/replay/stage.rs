@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
 use super::compare::Asked;
-use super::cursor::{Patience, Stop};
+use super::cursor::{Cursor, Patience, Stop};
 use super::edges::{Around, Released};
 use super::lane::LiveLane;
 use super::miss::{Miss, Reason};
@@ -30,6 +30,7 @@ pub(super) struct State {
     released: Released,
     pub(super) sockets: Sockets,
     pub(super) tally: Tally,
+    missed: Vec<Miss>,
 }
 
 impl State {
@@ -40,9 +41,33 @@ impl State {
         }
     }
 
-    /// How many takes were played or passed over.
-    pub(super) fn past(&self) -> usize {
-        self.lanes.iter().map(LiveLane::past).sum()
+    /// The recorded lanes that clients play, and how far; a client that may still be several is the first of them.
+    pub(super) fn players(&self) -> BTreeMap<usize, &Cursor> {
+        let mut players = BTreeMap::new();
+        let settled = self.settled.values();
+        for at in settled.chain(&self.unsettled) {
+            if let Some((lane, cursor)) = self.lanes[*at].stands_for(&players) {
+                players.insert(lane, cursor);
+            }
+        }
+        players
+    }
+
+    /// The values bound for everybody.
+    pub(super) fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// The first misses.
+    pub(super) fn missed(&self) -> &[Miss] {
+        &self.missed
+    }
+
+    fn note(&mut self, miss: &Miss) {
+        self.tally.misses += 1;
+        if self.missed.len() < MISSES_KEPT {
+            self.missed.push(miss.clone());
+        }
     }
 
     fn add(&mut self, lane: LiveLane, key: LaneKey) -> usize {
@@ -63,12 +88,13 @@ impl State {
     ) -> (Response, Played) {
         match self.turn(tape, options, key, asked, Patience::Over) {
             Ok((response, played, _)) => (response, played),
-            Err(early) => self.refuse(options, early),
+            Err(early) => self.refuse(tape, options, early),
         }
     }
 
-    fn refuse(&mut self, options: &Options, miss: Miss) -> (Response, Played) {
-        self.tally.misses += 1;
+    fn refuse(&mut self, tape: &Tape, options: &Options, miss: Miss) -> (Response, Played) {
+        let miss = miss.advised(tape);
+        self.note(&miss);
         (miss.response(options.miss_status), Played::Miss(miss))
     }
 
@@ -98,7 +124,7 @@ impl State {
                 (turn.response, turn.played)
             }
             Err(Stop::Early(miss, _)) => return Err(miss),
-            Err(Stop::Miss(miss)) => self.refuse(options, miss),
+            Err(Stop::Miss(miss)) => self.refuse(tape, options, miss),
         };
         match &played {
             Played::Hit(_) => self.tally.hits += 1,
@@ -122,7 +148,7 @@ impl State {
             Ok((response, played, at)) if response.status == UPGRADED => (response, played, at),
             Ok((response, played, _)) => return (response, played, None),
             Err(early) => {
-                let (response, played) = self.refuse(options, early);
+                let (response, played) = self.refuse(tape, options, early);
                 return (response, played, None);
             }
         };
@@ -157,7 +183,7 @@ impl State {
                     self.sockets.say(socket, reply);
                 }
             }
-            None => self.miss(socket, &word, shown),
+            None => self.miss(tape, socket, &word, shown),
         }
         self.settle(tape, at);
         self.pump(tape, options, at, Told::Itself);
@@ -174,12 +200,12 @@ impl State {
     }
 
     /// What no lane ever said is refused as the service refuses it, and told.
-    fn miss(&mut self, socket: SocketId, word: &Word, shown: &Message) {
+    fn miss(&mut self, tape: &Tape, socket: SocketId, word: &Word, shown: &Message) {
         let (op, _, refusal) = word.refused();
         let (_, call, _) = Word::of(shown).unwrap_or(Word::Other).refused();
-        let (reason, op, nearest) = (Reason::NoSuchCall, op.to_owned(), Vec::new());
-        self.sockets.misses.push(Miss { reason, call, op, nearest, after: None });
-        self.tally.misses += 1;
+        let miss = Miss::told(Reason::NoSuchCall, op, call).advised(tape);
+        self.note(&miss);
+        self.sockets.misses.push(miss);
         if let Some(refusal) = refusal {
             self.sockets.say(socket, refusal);
         }
@@ -243,3 +269,6 @@ enum Told {
     Itself,
     Everybody,
 }
+
+/// How many misses are kept whole.
+const MISSES_KEPT: usize = 100;

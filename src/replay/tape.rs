@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
 use super::edges::Edges;
+use super::fields::Fields;
 use super::socket::{RecordedFrame, Reel};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{Cassette, StoredBody, Withheld};
@@ -12,7 +13,7 @@ use crate::exchange::{Call, Outcome};
 use crate::json::Doc;
 use crate::message::{Request, Response};
 use crate::mpsd::{Op, Resolution, Service, resolve};
-use crate::slot;
+use crate::slot::{self, Slot};
 
 /// One recorded exchange as the cassette holds it.
 #[derive(Clone, Debug)]
@@ -67,6 +68,9 @@ pub struct Tape {
     versions: BTreeMap<String, Version>,
     reel: Reel,
     edges: Edges,
+    /// The cassette's file, as it is called in messages.
+    file: String,
+    fields: Fields,
 }
 
 /// One recorded exchange, ready to play.
@@ -140,21 +144,46 @@ impl Take {
 impl Tape {
     /// Prepares recorded exchanges and messages, in cassette order. `aliases` are the cassette's, by class name.
     pub fn new(aliases: &BTreeMap<String, Vec<String>>, recorded: Vec<Recorded>, frames: Vec<RecordedFrame>) -> Self {
+        Self::titled(aliases, recorded, frames, Fields::default())
+    }
+
+    pub(super) fn titled(
+        aliases: &BTreeMap<String, Vec<String>>,
+        recorded: Vec<Recorded>,
+        frames: Vec<RecordedFrame>,
+        fields: Fields,
+    ) -> Self {
         let values = Bindable::new(aliases, &recorded, &frames);
         let mut lanes: Vec<String> = Vec::new();
         let mut shelves = Shelves::default();
         let takes: Vec<Take> =
-            recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values)).collect();
+            recorded.into_iter().map(|recorded| take(recorded, &mut lanes, &mut shelves, &values, &fields)).collect();
         let versions = takes.iter().filter_map(tagged_version).collect();
         shelves.fill(&takes);
         let reel = Reel::new(frames, &takes, &lanes, &values);
         let edges = Edges::of(&takes);
-        Self { takes, lanes, shelves, values, versions, reel, edges }
+        Self { takes, lanes, shelves, values, versions, reel, edges, file: String::new(), fields }
     }
 
     /// Prepares a cassette.
     pub fn of(cassette: &Cassette) -> Self {
-        Self::new(&cassette.aliases, Recorded::all(cassette), RecordedFrame::all(cassette))
+        Self::of_title(cassette, Fields::default())
+    }
+
+    /// Prepares a cassette of a title that has fields of its own.
+    pub fn of_title(cassette: &Cassette, fields: Fields) -> Self {
+        let (recorded, frames) = (Recorded::all(cassette), RecordedFrame::all(cassette));
+        let tape = Self::titled(&cassette.aliases, recorded, frames, fields);
+        Self { file: cassette.file.display().to_string(), ..tape }
+    }
+
+    /// The cassette's file, as it is called in messages; empty when it came from none.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    pub(super) fn fields(&self) -> &Fields {
+        &self.fields
     }
 
     /// The lanes' names, in order.
@@ -239,7 +268,13 @@ impl Shelves {
     }
 }
 
-fn take(mut recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, values: &Bindable) -> Take {
+fn take(
+    mut recorded: Recorded,
+    lanes: &mut Vec<String>,
+    shelves: &mut Shelves,
+    values: &Bindable,
+    fields: &Fields,
+) -> Take {
     let lane = lanes.iter().position(|lane| *lane == recorded.lane).unwrap_or_else(|| {
         lanes.push(recorded.lane.clone());
         lanes.len() - 1
@@ -250,7 +285,7 @@ fn take(mut recorded: Recorded, lanes: &mut Vec<String>, shelves: &mut Shelves, 
         // They answer the key and the offer of one client, and whoever opens the socket for another says them anew.
         recorded.response.headers.retain(|header| !header.name.starts_with("sec-websocket-"));
     }
-    let slots = answer_slots(&recorded.response, values);
+    let slots = answer_slots(&recorded.response, values, fields);
     let alike = shelves.labelled(Label::alike(lane, &recorded.request.method, &resolution));
     let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let session = session_of(&resolution, posted, &recorded.response.headers);
@@ -280,14 +315,32 @@ fn shows_only_me(body: &[u8]) -> bool {
     doc.is_some_and(|doc| doc.root().get("members").is_some_and(|members| members.get("me").is_some()))
 }
 
-fn answer_slots(response: &Response, values: &Bindable) -> AnswerSlots {
+fn answer_slots(response: &Response, values: &Bindable, fields: &Fields) -> AnswerSlots {
     let plain = response.body.decoded().map(|plain| plain.as_ref()).unwrap_or_default();
     let body = match (Doc::parse(plain), std::str::from_utf8(plain)) {
-        (Ok(doc), _) => slot::in_json(&doc, values),
+        (Ok(doc), _) => joined(fields.slots(&doc), slot::in_json(&doc, values)),
         (_, Ok(text)) => slot::in_text(text, values),
         _ => Vec::new(),
     };
     AnswerSlots::new(&response.headers, |name, value| slot::in_header(name, value, values), body)
+}
+
+/// A title's own slots, and the others beside them.
+fn joined(own: Vec<Slot>, others: Vec<Slot>) -> Vec<Slot> {
+    if own.is_empty() {
+        return others;
+    }
+    let mut all: Vec<(bool, Slot)> = own.into_iter().map(|slot| (false, slot)).collect();
+    all.extend(others.into_iter().map(|slot| (true, slot)));
+    all.sort_by_key(|(is_other, slot)| (slot.span.start, *is_other));
+    // A title's own takes up its whole text.
+    let mut end = 0;
+    all.retain(|(_, slot)| {
+        let is_free = slot.span.start >= end;
+        end = end.max(slot.span.end);
+        is_free
+    });
+    all.into_iter().map(|(_, slot)| slot).collect()
 }
 
 fn tagged_version(take: &Take) -> Option<(String, Version)> {

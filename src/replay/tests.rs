@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+mod consistency;
+mod titles;
+
 use super::*;
 use crate::cassette::StoredBody;
 use crate::exchange::{Outcome, Protocol};
 use crate::message::{Body, Request};
-use crate::mpsd::Service;
+use crate::mpsd::{Op, Service};
+use crate::slot::Class;
 
 const SCID: &str = "00000000-0000-0000-0000-0000000c0de1";
 

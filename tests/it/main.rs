@@ -14,6 +14,7 @@ mod har;
 mod hostile;
 mod intercept;
 mod judged;
+mod mutation;
 mod openapi;
 mod playback;
 mod project;

@@ -39,6 +39,7 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::mutation;
 use cast::{FIRST, PLAYERS, Player};
 use script::Script;
 use tapdeck::cassette::Cassette;
@@ -64,6 +65,7 @@ async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
         for player in PLAYERS.map(|name| Player::of(name, "taped")) {
             assert!(!text.contains(&player.xuid) && !text.contains(&player.token()), "{}: {text}", player.name);
         }
+        mutation::check(&Cassette::read(&cassette).unwrap());
         let mut stage = World::replaying("live", &cassette, &script.assigned(), script.takes_time()).await;
         script.play(&mut stage).await;
         stage.played_out();

@@ -7,8 +7,12 @@ use clap::{Arg, Command};
 use serde_json::{Map, Value, json};
 
 use crate::cli::layers::{self, EMULATOR_TABLE, Taker};
+use crate::config::BOUND_CLASSES;
 use crate::contract::{Bag, Weight, rules};
 use crate::emulator::Policies;
+use crate::mpsd::ROUTES;
+use crate::replay::COMPARED_HEADERS;
+use crate::slot::Class;
 
 /// The schema as text.
 pub(super) fn text() -> String {
@@ -23,6 +27,8 @@ pub(super) fn text() -> String {
     properties.insert(EMULATOR_TABLE.to_owned(), emulator(&takers));
     properties.insert("rules".to_owned(), weights());
     properties.insert("title".to_owned(), titles());
+    properties.insert("volatile".to_owned(), volatile());
+    properties.insert("bound".to_owned(), bound());
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "tapdeck.toml",
@@ -152,4 +158,34 @@ fn titles() -> Value {
     let mut title = object("A title's own schemas of its custom data.", properties);
     title["anyOf"] = Bag::ALL.iter().map(|bag| json!({"required": [bag.key()]})).collect();
     json!({"type": "array", "items": title, "description": "What titles say of their custom data."})
+}
+
+fn volatile() -> Value {
+    let mut properties = field();
+    let query = json!({"type": "string", "minLength": 1, "description": "The name of a query parameter."});
+    properties.insert("query".to_owned(), query);
+    let header = json!({"enum": COMPARED_HEADERS, "description": "The name of a header; others are never compared."});
+    properties.insert("header".to_owned(), header);
+    let mut table = object("A field that may differ, or be absent.", properties);
+    table["oneOf"] = ["pointer", "query", "header"].iter().map(|key| json!({"required": [key]})).collect();
+    json!({"type": "array", "items": table, "description": "Fields of requests that may differ from a cassette's."})
+}
+
+fn bound() -> Value {
+    let mut properties = field();
+    let class = json!({"enum": BOUND_CLASSES.map(Class::name), "description": "What its values are."});
+    properties.insert("class".to_owned(), class);
+    let mut table = object("A text that each client has its own of.", properties);
+    table["required"] = json!(["pointer", "class"]);
+    let description = "Fields of requests whose values clients make up: a replay puts the live ones into its answers.";
+    json!({"type": "array", "items": table, "description": description})
+}
+
+/// The keys of a field's table that both kinds have.
+fn field() -> Map<String, Value> {
+    let names: Vec<&str> = ROUTES.iter().map(|route| route.name).collect();
+    let op = json!({"enum": names, "description": "The operation; left out: every call."});
+    let about = "A JSON pointer into the body; `*` as a step is any. All that is beneath belongs to it.";
+    let pointer = json!({"type": "string", "pattern": "^/", "description": about});
+    [("op".to_owned(), op), ("pointer".to_owned(), pointer)].into_iter().collect()
 }

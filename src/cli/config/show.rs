@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use super::{Format, ShowOptions};
 use crate::cli::layers::{self, Unparsed};
 use crate::cli::{Failure, print};
-use crate::config::{At, Project, meant};
+use crate::config::{At, FieldTable, Project, meant};
+use crate::mpsd::Op;
+use crate::slot::Class;
 
 /// One setting as it stands.
 struct Line {
@@ -137,7 +139,23 @@ fn text(sections: &[(String, Vec<Line>)], project: &Project) -> String {
         }));
         table(&mut out, "title", &lines);
     }
+    for name in ["volatile", "bound"] {
+        table(&mut out, name, &fields(project, name));
+    }
     out
+}
+
+/// A title's own fields, by their places.
+fn fields(project: &Project, name: &str) -> Vec<Line> {
+    let line = |table: &FieldTable| Line {
+        name: table.field.spot.written().1,
+        value: Some(match (table.field.op.map_or("every call", Op::name), table.class) {
+            (op, Some(class)) => format!("{op}, {}", class.name()),
+            (op, None) => op.to_owned(),
+        }),
+        origin: origin(project, table.at),
+    };
+    project.fields.iter().filter(|table| table.name() == name).map(line).collect()
 }
 
 fn table(out: &mut String, name: &str, lines: &[Line]) {
@@ -177,6 +195,18 @@ fn json(sections: &[(String, Vec<Line>)], project: &Project) -> Value {
         "policies": object(&policies(project)),
         "rules": object(&rules(project)),
         "titles": titles.collect::<Vec<_>>(),
+        "fields": project.fields.iter().map(|table| field(project, table)).collect::<Vec<_>>(),
+    })
+}
+
+fn field(project: &Project, table: &FieldTable) -> Value {
+    let (key, place) = table.field.spot.written();
+    json!({
+        "table": table.name(),
+        "op": table.field.op.map(Op::name),
+        key: place,
+        "class": table.class.map(Class::name),
+        "origin": origin(project, table.at),
     })
 }
 

@@ -1,14 +1,14 @@
 //! Playing a cassette: what `replay`, `run` and the control port's sessions have in common.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::unreadable;
 use crate::cassette::{Cassette, Seal};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
-use crate::engine::Receipt;
+use crate::engine::{Engine, Receipt, Recorder};
 use crate::mpsd;
 use crate::replay::{self, Live, Player, Tape};
 
@@ -32,6 +32,18 @@ pub(in crate::cli) struct PlayOptions {
     /// Refuse a cassette that was edited since it was sealed
     #[arg(long, env = "TAPDECK_REQUIRE_SEAL")]
     require_seal: bool,
+    /// Leave `tapdeck-outcome` out of answers: they are then what was recorded, and nothing else
+    #[arg(long, env = "TAPDECK_NO_OUTCOME_HEADER")]
+    no_outcome_header: bool,
+    /// Fail when a live player left recorded calls out
+    #[arg(long, env = "TAPDECK_REQUIRE_ALL_USED")]
+    require_all_used: bool,
+    /// Write what was played, missed and left out to this file, as JSON
+    #[arg(long, env = "TAPDECK_RECEIPT", value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Keep what clients really sent, and the answers they got, in this journal (`.cassette.jsonl`)
+    #[arg(long, env = "TAPDECK_SAVE_LIVE", value_name = "FILE", value_parser = journal)]
+    save_live: Option<PathBuf>,
 }
 
 impl PlayOptions {
@@ -55,20 +67,75 @@ impl PlayOptions {
     }
 
     /// A player of a cassette, on a project's terms.
-    pub(in crate::cli) fn player(&self, cassette: &Cassette, _project: &Project) -> Result<Player, Failure> {
-        let tape = Tape::of(cassette);
+    pub(in crate::cli) fn player(&self, cassette: &Cassette, project: &Project) -> Result<Player, Failure> {
+        let tape = Tape::of_title(cassette, project.title_fields());
         let options = replay::Options {
             repeat: self.repeat,
             miss_status: self.miss_status,
             live: self.live(tape.lanes())?,
             hold: Duration::from_secs_f64(self.hold),
+            outcome_header: !self.no_outcome_header,
         };
         Ok(Player::new(tape, options))
     }
 
+    /// The journal of what clients send, if that is to be kept.
+    pub(in crate::cli) fn recorder(&self) -> Result<Option<Recorder>, Failure> {
+        let create = |path: &PathBuf| {
+            Recorder::create(path).map_err(|error| {
+                let hint = "a journal is never written over: delete it, or give another name";
+                Failure::usage(format!("--save-live: {error}")).hint(hint)
+            })
+        };
+        self.save_live.as_ref().map(create).transpose()
+    }
+
+    /// Ends what is kept of a replay, and gives its receipt. The engine must have settled.
+    pub(in crate::cli) async fn finish(&self, engine: &Engine) -> Result<Option<Receipt>, Failure> {
+        if let Some(recorder) = engine.recorder() {
+            let closed = recorder.close().await;
+            if let Some(error) = engine.failure().or_else(|| closed.as_ref().err()) {
+                return Err(Failure::runtime(format!("--save-live: {error}")).hint("what was played is not all kept"));
+            }
+        }
+        let receipt = engine.receipt();
+        if let (Some(file), Some(receipt)) = (&self.receipt, &receipt) {
+            let written = serde_json::to_string_pretty(receipt).map_err(std::io::Error::from);
+            let written = written.and_then(|text| std::fs::write(file, text + "\n"));
+            written
+                .map_err(|error| Failure::runtime(format!("--receipt: cannot write {}: {error}", file.display())))?;
+        }
+        Ok(receipt)
+    }
+
+    /// What went wrong, over several lines; empty when nothing did.
+    pub(in crate::cli) fn troubles(&self, receipt: &Receipt) -> String {
+        let misses = receipt.exchanges.miss;
+        let mut told: Vec<String> = receipt.misses.iter().take(MOST_TOLD).map(|miss| miss.report()).collect();
+        if misses > told.len() {
+            let all = if self.receipt.is_some() { "the receipt has them" } else { "--receipt FILE writes them down" };
+            told.push(format!("and {} more: {all}\n", misses - told.len()));
+        }
+        if misses == 0 && self.lacks(receipt) {
+            for left in receipt.unplayed.iter().take(MOST_TOLD) {
+                let place = format!("{}:{}", receipt.cassette, left.line);
+                told.push(format!(
+                    "exchange {} of {}, {place}: {} was not asked for\n",
+                    left.exchange, left.lane, left.op
+                ));
+            }
+        }
+        told.concat()
+    }
+
     /// The exit code of a replay.
     pub(in crate::cli) fn verdict(&self, receipt: &Receipt) -> Code {
-        if receipt.exchanges.miss > 0 { Code::Findings } else { Code::Clean }
+        if receipt.exchanges.miss > 0 || self.lacks(receipt) { Code::Findings } else { Code::Clean }
+    }
+
+    /// True when calls were left out that must not be.
+    fn lacks(&self, receipt: &Receipt) -> bool {
+        self.require_all_used && receipt.exchanges.unplayed > 0
     }
 
     /// The lanes that clients play, by the names of those there are.
@@ -96,6 +163,11 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The name of a journal, whose ending says what it is.
+fn journal(text: &str) -> Result<PathBuf, String> {
+    if text.ends_with(".cassette.jsonl") { Ok(text.into()) } else { Err("its name must end in .cassette.jsonl".into()) }
+}
+
 /// The hosts of a recording that no contract knows: they were looked into then, so they are now. Sign-in never is: a
 /// cassette may come from anyone.
 pub(in crate::cli) fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
@@ -103,6 +175,9 @@ pub(in crate::cli) fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
     let is_sign_in = |host: &str| host.ends_with(".auth.xboxlive.com");
     hosts.filter(|host| mpsd::Service::behind(host) == mpsd::Service::Neighbour && !is_sign_in(host)).collect()
 }
+
+/// How many misses, or exchanges left out, are told at the end.
+const MOST_TOLD: usize = 5;
 
 #[cfg(test)]
 mod tests {

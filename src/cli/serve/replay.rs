@@ -31,7 +31,11 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let stage = stage(&cassette, &play, Means { ways: &ways, enforce, project, redactor }).await?;
     let engine = Arc::clone(&stage.engine);
     stage.run().await?;
-    let Some(receipt) = engine.receipt() else { return Ok(Code::Clean) };
+    let Some(receipt) = play.finish(&engine).await? else { return Ok(Code::Clean) };
+    let troubles = play.troubles(&receipt);
+    if !troubles.is_empty() {
+        say(troubles.trim_end());
+    }
     say(&format!("{receipt}; {}", found(&engine)));
     Ok(play.verdict(&receipt))
 }
@@ -46,7 +50,8 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let (exchanges, lanes) = (cassette.exchanges().count(), player.tape().lanes().len());
     let (exchanges, lanes) = (many(exchanges, "exchange"), many(lanes, "lane"));
     let title = format!("replaying {exchanges} in {lanes} from {}", file.display());
-    let engine = Engine::new(Source::Replay(player), redactor, contract, None, enforce.into());
+    let recorder = play.recorder()?;
+    let engine = Engine::new(Source::Replay(player), redactor, contract, recorder, enforce.into());
     let (reverse, neighbours, dialler) = (Some(Reverse::default()), neighbours_in(&cassette), deck.dialler());
     Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control: None })
 }
@@ -55,6 +60,8 @@ pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   tapdeck replay lobby.cassette.json
   tapdeck replay --listen 127.0.0.1:0 --require-seal lobby.cassette.json
+  tapdeck replay --receipt receipt.json --save-live live.cassette.jsonl lobby.cassette.json
+      for CI: what was played and missed, and what the game really sent, as files to keep
 
 Every answer says how it came about in `tapdeck-outcome`: hit, bound, repeat or miss.
-Exit code 1 when anything was missed.";
+Exit code 1 when anything was missed, or, with --require-all-used, left out.";

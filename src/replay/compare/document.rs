@@ -6,24 +6,30 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Comparison, LONGEST_EXCERPT, MOST_DIFFERENCES, UNTOLD, cut};
 use crate::json::{Doc, Kind, Node, join_pointer, same_number};
 use crate::mpsd::Op;
+use crate::replay::bind::match_text;
+use crate::replay::fields::{Meaning, Trail};
 use crate::slot::{Class, Judge, Role};
 
 /// Two values that stand in the same place.
-struct Pair<'a> {
-    recorded: Node<'a>,
-    live: Node<'a>,
-    role: Role,
-    place: usize,
+pub(super) struct Pair<'a> {
+    pub(super) recorded: Node<'a>,
+    pub(super) live: Node<'a>,
+    pub(super) role: Role,
+    pub(super) place: usize,
 }
 
 impl Comparison<'_> {
     pub(super) fn json<'a>(&mut self, recorded: Node<'a>, live: Node<'a>, shown: &Doc<'_>) {
-        let op = self.asked.call.resolution.operation().map(|operation| operation.op);
-        let mut places = Places::of(op);
+        let op = self.asked.call.op();
+        let fields = self.tape.fields();
+        let mut places = Places::of(op, fields.trail(op));
         let mut pending = vec![Pair { recorded, live, role: Role::Plain, place: 0 }];
         while let Some(pair) = pending.pop() {
             if self.differences.len() >= MOST_DIFFERENCES {
                 return;
+            }
+            if places.meaning(pair.place) == Some(Meaning::Volatile) {
+                continue;
             }
             match (pair.recorded.kind(), pair.live.kind()) {
                 (Kind::Object, Kind::Object) => {
@@ -68,10 +74,12 @@ impl Comparison<'_> {
             }
         }
         let pointer = |name: &str| join_pointer(&places.pointer(parent.place), name);
-        for (name, value) in missed.into_iter().take(MOST_DIFFERENCES) {
+        let counts = |name: &str| !places.is_volatile_below(parent.place, name);
+        for (name, value) in missed.into_iter().filter(|(name, _)| counts(name)).take(MOST_DIFFERENCES) {
             self.note(false, &body_place(&pointer(&name)), &excerpt(value), "absent");
         }
-        for (key, value) in free.into_values().flatten().take(MOST_DIFFERENCES) {
+        let added = free.into_iter().filter(|(name, _)| counts(name)).flat_map(|(_, added)| added);
+        for (key, value) in added.take(MOST_DIFFERENCES) {
             let name = key.twin(shown).and_then(Node::str).unwrap_or(Cow::Borrowed(UNTOLD));
             self.note(false, &body_place(&pointer(&name)), "absent", &told(value.twin(shown)));
         }
@@ -91,7 +99,13 @@ impl Comparison<'_> {
         let Pair { recorded, live, role, place } = *pair;
         match (recorded.kind(), live.kind()) {
             (Kind::String, Kind::String) => {
-                self.text(&recorded.str().unwrap_or_default(), &live.str().unwrap_or_default(), role)
+                let (recorded, live) = (recorded.str().unwrap_or_default(), live.str().unwrap_or_default());
+                match places.meaning(place) {
+                    Some(Meaning::Bound(class)) => {
+                        match_text(&recorded, &[(0..recorded.len(), class)], &live, self.bindings)
+                    }
+                    _ => self.text(&recorded, &live, role),
+                }
             }
             (Kind::Number, Kind::Number) => {
                 let (recorded, live) = (recorded.number().unwrap_or_default(), live.number().unwrap_or_default());
@@ -118,39 +132,51 @@ fn items<'a>(parent: &Pair<'a>, places: &mut Places<'a>) -> Option<Vec<Pair<'a>>
 }
 
 /// Where values stand, each by its step from its parent: a pointer is spelt out only where something differs.
-struct Places<'a>(Vec<Place<'a>>);
+pub(super) struct Places<'a>(Vec<Place<'a>>);
 
 struct Place<'a> {
     parent: usize,
     step: Step<'a>,
     zone: Zone,
+    trail: Trail<'a>,
 }
 
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Root,
     Member(Cow<'a, str>),
     Item(usize),
 }
 
 impl<'a> Places<'a> {
-    fn of(op: Option<Op>) -> Self {
-        Self(vec![Place { parent: 0, step: Step::Root, zone: Zone::of(op) }])
+    pub(super) fn of(op: Option<Op>, trail: Trail<'a>) -> Self {
+        Self(vec![Place { parent: 0, step: Step::Root, zone: Zone::of(op), trail }])
     }
 
-    fn below(&mut self, parent: usize, step: Step<'a>) -> usize {
-        let zone = match &step {
-            Step::Member(name) => self.0[parent].zone.member(name),
-            Step::Root | Step::Item(_) => self.0[parent].zone.item(),
+    pub(super) fn below(&mut self, parent: usize, step: Step<'a>) -> usize {
+        let Place { zone, trail, .. } = &self.0[parent];
+        let (zone, trail) = match &step {
+            Step::Member(name) => (zone.member(name), trail.below(name)),
+            Step::Root => (zone.item(), trail.clone()),
+            Step::Item(at) => (zone.item(), trail.below(&at.to_string())),
         };
-        self.0.push(Place { parent, step, zone });
+        self.0.push(Place { parent, step, zone, trail });
         self.0.len() - 1
     }
 
-    fn is_measured(&self, place: usize) -> bool {
+    /// What the title says of a place.
+    pub(super) fn meaning(&self, place: usize) -> Option<Meaning> {
+        self.0[place].trail.here
+    }
+
+    fn is_volatile_below(&self, parent: usize, name: &str) -> bool {
+        self.0[parent].trail.below(name).here == Some(Meaning::Volatile)
+    }
+
+    pub(super) fn is_measured(&self, place: usize) -> bool {
         self.0[place].zone == Zone::Measured
     }
 
-    fn pointer(&self, place: usize) -> String {
+    pub(super) fn pointer(&self, place: usize) -> String {
         let mut steps = Vec::new();
         let mut at = place;
         while at != 0 {
@@ -225,7 +251,7 @@ fn take_one<'a>(free: &mut Free<'a>, name: &str) -> Option<Node<'a>> {
     value
 }
 
-fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
+pub(super) fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
     match role {
         Role::Typed(Class::Secret) => role,
         _ if is_reference && name == "name" => Role::Typed(Class::Session),
@@ -233,11 +259,11 @@ fn member_role(is_reference: bool, name: &str, role: Role) -> Role {
     }
 }
 
-fn body_place(pointer: &str) -> String {
+pub(super) fn body_place(pointer: &str) -> String {
     format!("body {}", if pointer.is_empty() { "/" } else { pointer })
 }
 
-fn excerpt(node: Node<'_>) -> String {
+pub(super) fn excerpt(node: Node<'_>) -> String {
     let raw = node.raw();
     cut(&String::from_utf8_lossy(&raw[..raw.len().min(4 * (LONGEST_EXCERPT + 1))]))
 }

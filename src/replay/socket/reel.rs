@@ -159,6 +159,15 @@ impl Reel {
         self.audiences.get(&lane).into_iter().flatten().copied()
     }
 
+    /// The lines of the messages that a call causes.
+    pub(in crate::replay) fn released_by(&self, take: usize) -> Vec<usize> {
+        let is_caused = |frame: &&Frame| match frame.recorded.cue {
+            Some(Cue::CausedBy(at)) => self.calls.get(&at) == Some(&take),
+            _ => false,
+        };
+        self.frames.iter().filter(is_caused).map(|frame| frame.recorded.line).collect()
+    }
+
     /// The lane a call is of.
     pub(super) fn call_lane(&self, take: usize) -> usize {
         self.facts[take].lane
