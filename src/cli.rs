@@ -7,6 +7,7 @@ mod config;
 mod contract;
 mod control;
 mod demo;
+mod destination;
 mod failure;
 mod init;
 mod layers;

@@ -226,7 +226,7 @@ impl Located {
 }
 
 /// Text that cannot leave its line, steer a terminal, turn its direction, or break XML.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         if is_tame(letter) { out.push(letter) } else { out.extend(letter.escape_default()) }
