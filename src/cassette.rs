@@ -10,7 +10,8 @@
 //! **The sealed file**, `NAME.cassette.json`, is what is reviewed and committed: one JSON document with `$schema`,
 //! `head`, `aliases`, `lanes`, `records`, `timing` and `seal`. It is canonical: records in an order that depends on
 //! causality and lanes alone, positions, lanes and aliases renumbered, two-space indent, LF. The `records` array
-//! starts at a line `  "records": [`, and each record at a line `    {`. Wall-clock facts stand in `timing` only.
+//! starts at a line `  "records": [`, and each record at a line `    {`. Wall-clock facts stand in `timing` only: when the
+//! recording began, then for each record the milliseconds until it was read, and how many it took.
 //!
 //! A socket's opening is an `http` record that was answered 101. Each message on it is a `frame` record that names the
 //! socket by the position at which the opening was asked. In a sealed file each of the service's messages has a `cue`:
@@ -33,6 +34,7 @@ mod maintain;
 mod order;
 mod passage;
 mod renumber;
+mod rewrite;
 mod show;
 
 #[cfg(test)]
@@ -42,6 +44,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 pub use body::{StoredBody, WireBytes, Withheld};
 pub use frame::{Cue, FrameRecord, What};
 pub use line::{LineBody, LineFault};
@@ -50,6 +54,7 @@ pub(crate) use load::is_journal;
 pub use maintain::{Formatted, MaintainError, Verdict, fmt, fsck};
 pub use passage::{Passage, Passages};
 pub use record::{Circumstances, Head, HttpRecord, Mark, Timing};
+pub(crate) use rewrite::{rewrite, rewrite_request, rewrite_response};
 pub use show::{View, show};
 
 /// A recording in memory, from either container.
@@ -63,6 +68,8 @@ pub struct Cassette {
     pub lanes: Vec<String>,
     /// Exchanges and marks, in the order of the file.
     pub entries: Vec<Entry>,
+    /// When the recording began, by the wall clock; `None` when nobody wrote that down.
+    pub recorded: Option<Timestamp>,
     /// How far the file can be trusted.
     pub seal: Seal,
     /// What was noticed on reading.
@@ -139,6 +146,7 @@ impl Cassette {
             aliases: BTreeMap::new(),
             lanes: Vec::new(),
             entries: Vec::new(),
+            recorded: None,
             seal: Seal::Unsealed,
             notes: Vec::new(),
             file: PathBuf::new(),

@@ -8,6 +8,7 @@ mod contract;
 mod control;
 mod demo;
 mod destination;
+mod drift;
 mod failure;
 mod init;
 mod layers;
@@ -63,7 +64,7 @@ enum Command {
     Replay(serve::replay::Options),
     /// Run a command with a deck around it: the verb for CI
     #[command(after_help = run::EXAMPLES)]
-    Run(run::Options),
+    Run(Box<run::Options>),
     /// Forward calls and check them against the contract, recording nothing
     #[command(after_help = serve::watch::EXAMPLES)]
     Watch(serve::watch::Options),
@@ -76,6 +77,9 @@ enum Command {
     /// Look into a cassette, reformat it, or examine it for damage
     #[command(subcommand, after_help = "Example:\n  tapdeck cassette show lobby.cassette.json")]
     Cassette(cassette::Command),
+    /// Tell what changed between two recordings of the same story
+    #[command(after_help = drift::EXAMPLES)]
+    Drift(drift::Options),
     /// List the contract's rules, or explain one
     #[command(after_help = rules::EXAMPLES)]
     Rules(rules::Options),
@@ -128,7 +132,7 @@ fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
     log::start(&cli.log, usual, Arc::clone(&redactor))?;
     let code = match cli.command {
         // The code may be the command's, which is none of ours.
-        Command::Run(options) => return session::block_on(run::run(options, project, redactor)),
+        Command::Run(options) => return session::block_on(run::run(*options, project, redactor)),
         Command::Demo(options) => session::block_on(demo::run(options)),
         Command::Record(options) => session::block_on(serve::record::run(options, project, redactor)),
         Command::Replay(options) => session::block_on(serve::replay::run(options, project, redactor)),
@@ -136,6 +140,7 @@ fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
         Command::Emulate(options) => session::block_on(serve::emulate::run(options, project, redactor)),
         Command::Check(options) => check::run(&options, project),
         Command::Cassette(command) => cassette::run(&command, project),
+        Command::Drift(options) => drift::run(&options),
         Command::Rules(options) => rules::run(&options),
         Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),

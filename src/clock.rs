@@ -2,11 +2,14 @@
 //!
 //! Nothing below the async half asks the operating system for the time; it is handed a [`Clock`].
 
+mod stamp;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+pub use stamp::{is_timestamp, moved, seconds};
 
 /// A source of timestamps. Clones share one time line.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::{self, Contract, Finding};
@@ -120,6 +120,9 @@ impl Engine {
         self.nonces.remember(&call, &answer);
         self.keep(place, &call, kept, found, &answer).await?;
         self.let_out(caused);
+        if let Caused::Wait(due) = caused {
+            sleep_until(due).await;
+        }
         Some(self.as_recorded(answer))
     }
 
@@ -283,12 +286,17 @@ impl Engine {
                 let Reply { outcome, response, ticket } = emulator.answer(call);
                 (Answer { outcome, response }, Caused::Messages(ticket))
             }
-            Source::Replay(player) => (self.play(player, call, kept).await, Caused::Nothing),
+            Source::Replay(player) => {
+                let read = Instant::now();
+                let (response, played) = self.play(player, call, kept).await;
+                let due = read + player.due(&played);
+                (replayed((response, played)), Caused::Wait(due))
+            }
         }
     }
 
     /// A cassette's answer. A call that comes before what it must come after waits for that.
-    async fn play(&self, player: &Player, call: &Call, kept: &Call) -> Answer {
+    async fn play(&self, player: &Player, call: &Call, kept: &Call) -> (Response, Played) {
         let until = Instant::now() + player.hold();
         loop {
             let moved = self.moved.notified();
@@ -296,10 +304,10 @@ impl Engine {
             moved.as_mut().enable();
             if let Some(played) = player.attempt(call, kept) {
                 self.moved.notify_waiters();
-                return replayed(played);
+                return played;
             }
             if tokio::time::timeout_at(until, moved).await.is_err() {
-                return replayed(player.answer(call, kept));
+                return player.answer(call, kept);
             }
         }
     }
@@ -318,6 +326,8 @@ enum Caused {
     Nothing,
     /// What the emulator's ticket stands for.
     Messages(Ticket),
+    /// The answer is not due before then.
+    Wait(Instant),
 }
 
 /// A cassette's answer. A miss quotes the call only as it is kept.

@@ -36,6 +36,7 @@
 //! | [`conduct`] | the one judge of live traffic and of every file |
 //! | [`report`] | findings as people and programs read them |
 //! | [`archive`] | recordings of other tools: HAR |
+//! | [`drift`] | what changed between two recordings |
 //! | [`replay`] | answers from a cassette |
 //! | [`emulator`] | an MPSD in memory |
 //! | [`upstream`] | the service behind pooled connections; every limit |
@@ -70,6 +71,8 @@ pub mod conduct;
 pub mod report;
 
 pub mod archive;
+
+pub mod drift;
 
 pub mod replay;
 

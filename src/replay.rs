@@ -19,6 +19,8 @@ mod explain;
 mod fields;
 mod lane;
 mod miss;
+mod pace;
+mod shift;
 mod socket;
 mod stage;
 mod tape;
@@ -34,6 +36,8 @@ pub use compare::COMPARED_HEADERS;
 pub use explain::{Again, Explanation, How, OwnValue, Part};
 pub use fields::{Field, Fields, Spot};
 pub use miss::{Before, Difference, Miss, Near, Reason};
+pub use pace::Pace;
+pub use shift::shifted;
 pub use socket::{Live, RecordedFrame};
 pub use tape::{Recorded, Tape};
 pub use verify::{Unfaithful, difference, verify};
@@ -64,13 +68,22 @@ pub struct Options {
     pub live: Live,
     /// How long a call waits for what another live lane did before it. Whoever plays keeps the time.
     pub hold: Duration,
+    /// How long answers take. Whoever plays keeps the time.
+    pub pace: Pace,
     /// Whether answers say in `tapdeck-outcome` how they came about.
     pub outcome_header: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { repeat: 100, miss_status: 501, live: Live::One, hold: Duration::from_secs(5), outcome_header: true }
+        Self {
+            repeat: 100,
+            miss_status: 501,
+            live: Live::One,
+            hold: Duration::from_secs(5),
+            pace: Pace::default(),
+            outcome_header: true,
+        }
     }
 }
 

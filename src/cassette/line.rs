@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::frame::FrameRecord;
-use super::record::{Alias, Head, HttpRecord, Lane, Mark, json};
+use super::record::{Alias, Began, Head, HttpRecord, Lane, Mark, json};
 use crate::slot::alias::AliasClass;
 
 /// A line before the journal has given it its position and its CRC.
@@ -27,9 +28,11 @@ pub enum Takes {
 }
 
 impl LineBody {
-    /// The line every journal starts with.
-    pub fn head() -> Self {
-        Self::tagged("head", &json(&Head::current()))
+    /// The line every journal starts with, and when that was by the wall clock.
+    pub fn head(recorded: Option<Timestamp>) -> Self {
+        let (head, began) = (json(&Head::current()), json(&Began { recorded }));
+        let both = if recorded.is_none() { head } else { [&head[..head.len() - 1], b",", &began[1..]].concat() };
+        Self::tagged("head", &both)
     }
 
     /// A lane opens.

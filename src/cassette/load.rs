@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::frame::FrameRecord;
 use super::line::{self, LineFault, MAX_LINE, PREFIX};
-use super::record::{Alias, Head, HttpRecord, Lane, Timing};
+use super::record::{Alias, Began, Head, HttpRecord, Lane, Time, Timing};
 use super::{Cassette, FORMAT, Note, Notice, Record, Seal, seal};
 use crate::json::{Doc, JsonError, Kind, Node, compact};
 
@@ -170,7 +170,10 @@ impl JournalReader {
         let cassette = &mut self.cassette;
         let kind = line::kind(text)?;
         match kind.as_ref() {
-            "head" => cassette.head = line::parse::<Head>(text)?,
+            "head" => {
+                cassette.head = line::parse::<Head>(text)?;
+                cassette.recorded = line::parse::<Began>(text)?.recorded;
+            }
             "lane" => cassette.name_lane(&line::parse::<Lane>(text)?.name),
             "alias" => {
                 let alias: Alias = line::parse(text)?;
@@ -285,7 +288,11 @@ impl SealedReader<'_> {
         let Some(node) = self.root.get("timing") else {
             return;
         };
-        let times = serde_json::from_slice::<Vec<Option<(u64, u64)>>>(node.raw()).unwrap_or_default();
+        let mut times = serde_json::from_slice::<Vec<Time>>(node.raw()).unwrap_or_default();
+        if let Some(Time::Began(recorded)) = times.first() {
+            cassette.recorded = Some(*recorded);
+            times.remove(0);
+        }
         let skipped = cassette.notes.iter().any(|note| matches!(note.what, Notice::UnknownKind(_)));
         if times.len() != cassette.entries.len() || skipped {
             let line = line_of(self.bytes, node.span().start);
@@ -293,7 +300,10 @@ impl SealedReader<'_> {
             return;
         }
         for (entry, time) in cassette.entries.iter_mut().zip(times) {
-            let time = time.map(|(at, took)| Timing { at, took });
+            let time = match time {
+                Time::Took(time) => time.map(|(at, took)| Timing { at, took }),
+                Time::Began(_) => None,
+            };
             match &mut entry.record {
                 Record::Http(http) => http.timing = time,
                 Record::Frame(frame) => frame.timing = time,

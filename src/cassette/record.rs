@@ -5,6 +5,7 @@
 
 pub(super) mod words;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::FORMAT;
@@ -197,6 +198,22 @@ impl HttpRecord {
         let bodies = [&self.response.body, &self.request.body];
         bodies.into_iter().flatten().find_map(StoredBody::as_withheld)
     }
+}
+
+/// One of the wall-clock facts of a sealed file: the first may be when the recording began, then comes one for each
+/// record.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Time {
+    Began(Timestamp),
+    Took(Option<(u64, u64)>),
+}
+
+/// When a recording began: in the head line of a journal.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Began {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) recorded: Option<Timestamp>,
 }
 
 /// What a recording says about itself: the first line of a journal, and the head of a sealed file.

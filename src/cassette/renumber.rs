@@ -8,15 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
-use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use super::Record;
-use super::body::{Content, StoredBody, restore};
-use super::record::{RecordedRequest, RecordedResponse};
-use crate::message::Headers;
+use super::rewrite::rewrite;
 use crate::slot::alias::{AliasClass, CLASSES, canonical};
-use crate::slot::{self, Class, Judge, Role, Slot};
+use crate::slot::{Class, Judge, Role};
 
 /// Renumbers the aliases in records that are in canonical order; gives back the new table of aliases.
 ///
@@ -193,89 +189,6 @@ fn ends_with_escape(before: &[u8]) -> bool {
         [.., b'b' | b'f' | b'n' | b'r' | b't'] => escaped(before.len() - 1),
         _ => false,
     }
-}
-
-/// Hands every slot of a record to `value`, always in the same order, and puts what it gives in its place.
-fn rewrite(record: &mut Record, pool: &Pool, value: &mut impl FnMut(&Slot) -> Option<String>) {
-    match record {
-        Record::Http(http) => {
-            let RecordedRequest { authority, target, headers, body, trailers, .. } = &mut http.request;
-            let slots = slot::in_text(authority, pool);
-            rewrite_text(authority, &slots, value);
-            let slots = slot::in_target(target, None, pool);
-            rewrite_text(target, &slots, value);
-            rewrite_message(headers, body.as_mut(), trailers, pool, value);
-            let RecordedResponse { headers, body, trailers, .. } = &mut http.response;
-            rewrite_message(headers, body.as_mut(), trailers, pool, value);
-        }
-        Record::Frame(frame) => {
-            if let Some(new) = frame.what.body.as_ref().and_then(|body| rewritten(body.content(), pool, value)) {
-                frame.what.rewrite(new);
-            }
-        }
-        Record::Mark(mark) => {
-            let slots = slot::in_text(&mark.text, pool);
-            rewrite_text(&mut mark.text, &slots, value);
-        }
-    }
-}
-
-fn rewrite_text(text: &mut String, slots: &[Slot], value: &mut impl FnMut(&Slot) -> Option<String>) {
-    if let Some(new) = spliced(text.as_bytes(), slots, value).and_then(|new| String::from_utf8(new).ok()) {
-        *text = new;
-    }
-}
-
-fn rewrite_message(
-    headers: &mut Headers,
-    body: Option<&mut StoredBody>,
-    trailers: &mut Headers,
-    pool: &Pool,
-    value: &mut impl FnMut(&Slot) -> Option<String>,
-) {
-    rewrite_headers(headers, pool, value);
-    if let Some(body) = body
-        && let Some(new) = rewritten(body.content(), pool, value)
-    {
-        let before = restore(Some(body), headers).wire().len();
-        body.rewrite(new);
-        let after = restore(Some(body), headers).wire().len();
-        let lengths = headers.iter_mut().filter(|header| header.name == "content-length");
-        for length in lengths.filter(|length| length.value == before.to_string().as_bytes()) {
-            length.value = Bytes::from(after.to_string());
-        }
-    }
-    rewrite_headers(trailers, pool, value);
-}
-
-fn rewrite_headers(headers: &mut Headers, pool: &Pool, value: &mut impl FnMut(&Slot) -> Option<String>) {
-    for header in headers.iter_mut() {
-        let slots = match std::str::from_utf8(&header.value) {
-            Ok(text) => slot::in_header(&header.name, text, pool),
-            Err(_) => slot::in_chunks(&header.value, pool),
-        };
-        if let Some(new) = spliced(&header.value, &slots, value) {
-            header.value = Bytes::from(new);
-        }
-    }
-}
-
-fn rewritten(content: &Content, pool: &Pool, value: &mut impl FnMut(&Slot) -> Option<String>) -> Option<Content> {
-    let plain = content.bytes();
-    let slots = slot::in_payload(&plain, pool);
-    let new = spliced(&plain, &slots, value)?;
-    match content {
-        Content::Json(_) => RawValue::from_string(String::from_utf8(new).ok()?).ok().map(Content::Json),
-        Content::Text(_) => String::from_utf8(new).ok().map(Content::Text),
-        Content::Bytes(_) => Some(Content::Bytes(Bytes::from(new))),
-        Content::Withheld(_) => None,
-    }
-}
-
-/// The bytes with new values in their slots; `None` when that changes nothing.
-fn spliced(bytes: &[u8], slots: &[Slot], value: &mut impl FnMut(&Slot) -> Option<String>) -> Option<Vec<u8>> {
-    let new = slot::splice(bytes, slots, value);
-    (new != bytes).then_some(new)
 }
 
 #[cfg(test)]

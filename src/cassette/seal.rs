@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::load::version;
 use super::order::Order;
-use super::record::{Head, Lane, Timing, json};
+use super::record::{Head, Lane, Time, Timing, json};
 use super::renumber::renumber;
 use super::{Cassette, Entry, FORMAT, Notice, Record};
 use crate::dice::hex;
@@ -35,7 +35,9 @@ pub enum SealError {
 /// The cassette holds what this build does not understand.
 pub fn seal(cassette: &Cassette) -> Result<Vec<u8>, SealError> {
     let mut canonical = canonical(cassette)?;
-    let times: Vec<_> = canonical.entries.iter_mut().map(|entry| take_time(&mut entry.record)).collect();
+    let began = canonical.recorded.map(Time::Began);
+    let took = canonical.entries.iter_mut().map(|entry| Time::Took(take_time(&mut entry.record)));
+    let times: Vec<Time> = began.into_iter().chain(took).collect();
     let lanes: Vec<Lane> = canonical.lanes.iter().cloned().map(|name| Lane { name }).collect();
     let parts = Parts {
         head: json(&canonical.head),
@@ -68,6 +70,7 @@ pub fn canonical(cassette: &Cassette) -> Result<Cassette, SealError> {
         named: lanes.iter().cloned().collect(),
         lanes,
         entries: lines.zip(records).map(|(line, record)| Entry { line, record }).collect(),
+        recorded: cassette.recorded,
         seal: cassette.seal,
         notes: cassette.notes.clone(),
         file: cassette.file.clone(),

@@ -80,8 +80,9 @@ fn table(cassette: &Cassette) -> String {
 
 fn summary(cassette: &Cassette) -> String {
     let aliases: usize = cassette.aliases.values().map(Vec::len).sum();
+    let recorded = cassette.recorded.map(|at| format!(", recorded {at}")).unwrap_or_default();
     format!(
-        "{}, format {}, {}: {}, {aliases} aliases\n\n",
+        "{}, format {}, {}{recorded}: {}, {aliases} aliases\n\n",
         visible(&cassette.head.tool),
         visible(&cassette.head.format),
         cassette.seal,

@@ -37,6 +37,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What was asked for was looked at, and is not as it should be.
+    pub fn finding(message: impl Into<String>) -> Self {
+        Self::new(Code::Findings, message)
+    }
+
     /// The command line asks for something that cannot be.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message)

@@ -148,9 +148,11 @@ impl Options {
 
     /// Leaves no recording of a command that never ran.
     async fn discard(&self, engine: &Engine) {
-        if let (Some(cassette), Some(recorder)) = (&self.tape.record, engine.recorder()) {
-            let _ = recorder.close().await;
-            record::remove_if_empty(&cassette.journal());
+        let Some(recorder) = engine.recorder() else { return };
+        let _ = recorder.close().await;
+        let journal = self.tape.record.as_ref().map(CassettePath::journal);
+        if let Some(journal) = journal.or_else(|| self.play.save_live.clone()) {
+            record::remove_if_empty(&journal);
         }
     }
 
@@ -159,10 +161,6 @@ impl Options {
         let receipt = self.play.finish(engine).await?;
         let receipt =
             receipt.ok_or_else(|| Failure::runtime("nothing was replayed").hint("give --replay a cassette"))?;
-        let trouble = self.play.troubles(&receipt);
-        if !trouble.is_empty() {
-            say(trouble.trim_end());
-        }
         let mut closing = format!("{receipt}, {:.1} s", began.elapsed().as_secs_f64());
         if engine.watch().tallied().calls == 0 {
             closing.push_str("; no call came: docs/run.md says which programs heed the environment");
@@ -172,6 +170,7 @@ impl Options {
         }
         say(&closing);
         let (cassette, code) = (self.tape.replay.clone().unwrap_or_default(), self.play.verdict(&receipt));
+        let trouble = self.play.troubles(&receipt);
         Ok(Ran { cassette, code, summary: receipt.to_string(), trouble, receipt: Some(receipt) })
     }
 

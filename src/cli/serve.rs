@@ -7,6 +7,7 @@ pub(super) mod record;
 pub(super) mod replay;
 mod sealing;
 pub(super) mod stage;
+mod tempo;
 pub(super) mod watch;
 
 use std::path::PathBuf;

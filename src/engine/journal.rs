@@ -13,12 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::cassette::line::{LineBody, MAX_LINE, Takes};
+use crate::clock::Clock;
 
 /// A handle on a journal. Clones share one file.
 #[derive(Clone, Debug)]
@@ -90,7 +92,9 @@ impl Journal {
     fn start(path: &Path, storage: impl Storage, position: Arc<AtomicU64>) -> Result<Self, JournalError> {
         let mut tape = Tape::new(path, storage, position);
         let mut head = Vec::new();
-        LineBody::head().write(None, &mut head);
+        // To the second: who looks at ages does not count in less.
+        let began = Timestamp::from_second(Clock::Wall.now().as_second()).ok();
+        LineBody::head(began).write(None, &mut head);
         tape.write(&head)?;
         tape.sync()?;
         let (orders, queue) = mpsc::channel(QUEUE);

@@ -47,9 +47,9 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
     /// Not yet. If what must come first does not come: the answer a read gets then, or the miss it is.
-    Early(Miss, Option<Box<Step>>),
+    Early(Box<Miss>, Option<Box<Step>>),
     /// It never will.
-    Miss(Miss),
+    Miss(Box<Miss>),
 }
 
 impl Stop {
@@ -185,7 +185,7 @@ impl Lookup<'_> {
         let twin = || cursor.order.iter().rev().copied().find(|twin| self.is_twin(*twin, &bindings));
         let newest = || self.newest_shown(cursor, at).or_else(twin);
         let source = if self.take(at).is_read() { newest() } else { None };
-        let miss = self.too_early(at, before);
+        let miss = Box::new(self.too_early(at, before));
         match source.map(|source| self.again(cursor, at, source, bindings)) {
             Some(Ok(step)) => Stop::Early(miss, Some(Box::new(step))),
             Some(Err(stop)) => stop,
@@ -240,7 +240,7 @@ impl Lookup<'_> {
         if self.may_write_again(cursor, twin) {
             return self.again(cursor, twin, twin, bindings);
         }
-        Err(Stop::Miss(self.miss(Reason::Exhausted, cursor, &bindings)))
+        Err(Stop::Miss(Box::new(self.miss(Reason::Exhausted, cursor, &bindings))))
     }
 
     fn is_twin(&self, at: usize, bindings: &Bindings) -> bool {
@@ -284,16 +284,18 @@ impl Lookup<'_> {
         let recorded = self.unplayed(cursor).find(|at| self.matches(*at, Extent::Whole, bindings).is_some());
         let first = recorded.filter(|at| self.is_ahead(cursor, *at)).and_then(|at| self.next_write(cursor, at));
         match (recorded, first) {
-            (Some(at), Some(before)) => Stop::Early(self.too_early(at, before), None),
-            (Some(_), None) => Stop::Miss(self.miss(Reason::TooLate, cursor, bindings)),
-            (None, _) if self.similar().next().is_some() => Stop::Miss(self.miss(Reason::Different, cursor, bindings)),
-            (None, _) => Stop::Miss(self.miss(Reason::NoSuchCall, cursor, bindings)),
+            (Some(at), Some(before)) => Stop::Early(Box::new(self.too_early(at, before)), None),
+            (Some(_), None) => Stop::Miss(Box::new(self.miss(Reason::TooLate, cursor, bindings))),
+            (None, _) if self.similar().next().is_some() => {
+                Stop::Miss(Box::new(self.miss(Reason::Different, cursor, bindings)))
+            }
+            (None, _) => Stop::Miss(Box::new(self.miss(Reason::NoSuchCall, cursor, bindings))),
         }
     }
 
     fn again(&self, cursor: &Cursor, asked: usize, source: usize, bindings: Bindings) -> Result<Step, Stop> {
         if cursor.repeats.get(&source).is_some_and(|count| *count >= self.options.repeat) {
-            return Err(Stop::Miss(self.miss(Reason::RepeatedTooOften, cursor, &bindings)));
+            return Err(Stop::Miss(Box::new(self.miss(Reason::RepeatedTooOften, cursor, &bindings))));
         }
         Ok(self.play_again(asked, source, bindings))
     }
@@ -301,7 +303,7 @@ impl Lookup<'_> {
     fn play(&self, cursor: &Cursor, at: usize, bindings: Bindings) -> Result<Step, Stop> {
         let take = self.take(at);
         if !take.recorded.replayable {
-            return Err(Stop::Miss(self.miss(Reason::NotReplayable, cursor, &bindings)));
+            return Err(Stop::Miss(Box::new(self.miss(Reason::NotReplayable, cursor, &bindings))));
         }
         let (response, bound) = bindings.render_response(&take.recorded.response, &take.slots);
         let played = if bound { Played::Bound(at + 1) } else { Played::Hit(at + 1) };

@@ -235,7 +235,7 @@ fn agreed(
     let differs = |offer: &Result<Step, Stop>| offer.as_ref().is_ok_and(|step| !is_same(&step.response));
     if offers.iter().any(|(_, offer)| differs(offer)) {
         if !is_only {
-            return Err(Stop::Miss(Miss::plain(Reason::LaneAmbiguous, shown)));
+            return Err(Stop::Miss(Box::new(Miss::plain(Reason::LaneAmbiguous, shown))));
         }
         let speaker = offers.iter().position(|(_, offer)| offer.is_ok()).unwrap_or_default();
         offers = vec![offers.swap_remove(speaker)];
@@ -250,5 +250,5 @@ fn nearest(stops: impl Iterator<Item = Stop>, shown: &Call) -> Stop {
         Stop::Early(..) => (0, 0),
         Stop::Miss(miss) => (1, miss.nearest.first().map_or(usize::MAX, Near::distance)),
     };
-    stops.min_by_key(distance).unwrap_or_else(|| Stop::Miss(Miss::plain(Reason::NoSuchCall, shown)))
+    stops.min_by_key(distance).unwrap_or_else(|| Stop::Miss(Box::new(Miss::plain(Reason::NoSuchCall, shown))))
 }

@@ -88,7 +88,7 @@ impl State {
     ) -> (Response, Played) {
         match self.turn(tape, options, key, asked, Patience::Over) {
             Ok((response, played, _)) => (response, played),
-            Err(early) => self.refuse(tape, options, early),
+            Err(early) => self.refuse(tape, options, *early),
         }
     }
 
@@ -107,7 +107,7 @@ impl State {
         key: LaneKey,
         asked: Asked<'_>,
         patience: Patience,
-    ) -> Result<(Response, Played, usize), Miss> {
+    ) -> Result<(Response, Played, usize), Box<Miss>> {
         let at = match self.keys.get(&key) {
             Some(at) => *at,
             None => self.add(LiveLane::new(tape.lanes()), key),
@@ -124,7 +124,7 @@ impl State {
                 (turn.response, turn.played)
             }
             Err(Stop::Early(miss, _)) => return Err(miss),
-            Err(Stop::Miss(miss)) => self.refuse(tape, options, miss),
+            Err(Stop::Miss(miss)) => self.refuse(tape, options, *miss),
         };
         match &played {
             Played::Hit(_) => self.tally.hits += 1,
@@ -148,7 +148,7 @@ impl State {
             Ok((response, played, at)) if response.status == UPGRADED => (response, played, at),
             Ok((response, played, _)) => return (response, played, None),
             Err(early) => {
-                let (response, played) = self.refuse(tape, options, early);
+                let (response, played) = self.refuse(tape, options, *early);
                 return (response, played, None);
             }
         };

@@ -1,6 +1,7 @@
 //! A cassette made ready for playing: what each take asks, what its answer shows, and where its slots are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::bind::AnswerSlots;
 use super::bindable::Bindable;
@@ -26,6 +27,8 @@ pub struct Recorded {
     pub asked: u64,
     /// Position at which its answer was complete.
     pub answered: u64,
+    /// How long its answer took; nothing when that is not known.
+    pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
     /// What was asked.
@@ -48,6 +51,7 @@ impl Recorded {
                 line,
                 asked: record.asked,
                 answered: record.answered,
+                took: Duration::from_millis(record.timing.map_or(0, |timing| timing.took)),
                 outcome: record.outcome,
                 request: record.request(),
                 response: record.response(),

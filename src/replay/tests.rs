@@ -53,6 +53,7 @@ impl Script {
             line: 0,
             asked: at + 1,
             answered: at + 2,
+            took: Duration::from_millis(at),
             outcome: Outcome::Answered,
             request,
             response,

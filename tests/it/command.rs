@@ -191,7 +191,7 @@ async fn the_second_signal_cuts_off_and_keeps_the_journal() {
 #[test]
 fn every_command_shows_an_example() {
     let home = TempDir::new().unwrap();
-    let commands = "|demo|record|replay|run|watch|emulate|check|rules|contract|cassette|cassette show|cassette fmt|\
+    let commands = "|demo|record|replay|run|watch|emulate|check|drift|rules|contract|cassette|cassette show|cassette fmt|\
                     cassette fsck|ca|ca create|ca path|ca export|init|config|config show|config schema";
     for command in commands.split('|') {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

@@ -197,6 +197,7 @@ fn held_recording(name: &str, journal: &Path) -> Cassette {
 
 /// The committed examples carry no wall-clock facts.
 fn forget_time(cassette: &mut Cassette) {
+    cassette.recorded = None;
     for entry in &mut cassette.entries {
         match &mut entry.record {
             Record::Http(record) => record.timing = None,

@@ -45,6 +45,7 @@ use script::Script;
 use tapdeck::cassette::Cassette;
 use tapdeck::conduct::Judge;
 use tapdeck::contract::{Rule, Severity, Side};
+use tapdeck::drift::Drift;
 use tapdeck::report::Report;
 use world::World;
 
@@ -69,6 +70,23 @@ async fn every_scenario_is_recorded_and_plays_again_with_fresh_ids() {
         let mut stage = World::replaying("live", &cassette, &script.assigned(), script.takes_time()).await;
         script.play(&mut stage).await;
         stage.played_out();
+    })
+    .await;
+}
+
+/// What differs from take to take is no drift: every id, name, tag and time is another one.
+#[tokio::test]
+async fn every_scenario_recorded_again_shows_no_drift() {
+    played_by_all(|script| async move {
+        let mut takes = Vec::new();
+        for take in ["taped", "again"] {
+            let mut stage = World::recording(take, script.settings(take)).await;
+            script.play(&mut stage).await;
+            let (_home, cassette) = stage.sealed().await;
+            takes.push(Cassette::read(&cassette).unwrap());
+        }
+        let drift = Drift::between(&takes[0], &takes[1]);
+        assert!(drift.changes.is_empty() && drift.tally.compared > 0, "{}", drift.text("taped", "again"));
     })
     .await;
 }

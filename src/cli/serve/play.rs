@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::tempo::Tempo;
 use super::unreadable;
 use crate::cassette::{Cassette, Seal};
 use crate::cli::{Code, Failure, say};
@@ -32,6 +33,8 @@ pub(in crate::cli) struct PlayOptions {
     /// Refuse a cassette that was edited since it was sealed
     #[arg(long, env = "TAPDECK_REQUIRE_SEAL")]
     require_seal: bool,
+    #[command(flatten)]
+    tempo: Tempo,
     /// Leave `tapdeck-outcome` out of answers: they are then what was recorded, and nothing else
     #[arg(long, env = "TAPDECK_NO_OUTCOME_HEADER")]
     no_outcome_header: bool,
@@ -43,7 +46,7 @@ pub(in crate::cli) struct PlayOptions {
     receipt: Option<PathBuf>,
     /// Keep what clients really sent, and the answers they got, in this journal (`.cassette.jsonl`)
     #[arg(long, env = "TAPDECK_SAVE_LIVE", value_name = "FILE", value_parser = journal)]
-    save_live: Option<PathBuf>,
+    pub(in crate::cli) save_live: Option<PathBuf>,
 }
 
 impl PlayOptions {
@@ -53,6 +56,7 @@ impl PlayOptions {
         for note in &cassette.notes {
             say(&format!("note: {note}"));
         }
+        self.tempo.judge(&cassette, file)?;
         match cassette.seal {
             Seal::Sealed => Ok(cassette),
             _ if self.require_seal => {
@@ -68,12 +72,13 @@ impl PlayOptions {
 
     /// A player of a cassette, on a project's terms.
     pub(in crate::cli) fn player(&self, cassette: &Cassette, project: &Project) -> Result<Player, Failure> {
-        let tape = Tape::of_title(cassette, project.title_fields());
+        let tape = Tape::of_title(&self.tempo.timed(cassette), project.title_fields());
         let options = replay::Options {
             repeat: self.repeat,
             miss_status: self.miss_status,
             live: self.live(tape.lanes())?,
             hold: Duration::from_secs_f64(self.hold),
+            pace: self.tempo.pace(),
             outcome_header: !self.no_outcome_header,
         };
         Ok(Player::new(tape, options))
@@ -90,7 +95,7 @@ impl PlayOptions {
         self.save_live.as_ref().map(create).transpose()
     }
 
-    /// Ends what is kept of a replay, and gives its receipt. The engine must have settled.
+    /// Ends what is kept of a replay, gives its receipt, and tells what went wrong. The engine must have settled.
     pub(in crate::cli) async fn finish(&self, engine: &Engine) -> Result<Option<Receipt>, Failure> {
         if let Some(recorder) = engine.recorder() {
             let closed = recorder.close().await;
@@ -104,6 +109,9 @@ impl PlayOptions {
             let written = written.and_then(|text| std::fs::write(file, text + "\n"));
             written
                 .map_err(|error| Failure::runtime(format!("--receipt: cannot write {}: {error}", file.display())))?;
+        }
+        if let Some(troubles) = receipt.as_ref().map(|receipt| self.troubles(receipt)).filter(|told| !told.is_empty()) {
+            say(troubles.trim_end());
         }
         Ok(receipt)
     }

@@ -32,10 +32,6 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let engine = Arc::clone(&stage.engine);
     stage.run().await?;
     let Some(receipt) = play.finish(&engine).await? else { return Ok(Code::Clean) };
-    let troubles = play.troubles(&receipt);
-    if !troubles.is_empty() {
-        say(troubles.trim_end());
-    }
     say(&format!("{receipt}; {}", found(&engine)));
     Ok(play.verdict(&receipt))
 }

@@ -103,7 +103,7 @@ mod tests {
             Request { method: "PUT".into(), target: "/".into(), body: Body::plain(body), ..Request::default() };
         let answer = Answer::answered(Response::new(204, Headers::new(), ""));
         let mut journal = Vec::new();
-        LineBody::head().write(None, &mut journal);
+        LineBody::head(None).write(None, &mut journal);
         LineBody::alias(AliasClass::Gamertag, "P1").write(None, &mut journal);
         LineBody::http(&HttpRecord::new(about, &request, &answer)).write(Some(2), &mut journal);
         journal
