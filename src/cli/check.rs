@@ -1,12 +1,11 @@
 //! `tapdeck check`: recordings against the contract, by the judge of live traffic.
 
-mod destination;
 mod find;
 mod input;
 mod output;
 mod progress;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::options::contract;
 use super::{Code, Failure};
@@ -35,10 +34,6 @@ pub(super) fn run(options: &Options, project: &Project) -> Result<Code, Failure>
     }
     let code = desk.emit(report)?;
     Ok(if is_whole { code } else { Code::Input })
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::runtime(format!("cannot write {}: {error}", path.display())).hint("check the path")
 }
 
 pub(super) const EXAMPLES: &str = "\

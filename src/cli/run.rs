@@ -2,6 +2,7 @@
 
 mod child;
 mod jks;
+mod junit;
 mod surroundings;
 mod trust;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::control::Control;
+use super::destination::Destination;
 use super::options::{CassettePath, EnforceOption, FailOnArg, Ways};
 use super::serve::found;
 use super::serve::play::PlayOptions;
@@ -22,9 +24,10 @@ use super::session::Ended;
 use super::{Code, Failure, say};
 use crate::config::Project;
 use crate::contract::Severity;
-use crate::engine::Engine;
+use crate::engine::{Engine, Receipt};
 use crate::redact::Redactor;
 use child::Child;
+use junit::Outcome;
 use surroundings::{Surroundings, named_roots};
 use trust::Trust;
 
@@ -41,6 +44,9 @@ pub(super) struct Options {
     /// The least severity of a finding that makes the exit code 1
     #[arg(long, default_value = "error", value_name = "SEVERITY")]
     fail_on: FailOnArg,
+    /// Write the run to this file as JUnit XML: a case for the whole, one per miss and per finding that fails
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     #[command(flatten)]
     play: PlayOptions,
     #[command(flatten)]
@@ -66,10 +72,12 @@ struct TapeArgs {
 }
 
 pub(super) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<ExitCode, Failure> {
-    if options.ways.ready_file.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::usage("standard output is the command's").hint("give --ready-file a file's name"));
+    let to_stdout = [&options.ways.ready_file, &options.junit].into_iter().flatten().any(|file| file == Path::new("-"));
+    if to_stdout {
+        return Err(Failure::usage("standard output is the command's").hint("name a file in place of `-`"));
     }
     let began = Instant::now();
+    let page = options.junit.as_deref().map(Destination::open).transpose()?;
     let stage = options.stage(project, redactor).await?;
     let engine = Arc::clone(&stage.engine);
     let (code, ended) = match options.around(stage).await {
@@ -79,7 +87,11 @@ pub(super) async fn run(options: Options, project: &Project, redactor: Arc<Redac
             return Err(failure);
         }
     };
-    let verdict = options.verdict(&engine, ended, began).await;
+    let ran = match &options.tape.record {
+        Some(cassette) => recorded(&engine, cassette, ended).await,
+        None => options.replayed(&engine, began).await,
+    };
+    let verdict = ran.and_then(|ran| options.verdict(&engine, &ran, page));
     if code == 0 {
         return verdict.map(ExitCode::from);
     }
@@ -87,6 +99,24 @@ pub(super) async fn run(options: Options, project: &Project, redactor: Arc<Redac
         say(&failure.to_string());
     }
     Ok(ExitCode::from(code))
+}
+
+/// How our part of a run went.
+struct Ran {
+    cassette: PathBuf,
+    code: Code,
+    /// How it went, in one line.
+    summary: String,
+    /// What went wrong, over several lines.
+    trouble: String,
+    receipt: Option<Receipt>,
+}
+
+/// Seals what was recorded.
+async fn recorded(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Result<Ran, Failure> {
+    let code = record::finish(engine, cassette, ended).await?;
+    let (cassette, trouble) = (cassette.sealed().to_owned(), "see what tapdeck said at its end\n".to_owned());
+    Ok(Ran { cassette, code, summary: found(engine), trouble, receipt: None })
 }
 
 impl Options {
@@ -118,29 +148,48 @@ impl Options {
 
     /// Leaves no recording of a command that never ran.
     async fn discard(&self, engine: &Engine) {
-        if let (Some(cassette), Some(recorder)) = (&self.tape.record, engine.recorder()) {
-            let _ = recorder.close().await;
-            record::remove_if_empty(&cassette.journal());
+        let Some(recorder) = engine.recorder() else { return };
+        let _ = recorder.close().await;
+        let journal = self.tape.record.as_ref().map(CassettePath::journal);
+        if let Some(journal) = journal.or_else(|| self.play.save_live.clone()) {
+            record::remove_if_empty(&journal);
         }
     }
 
-    /// Our own part of the exit code, and the closing line.
-    async fn verdict(&self, engine: &Engine, ended: Ended, began: Instant) -> Result<Code, Failure> {
-        let (is_grave, mut code) = (self.is_grave(engine), Code::Clean);
-        if let Some(cassette) = &self.tape.record {
-            code = record::finish(engine, cassette, ended).await?;
-        } else if let Some(receipt) = self.play.finish(engine).await? {
-            code = self.play.verdict(&receipt);
-            let mut closing = format!("{receipt}, {:.1} s", began.elapsed().as_secs_f64());
-            if engine.watch().tallied().calls == 0 {
-                closing.push_str("; no call came: docs/run.md says which programs heed the environment");
-            }
-            if is_grave {
-                closing.push_str(&format!("; {}", found(engine)));
-            }
-            say(&closing);
+    /// Says how the replay went, in one line after what went wrong.
+    async fn replayed(&self, engine: &Engine, began: Instant) -> Result<Ran, Failure> {
+        let receipt = self.play.finish(engine).await?;
+        let receipt =
+            receipt.ok_or_else(|| Failure::runtime("nothing was replayed").hint("give --replay a cassette"))?;
+        let mut closing = format!("{receipt}, {:.1} s", began.elapsed().as_secs_f64());
+        if engine.watch().tallied().calls == 0 {
+            closing.push_str("; no call came: docs/run.md says which programs heed the environment");
         }
-        Ok(if is_grave && code == Code::Clean { Code::Findings } else { code })
+        if self.is_grave(engine) {
+            closing.push_str(&format!("; {}", found(engine)));
+        }
+        say(&closing);
+        let (cassette, code) = (self.tape.replay.clone().unwrap_or_default(), self.play.verdict(&receipt));
+        let trouble = self.play.troubles(&receipt);
+        Ok(Ran { cassette, code, summary: receipt.to_string(), trouble, receipt: Some(receipt) })
+    }
+
+    /// Our own part of the exit code; and the page for CI.
+    fn verdict(&self, engine: &Engine, ran: &Ran, page: Option<Destination>) -> Result<Code, Failure> {
+        if let Some(page) = page {
+            let outcome = Outcome {
+                cassette: &ran.cassette.display().to_string(),
+                what: if ran.receipt.is_some() { "replay" } else { "record" },
+                trouble: (ran.code != Code::Clean).then_some(ran.trouble.as_str()),
+                summary: &ran.summary,
+                receipt: ran.receipt.as_ref(),
+                faults: &engine.faults(),
+                fail_on: self.fail_on.severity(),
+            };
+            let text = outcome.render().map_err(|error| Failure::runtime(format!("no JUnit XML: {error}")))?;
+            page.write(&text)?;
+        }
+        Ok(if ran.code == Code::Clean && self.is_grave(engine) { Code::Findings } else { ran.code })
     }
 
     /// True when something was found that makes the run a failure.

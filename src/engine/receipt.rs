@@ -118,6 +118,11 @@ pub struct Fault {
 }
 
 impl Engine {
+    /// The findings so far, each kind once.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.watch().faults().into_iter().map(Fault::of).collect()
+    }
+
     /// The receipt so far, when a cassette answers.
     pub fn receipt(&self) -> Option<Receipt> {
         let Account { tally, lanes, unplayed, bindings, misses } = self.player().map(Player::account)?;
@@ -137,7 +142,7 @@ impl Engine {
             unplayed: unplayed.into_iter().map(Left::of).collect(),
             bindings: bindings.into_iter().map(|bound| Binding::of(self.redactor(), bound)).collect(),
             findings: Found { error: found.errors, warning: found.warnings, info: found.infos },
-            faults: self.watch().faults().into_iter().map(Fault::of).collect(),
+            faults: self.faults(),
             tunnels: found.tunnels,
             upstream_connections: 0,
         })

@@ -171,8 +171,10 @@ fn a_command_that_cannot_be_run_is_said_and_leaves_nothing() {
             assert!(ended.talk.contains("\nhint: ") && ended.talk.lines().count() == 2, "{}", ended.talk);
         }
     }
-    assert!(!cassette.exists() && !cassette.with_extension("jsonl").exists());
-    for args in [&["--", "true"][..], &["--replay", INVITE], &["--replay", INVITE, "--ready-file", "-", "--", "true"]] {
+    let live = home.path().join("live.cassette.jsonl");
+    assert_eq!(run(home.path(), &["--replay", INVITE, "--save-live", text(&live), "--", "/no/such"]).code, Some(2));
+    assert!(!cassette.exists() && !cassette.with_extension("jsonl").exists() && !live.exists());
+    for args in [&["--", "true"][..], &["--replay", INVITE], &["--replay", INVITE, "--junit", "-", "--", "true"]] {
         assert_eq!(run(home.path(), args).code, Some(2), "{args:?}");
     }
 }
@@ -204,13 +206,39 @@ fn signals_reach_the_command_which_decides() {
 #[tokio::test]
 async fn a_miss_fails_what_passes_and_no_more() {
     let home = TempDir::new().unwrap();
+    let page = home.path().join("run.xml");
+    let mut pages = Vec::new();
     for (command, code) in [("cat", 1), ("cat; exit 9", 9)] {
-        let running = Running::start(home.path(), &["--replay", INVITE], &["sh", "-c", command]);
+        let args = ["--replay", INVITE, "--junit", text(&page)];
+        let running = Running::start(home.path(), &args, &["sh", "-c", command]);
         assert_eq!(running.call("GET", SESSION, b"").await, 501);
         let ended = running.ended(home.path());
         assert_eq!(ended.code, Some(code), "{}", ended.talk);
         assert!(ended.talk.contains("0 repeat, 1 miss, "), "{}", ended.talk);
+        pages.push(std::fs::read_to_string(&page).unwrap());
     }
+    for part in [r#"tests="3" skipped="0" failures="2""#, r#""miss 1: session.get""#, r#""keeps-the-contract""#] {
+        assert!(pages[0].contains(part), "{part}: {}", pages[0]);
+    }
+    assert!(!pages[0].contains("x=1234"), "{}", pages[0]);
+    assert_eq!(pages[0], pages[1], "equal runs give equal pages");
+}
+
+#[tokio::test]
+async fn a_page_for_ci_names_what_broke_which_rule() {
+    let home = TempDir::new().unwrap();
+    let (cassette, page) = (home.path().join("a.cassette.json"), home.path().join("run.xml"));
+    let args = ["--record", text(&cassette), "--upstream", "emulator", "--fail-on", "info", "--junit", text(&page)];
+    let running = Running::start(home.path(), &args, &["cat"]);
+    assert_eq!(running.call("PUT", &SESSION.replace("60f9d3f3-", "not-a-guid-"), LOBBY).await, 201);
+    assert_eq!(running.ended(home.path()).code, Some(1));
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains(r#"name="record""#) && page.contains(r#"name="session-name-not-guid at "#), "{page}");
+    assert!(page.contains("to fix it: "), "{page}");
+
+    let nowhere = home.path().join("no/such/run.xml");
+    let refused = run(home.path(), &["--replay", INVITE, "--junit", text(&nowhere), "--", "echo", "it ran"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(3), ""), "{}", refused.talk);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::destination::Destination;
 use crate::cassette::seal;
+use crate::cli::destination::{Destination, unwritable};
 use crate::cli::options::FailOnArg;
 use crate::cli::{Code, Failure, say};
 use crate::contract::Severity;
@@ -95,13 +95,15 @@ impl Desk<'_> {
         report.fail_on = options.fail_on.severity();
         if let Some(path) = &options.write_baseline {
             let baseline = Baseline::of(&report);
-            seal::write_sealed(path, baseline.text().as_bytes()).map_err(|error| super::unwritable(path, &error))?;
+            seal::write_sealed(path, baseline.text().as_bytes()).map_err(|error| unwritable(path, &error))?;
             say(&format!("{}: {} known from now on", path.display(), many(baseline.count())));
             report.fail_on = None;
         }
         let text = report.render(options.format.format(), destination.colour());
         let text = text.map_err(|error| Failure::runtime(format!("{error}: {}", crate::cli::failure::told(&error))))?;
-        destination.write(&text, &report.tally())?;
+        if let Some(name) = destination.write(&text)? {
+            say(&format!("{}: {}", name.display(), report.tally()));
+        }
         Ok(if report.is_failure() { Code::Findings } else { Code::Clean })
     }
 }

@@ -52,7 +52,7 @@ pub(in crate::cli) struct PlayOptions {
     receipt: Option<PathBuf>,
     /// Keep what clients really sent, and the answers they got, in this journal (`.cassette.jsonl`)
     #[arg(long, env = "TAPDECK_SAVE_LIVE", value_name = "FILE", value_parser = journal)]
-    save_live: Option<PathBuf>,
+    pub(in crate::cli) save_live: Option<PathBuf>,
 }
 
 impl PlayOptions {
@@ -154,7 +154,7 @@ impl PlayOptions {
     }
 
     /// What went wrong, over several lines; empty when nothing did.
-    fn troubles(&self, receipt: &Receipt) -> String {
+    pub(in crate::cli) fn troubles(&self, receipt: &Receipt) -> String {
         let misses = receipt.exchanges.miss;
         let mut told: Vec<String> = receipt.misses.iter().take(MOST_TOLD).map(|miss| miss.report()).collect();
         if misses > told.len() {

@@ -11,6 +11,9 @@ fn its_commands_do_what_it_says() {
     assert!(replay.contains("tapdeck-outcome: bound"), "{replay}");
     assert!(replay.contains("2814000000000009") && !replay.contains("2814000000000001"), "{replay}");
     assert!(replay.contains("1 hit (1 bound), 0 repeat, 0 miss, 0 unplayed, upstream 0"), "{replay}");
+    let run = run_section("Run in CI", Some("Record"));
+    assert!(run.contains("2814000000000009"), "{run}");
+    assert!(run.contains("1 hit (1 bound), 0 repeat, 0 miss, 0 unplayed, upstream 0, "), "{run}");
     let emulate = run_section("Emulate", None);
     for part in ["\n201\n", "\n200\n", r#""changeNumber":1"#, r#""changeNumber":2"#, r#""changeNumber":3"#, "04:35"] {
         assert!(emulate.contains(part), "{part}: {emulate}");

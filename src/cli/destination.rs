@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::cli::{Failure, colour, print, say};
-use crate::report::{Colour, Tally};
+use super::{Failure, colour, print};
+use crate::report::Colour;
 
 /// A place to write a report to.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Destination {
         if name == Path::new("-") {
             return Ok(Self::Stdout);
         }
-        let failed = |error: std::io::Error| super::unwritable(name, &error);
+        let failed = |error: std::io::Error| unwritable(name, &error);
         // A link stays a link.
         let path = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
         let name = name.to_owned();
@@ -52,22 +52,28 @@ impl Destination {
         }
     }
 
-    /// Writes the report, and says so where it went elsewhere.
-    pub(super) fn write(self, text: &str, tally: &Tally) -> Result<(), Failure> {
+    /// Writes the report; gives the name of where it went, if it went elsewhere than to standard output.
+    pub(super) fn write(self, text: &str) -> Result<Option<PathBuf>, Failure> {
         let name = match self {
-            Self::Stdout => return print(text),
+            Self::Stdout => {
+                print(text)?;
+                return Ok(None);
+            }
             Self::Device { name, mut file } => {
-                file.write_all(text.as_bytes()).map_err(|error| super::unwritable(&name, &error))?;
+                file.write_all(text.as_bytes()).map_err(|error| unwritable(&name, &error))?;
                 name
             }
             Self::File { name, path, mut unfinished } => {
                 let written = unfinished.write_all(text.as_bytes());
                 let written = written.and_then(|()| unfinished.persist(path).map_err(|error| error.error));
-                written.map_err(|error| super::unwritable(&name, &error))?;
+                written.map_err(|error| unwritable(&name, &error))?;
                 name
             }
         };
-        say(&format!("{}: {tally}", name.display()));
-        Ok(())
+        Ok(Some(name))
     }
+}
+
+pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::runtime(format!("cannot write {}: {error}", path.display())).hint("check the path")
 }
