@@ -41,6 +41,7 @@ impl Listener {
 }
 
 /// The connection as that of the player whose name its proxy user is; or the answer to one that is no such name.
+#[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
 pub(super) fn as_proxy_user(session: Session, headers: &HeaderMap) -> Result<Session, Response> {
     let Some(user) = headers.get(header::PROXY_AUTHORIZATION).and_then(|value| user(value.to_str().ok()?)) else {
         return Ok(session);
