@@ -1,6 +1,7 @@
 //! Replay through real sockets: fresh players, another interleaving, and what happens when they stray.
 
 mod interleavings;
+mod jitter;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -133,7 +134,10 @@ struct Ask {
 
 impl Seat {
     async fn take(proxy: &Proxy, number: usize) -> Self {
-        let protocol = if number.is_multiple_of(2) { Protocol::H2 } else { Protocol::H1 };
+        Self::speaking(proxy, if number.is_multiple_of(2) { Protocol::H2 } else { Protocol::H1 }).await
+    }
+
+    async fn speaking(proxy: &Proxy, protocol: Protocol) -> Self {
         Self { client: proxy.client(protocol).await, tags: Vec::new(), handle: String::new() }
     }
 

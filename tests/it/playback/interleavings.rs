@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use tapdeck::cassette::Cassette;
 use tapdeck::dice::Dice;
@@ -25,9 +26,10 @@ async fn whatever_order_causality_permits_is_played_and_no_other() {
     let cassette = Cassette::read(&cassette).unwrap();
     let story = Story::of(&cassette);
     assert_eq!(story.calls.len(), 30);
+    let tape = Arc::new(Tape::new(&cassette.aliases, story.calls.clone(), Vec::new()));
     let (mut orders, mut forbidden) = (BTreeSet::new(), Forbidden::default());
     for seed in 0..ORDERS {
-        orders.insert(story.perform(&cassette, seed, &mut forbidden));
+        orders.insert(story.perform(&tape, seed, &mut forbidden));
     }
     assert!(orders.len() > 2_000, "{} different orders", orders.len());
     assert!(forbidden.writes > 1_000 && forbidden.reads > 1_000, "{forbidden:?}");
@@ -61,9 +63,9 @@ impl Story {
     }
 
     /// Plays one order, and tries what it forbids on the way; gives the order.
-    fn perform(&self, cassette: &Cassette, seed: u64, forbidden: &mut Forbidden) -> Vec<usize> {
+    fn perform(&self, tape: &Arc<Tape>, seed: u64, forbidden: &mut Forbidden) -> Vec<usize> {
         let options = Options { live: Live::All, ..Options::default() };
-        let player = Player::new(Tape::new(&cassette.aliases, self.calls.clone(), Vec::new()), options);
+        let player = Player::new(Arc::clone(tape), options);
         for lane in 0..PLAYERS {
             player.assign(
                 self.key(lane),
