@@ -63,7 +63,7 @@ enum Command {
     Replay(serve::replay::Options),
     /// Run a command with a deck around it: the verb for CI
     #[command(after_help = run::EXAMPLES)]
-    Run(run::Options),
+    Run(Box<run::Options>),
     /// Forward calls and check them against the contract, recording nothing
     #[command(after_help = serve::watch::EXAMPLES)]
     Watch(serve::watch::Options),
@@ -131,7 +131,7 @@ fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
     log::start(&cli.log, usual, Arc::clone(&redactor))?;
     let code = match cli.command {
         // The code may be the command's, which is none of ours.
-        Command::Run(options) => return session::block_on(run::run(options, project, redactor)),
+        Command::Run(options) => return session::block_on(run::run(*options, project, redactor)),
         Command::Demo(options) => session::block_on(demo::run(options)),
         Command::Record(options) => session::block_on(serve::record::run(options, project, redactor)),
         Command::Replay(options) => session::block_on(serve::replay::run(options, project, redactor)),

@@ -152,7 +152,7 @@ impl Fields {
     }
 }
 
-fn open<'f>((field, meaning): (&'f Field, Meaning)) -> Option<(&'f [String], Meaning)> {
+fn open((field, meaning): (&Field, Meaning)) -> Option<(&[String], Meaning)> {
     match &field.spot {
         Spot::Body(steps) => Some((steps, meaning)),
         Spot::Query(_) | Spot::Header(_) => None,
