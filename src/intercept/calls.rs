@@ -37,7 +37,7 @@ pub(super) async fn answer(
     let session = match session.way {
         Way::Front(_) => match names::as_proxy_user(session, request.headers()) {
             Ok(session) => session,
-            Err(problem) => return Ok(asked.last(problem)),
+            Err(problem) => return Ok(asked.last(*problem)),
         },
         Way::Inside(_) => session,
     };

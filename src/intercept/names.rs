@@ -41,8 +41,7 @@ impl Listener {
 }
 
 /// The connection as that of the player whose name its proxy user is; or the answer to one that is no such name.
-#[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
-pub(super) fn as_proxy_user(session: Session, headers: &HeaderMap) -> Result<Session, Response> {
+pub(super) fn as_proxy_user(session: Session, headers: &HeaderMap) -> Result<Session, Box<Response>> {
     let Some(user) = headers.get(header::PROXY_AUTHORIZATION).and_then(|value| user(value.to_str().ok()?)) else {
         return Ok(session);
     };
@@ -65,11 +64,11 @@ fn user(credentials: &str) -> Option<String> {
 }
 
 /// The user is not told: it may be meant for another proxy, with a password.
-fn refused(session: &Session, reason: &str) -> Response {
+fn refused(session: &Session, reason: &str) -> Box<Response> {
     let (connection, peer) = (session.id, session.peer);
     tracing::warn!(connection, %peer, "refused a client whose proxy user names no player: {reason}");
     let detail = format!("the proxy user names no player: {reason}; write `http://NAME@HOST:PORT`, or no user at all");
-    Response::problem(400, "bad-player-name", &detail)
+    Box::new(Response::problem(400, "bad-player-name", &detail))
 }
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ impl Miss {
 
     /// The problem a client gets (RFC 9457).
     pub fn response(&self, status: u16) -> Response {
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "type": "urn:tapdeck:problem:miss",
             "title": "not in the cassette",
             "status": status,
@@ -176,12 +176,14 @@ impl Miss {
             "reason": self.reason,
             "op": self.op,
             "nearest": self.nearest,
-            "players": self.players,
             "after": self.after,
             "cassette": self.advice.cassette,
             "paste": self.advice.paste,
             "command": self.advice.command,
         });
+        if !self.players.is_empty() {
+            body["players"] = serde_json::json!(self.players);
+        }
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Response::new(status, headers, body.to_string())
     }
