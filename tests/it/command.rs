@@ -46,10 +46,11 @@ async fn what_cannot_be_is_said_in_one_line_with_a_hint() {
     let (fresh, busy) = (at("a.cassette.json"), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let busy = busy.local_addr().unwrap().to_string();
     let record = |more: &[&'static str]| [&["record", "--listen", "127.0.0.1:0"], more].concat();
-    let cases: [(Vec<&str>, i32, &str); 14] = [
+    let cases: [(Vec<&str>, i32, &str); 15] = [
         (vec!["replay", "--bogus"], 2, "--bogus"),
         (vec!["replai"], 2, "replai"),
-        (vec!["replay"], 2, "required"),
+        (vec!["cassette", "show"], 2, "required"),
+        (vec!["replay", "--admin", "off"], 2, "nothing is played"),
         (vec!["rules", "nonsense"], 2, "nonsense"),
         (vec!["emulate", "--listen", "nowhere"], 2, "nowhere"),
         (vec!["emulate", "--listen", "0.0.0.0:0"], 2, "not a loopback address"),
