@@ -87,7 +87,7 @@ pub struct Binding {
     pub class: &'static str,
     /// The value in the cassette.
     pub recorded: String,
-    /// The client's own; `REDACTED` where it tells of a person.
+    /// The client's own; `redacted` where it tells of a person.
     pub live: String,
 }
 

@@ -326,6 +326,11 @@ fn the_schema_refuses_what_tapdeck_refuses() {
         "[rules]\nbody-on-gett = \"off\"\n",
         "[rules]\nbody-on-get = \"of\"\n",
         "[[title]]\nscid = \"x\"\n",
+        "[[volatile]]\npointer = \"a\"\n",
+        "[[volatile]]\nop = \"session.put\"\n",
+        "[[volatile]]\nheader = \"user-agent\"\n",
+        "[[bound]]\npointer = \"/a\"\n",
+        "[[bound]]\npointer = \"/a\"\nclass = \"gid\"\n",
     ] {
         assert!(!complaints(file).is_empty(), "{file}");
         assert_eq!(Project::with(&[("tapdeck.toml", file)]).run(&["rules"]).code, Some(2), "{file}");
