@@ -123,7 +123,11 @@ impl Options {
     async fn stage(&self, project: &Project, redactor: Arc<Redactor>) -> Result<Stage, Failure> {
         let means = Means { ways: &self.ways, enforce: self.enforce, project, redactor };
         match (&self.tape.replay, &self.tape.record) {
-            (Some(cassette), _) => replay::stage(cassette, &self.play, means).await,
+            (Some(cassette), _) => {
+                let mut stage = replay::stage(cassette, &self.play, means).await?;
+                stage.control = self.control.open_if_free().await?;
+                Ok(stage)
+            }
             (None, Some(cassette)) => self.recording.stage(cassette, self.control, means).await,
             (None, None) => Err(Failure::usage("there is no cassette").hint("give --replay or --record")),
         }

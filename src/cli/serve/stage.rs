@@ -36,7 +36,7 @@ pub(in crate::cli) struct Stage {
     pub(super) reverse: Option<Reverse>,
     pub(super) neighbours: BTreeSet<String>,
     pub(super) dialler: Dialler,
-    pub(super) control: Option<Port>,
+    pub(in crate::cli) control: Option<Port>,
     pub(super) sessions: Option<Plan>,
 }
 

@@ -157,8 +157,8 @@ fn the_guest_alone_is_told_of_what_the_host_does_once_it_has_joined() {
     let deck = Deck::new(lobby(), Live::Only(BTreeSet::from(["player2".to_owned()])));
     let socket = deck.open("9");
     deck.0.released();
-    assert_eq!(deck.subscribe(socket, 0), [reply(0, HOST_ID)]);
-    deck.plays(write("9", 2, HOST_ID, "5b000000-0000-4000-8000-0000000000FF"));
+    assert_eq!(deck.subscribe(socket, 0), [reply(0, GUEST_ID)]);
+    deck.plays(write("9", 2, GUEST_ID, "5b000000-0000-4000-8000-0000000000FF"));
     let own = "5b000000-0000-4000-8000-0000000000ff";
     assert_eq!(deck.heard(socket), [tap(0, "room", 2, own), tap(0, "room", 3, own)]);
 }
