@@ -154,7 +154,7 @@ fn no_tap_precedes_its_cause_when_all_are_live() {
 
 #[test]
 fn the_guest_alone_is_told_of_what_the_host_does_once_it_has_joined() {
-    let deck = Deck::new(lobby(), Live::Only(BTreeSet::from(["player2".to_owned()])));
+    let deck = Deck::new(lobby(), Live::Only(BTreeSet::from(["b".to_owned()])));
     let socket = deck.open("9");
     deck.0.released();
     assert_eq!(deck.subscribe(socket, 0), [reply(0, GUEST_ID)]);
