@@ -8,6 +8,7 @@
 
 mod frame;
 mod header;
+mod judges;
 mod table;
 
 use std::ops::Range;
@@ -20,8 +21,9 @@ use crate::json::Doc;
 use crate::message::{Body, Coding, Headers, Request, Response};
 use crate::mpsd::Operation;
 use crate::slot::alias::AliasClass;
-use crate::slot::{self, Class, Judge, Role, Slot, settle, shape};
-use table::{Known, Table};
+use crate::slot::{self, Class, Judge, Role, Slot};
+use judges::{FirstJudge, FullJudge, ScanJudge};
+use table::Table;
 
 /// The one redactor of a run. Equal values get equal aliases; the way back exists in memory only.
 #[derive(Debug)]
@@ -331,72 +333,6 @@ impl<'a> Pass<'a> {
         let (alias_class, alias) = self.redactor.lock().alias(class, text)?;
         self.aliases.push((alias_class, alias.clone()));
         Some(alias_class.spelt_like(text, alias))
-    }
-}
-
-/// Finds what a place says it holds.
-struct TypedJudge;
-
-impl Judge for TypedJudge {
-    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
-        match role {
-            Role::Typed(Class::Secret) if !text.is_empty() => vec![(0..text.len(), Class::Secret)],
-            Role::Typed(class) if AliasClass::of_value(class, text).is_some() => vec![(0..text.len(), class)],
-            _ => Vec::new(),
-        }
-    }
-}
-
-/// Finds what place or shape give away at first sight.
-struct FirstJudge;
-
-impl Judge for FirstJudge {
-    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
-        let typed = TypedJudge.judge(text, role);
-        if !typed.is_empty() {
-            return typed;
-        }
-        // A token in a text is found by its shape each time; what stands around it is not to be learnt.
-        shape::find(text, role).into_iter().filter(|(_, class)| *class != Class::Secret).collect()
-    }
-}
-
-/// Finds by place, by shape, and by what is known.
-struct FullJudge<'a> {
-    known: Known,
-    redactor: &'a Redactor,
-    look: Look,
-}
-
-impl Judge for FullJudge<'_> {
-    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
-        let typed = if self.look == Look::First { TypedJudge.judge(text, role) } else { Vec::new() };
-        if !typed.is_empty() {
-            return typed;
-        }
-        // Any name counts where a title is free to put one, even one that is a word of the contract elsewhere.
-        if role == Role::Custom && self.redactor.lock().is_gamertag(text) {
-            return vec![(0..text.len(), Class::Gamertag)];
-        }
-        let mut spans = self.known.find(text);
-        match self.look {
-            Look::First => spans.extend(shape::find(text, role)),
-            Look::Again => spans.retain(|(span, class)| !self.redactor.lock().is_alias(*class, &text[span.clone()])),
-        }
-        settle(spans)
-    }
-}
-
-/// Finds by shape and by what is known; places do not count.
-struct ScanJudge {
-    known: Known,
-}
-
-impl Judge for ScanJudge {
-    fn judge(&self, text: &str, role: Role) -> Vec<(Range<usize>, Class)> {
-        let mut spans = shape::find(text, role);
-        spans.extend(self.known.find(text));
-        settle(spans)
     }
 }
 

@@ -105,6 +105,27 @@ fn rejections_are_the_services_own_words_for_it() {
 }
 
 #[test]
+fn only_what_the_documents_call_an_error_is_rejected() {
+    let mut terms = Terms::default();
+    terms.weigh(rule("body-on-get").unwrap(), Weight::As(Severity::Error));
+    terms.weigh(rule("put-readonly-top-level").unwrap(), Weight::As(Severity::Warning));
+    let contract = Contract::with(terms);
+    for (text, id) in
+        [("session.get\n\n{}", "body-on-get"), ("session.put\n\n{\"changeNumber\": 1}", "put-readonly-top-level")]
+    {
+        let found = contract.check_call(&Example::read(text).call);
+        assert_eq!(found.iter().map(|finding| finding.rule.id).collect::<Vec<_>>(), [id]);
+        assert!(rejection(&found).is_none(), "{found:?}");
+    }
+    let found = findings(
+        "@title session-properties {\"properties\": {\"level\": {\"minimum\": 1}}}\nsession.put\n\n\
+         {\"properties\": {\"custom\": {\"level\": 0}}}",
+    );
+    assert_eq!((found.len(), found[0].rule.id, found[0].severity), (1, "title-custom", Severity::Error));
+    assert!(rejection(&found).is_none(), "MPSD knows nothing of a title's schemas");
+}
+
+#[test]
 fn secrets_stay_out_of_messages() {
     let secret = "hunter2-not-redacted";
     for text in [format!("Bearer {secret}"), format!("XBL3.0 {secret}"), secret.to_owned()] {
@@ -143,6 +164,45 @@ fn a_lost_update_is_judged_by_what_the_session_is_not_by_what_it_would_be() {
     let request = "session.put\nIf-Match: \"415f6d4dd34d78c5090c0e916bfaedc2\"\n\n\
                    {\"properties\": {\"system\": {\"turn\": [7], \"host\": \"aa\", \"locked\": true, \"owners\": [0]}}}";
     assert_eq!(broken(&format!("{request}\n---\n412\n\n@session")), ["owners-without-capability"]);
+}
+
+#[test]
+fn a_service_for_several_users_says_which_one_leaves() {
+    let leaves = |users: &str| {
+        broken(&format!(
+            "session.put\nX-Xbl-OnBehalfOf-Title: 896928775\nX-Xbl-OnBehalfOf-Users: {users}\n\n{{\"members\": {{\"me\": null}}}}"
+        ))
+    };
+    assert_eq!(leaves("7000000000000001,7000000000000002"), ["s2s-me-with-users-header"]);
+    assert!(leaves("7000000000000001").is_empty());
+}
+
+#[test]
+fn one_restriction_is_judged_with_the_other_that_was_there() {
+    let left = |asked: &str, stored: &str| {
+        broken(&format!(
+            "session.put\n\n{{\"properties\": {{\"system\": {asked}}}}}\n---\n200\n\n\
+             @session {{\"properties\": {{\"system\": {stored}}}}}"
+        ))
+    };
+    let narrow = "{\"joinRestriction\": \"followed\", \"readRestriction\": \"local\"}";
+    let even = "{\"joinRestriction\": \"followed\", \"readRestriction\": \"followed\"}";
+    assert_eq!(left("{\"readRestriction\": \"local\"}", narrow), ["read-narrower-than-join"]);
+    assert!(left("{\"readRestriction\": \"followed\"}", even).is_empty());
+    assert!(left("{\"closed\": false}", narrow).is_empty(), "somebody else left them so");
+}
+
+#[test]
+fn what_auto_evaluate_is_unsaid_is_not_known() {
+    let asked = |stored: &str| {
+        broken(&format!(
+            "session.put\nX-Xbl-Contract-Version: 105\n\n{{\"constants\": {{\"system\": {{\"managedInitialization\": \
+             {{\"autoEvaluate\": true}}}}}}}}\n---\n200\n\n@session {{\"contractVersion\": 105, \"constants\": {{\"system\": \
+             {{\"sessionEmptyTimeout\": null, \"managedInitialization\": {stored}}}}}}}"
+        ))
+    };
+    assert!(asked("{\"joinTimeout\": 5000}").is_empty());
+    assert_eq!(asked("{\"joinTimeout\": 5000, \"autoEvaluate\": false}"), ["constants-change"]);
 }
 
 #[test]

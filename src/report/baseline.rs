@@ -195,6 +195,23 @@ mod tests {
     }
 
     #[test]
+    fn a_titles_keywords_are_told_apart() {
+        let by = |keyword: &str| {
+            let mut located = located(1, "title-custom", Place::Body("/properties/custom/level".to_owned()));
+            located.finding.schema = Some(format!("lobby.json#/properties/level/{keyword}"));
+            located
+        };
+        let mut accepted = Report::default();
+        accepted.add(by("minimum"));
+        let baseline = Baseline::parse(Baseline::of(&accepted).text().as_bytes()).unwrap();
+        let mut report = Report::default();
+        [by("minimum"), by("multipleOf")].into_iter().for_each(|located| report.add(located));
+        assert_eq!(report.compare(&baseline), Vec::<usize>::new());
+        let standings: Vec<_> = report.findings.iter().map(|located| located.standing).collect();
+        assert_eq!(standings, [Some(Standing::Known), Some(Standing::New)]);
+    }
+
+    #[test]
     fn what_is_no_baseline_is_said_with_its_line() {
         let entry = r#"{"rule":"a","severity":"error","op":"b","place":"c","target":"d"}"#;
         let of = |entry: &str| format!("{{\n\"baseline\": 1,\n\"known\": [\n{entry}\n]}}");

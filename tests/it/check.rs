@@ -157,6 +157,31 @@ fn what_is_known_fails_nothing_and_what_is_new_does() {
 }
 
 #[test]
+fn no_recording_is_overwritten_by_what_is_said_of_it() {
+    let home = TempDir::new().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let violations = fs::read_to_string(VIOLATIONS).unwrap();
+    // One is known as a recording by its name, the last by being read.
+    let others = ["other.cassette.json", "left.cassette.jsonl", "game.har", "read.json"].map(at);
+    others.iter().for_each(|path| fs::write(path, &violations).unwrap());
+    for flag in ["-o", "--write-baseline"] {
+        for path in &others {
+            let ended = check(&home, &[flag, text(path), text(&others[3])]);
+            assert!(ended.code == Some(2) && ended.talk.contains("is a recording: it is not overwritten"), "{ended:?}");
+            assert!(ended.talk.contains("\nhint: "), "{}", ended.talk);
+            assert_eq!(fs::read_to_string(path).unwrap(), violations, "{flag} {}", path.display());
+        }
+    }
+    let known = at("known.json");
+    let both = check(&home, &["-o", text(&known), "--write-baseline", text(&known), VIOLATIONS]);
+    assert!(both.code == Some(2) && both.talk.contains("known.json cannot be both report and baseline"), "{both:?}");
+    assert!(!known.exists());
+    fs::write(&known, "last week's").unwrap();
+    assert_eq!(check(&home, &["--write-baseline", text(&known), VIOLATIONS]).code, Some(0));
+    assert!(fs::read_to_string(&known).unwrap().starts_with('{'), "a baseline is written anew");
+}
+
+#[test]
 fn a_bad_baseline_is_code_4_with_its_line() {
     let home = TempDir::new().unwrap();
     let known = home.path().join("known.json");

@@ -94,6 +94,20 @@ fn who_comes_back_may_send_constants() {
 }
 
 #[test]
+fn constants_are_judged_by_the_session_shown_before_them() {
+    let accepted = |branch: &str| {
+        format!(
+            "session.put\n\n{{\"constants\": {{\"system\": {{\"maxMembersCount\": 4}}}}}}\n---\n200\nETag: \"4\"\n\n\
+             @session {{{branch}\"changeNumber\": 4, \"constants\": {{\"system\": {{\"maxMembersCount\": 4}}}}}}"
+        )
+    };
+    assert!(broken(&accepted("")).is_empty(), "the answer alone has them so");
+    assert_eq!(after(SESSION, &accepted("")), ["constants-change", "constants-changed-in-branch"]);
+    let anew = accepted("\"branch\": \"5f0c8c1e-9d0b-4f0e-8a54-0f3f7a4c2b11\", ");
+    assert!(after(SESSION, &anew).is_empty(), "another life may have others");
+}
+
+#[test]
 fn a_rejected_request_is_judged_by_the_session_its_client_knew() {
     let constants = "session.put\n\n{\"constants\": {\"system\": {\"maxMembersCount\": 4}}}\n---\n";
     assert_eq!(after(SESSION, &format!("{constants}409")), ["constants-change"]);

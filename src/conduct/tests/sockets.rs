@@ -144,3 +144,11 @@ fn a_lane_has_the_connections_it_was_given() {
     assert!(broken(&format!("{first}{second}{}", active(SECOND))).is_empty());
     assert_eq!(broken(&format!("{first}{}", active(SECOND))), ["connection-stale"]);
 }
+
+#[test]
+fn a_connection_is_stale_only_for_a_user() {
+    for hash in ["-", "*"] {
+        let service = active(SECOND).replacen("\n\n", &format!("\nAuthorization: XBL3.0 x={hash};redacted\n\n"), 1);
+        assert!(broken(&format!("{}{service}", opened(FIRST))).is_empty(), "{hash}");
+    }
+}

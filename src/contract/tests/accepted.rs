@@ -20,6 +20,7 @@ fn documents() -> Vec<(&'static str, String)> {
         ("D01", "handle.session.put\n\n{\"members\":{\"me\":{}}}\n---\n200\n\n@session".into()),
         ("D02", format!("{activity}\n---\n201\n\n@handle")),
         ("D02", format!("{activity}\n---\n201")),
+        ("D02", format!("{activity}\n---\n201\n-Location")),
         ("D03", format!("{PUT}XWIN_0a1b2c3d-0a1b-4c3d-8e9f-0a1b2c3d4e5f\n\n{{}}")),
         ("D06", "sessions.query?xuid=1&visibility=Open".into()),
         ("D06", "sessions.query?xuid=1&visibility=private&private=true".into()),

@@ -214,5 +214,7 @@ fn heads_of_smartmatch_and_sockets() {
     assert!(broken("rta.nonce\n-Sec-WebSocket-Protocol").is_empty());
     assert!(broken("GET /socket\nHost: rta.xboxlive.com\n-Sec-WebSocket-Protocol").is_empty());
     assert!(broken("rta.connect\nSec-WebSocket-Protocol: echo-protocol, RTA.xboxlive.com.v2").is_empty());
+    assert!(broken("rta.connect\nSec-WebSocket-Protocol: rta.xboxlive.com").is_empty(), "clients of 2016");
+    assert_eq!(broken("rta.connect\nSec-WebSocket-Protocol: rta.xboxlive.com.V3"), ["rta-subprotocol-missing"]);
     assert_eq!(broken("rta.connect\nAuthorization: Bearer a"), ["authorization-scheme-invalid"]);
 }

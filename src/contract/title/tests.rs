@@ -113,6 +113,28 @@ fn a_schema_that_refers_to_itself_ends() {
     assert_eq!(failed(&tree, &json!({"a": {"b": {"c": 1}}}))[1].len(), 1);
 }
 
+#[test]
+fn a_fault_is_told_of_each_name_and_of_each_keyword() {
+    let lobby = schema(&json!({
+        "required": ["map", "mode"],
+        "properties": {"map": {}, "mode": {}, "level": {"minimum": 1, "multipleOf": 2}},
+        "additionalProperties": false,
+    }));
+    let faults = lobby.faults(&json!({"level": -1, "levle": 1, "mpa": 2}), Extent::Whole);
+    let mut told: Vec<String> =
+        faults.iter().map(|Fault { pointer, schema, message }| format!("{pointer} {schema}: {message}")).collect();
+    told.sort();
+    let expected = [
+        "/level schemas/lobby.json#/properties/level/minimum: -1 is less than the minimum of 1",
+        "/level schemas/lobby.json#/properties/level/multipleOf: -1 is not a multiple of 2",
+        "/levle schemas/lobby.json#/additionalProperties: `levle` is unexpected",
+        "/map schemas/lobby.json#/required: `map` is missing",
+        "/mode schemas/lobby.json#/required: `mode` is missing",
+        "/mpa schemas/lobby.json#/additionalProperties: `mpa` is unexpected",
+    ];
+    assert_eq!(told, expected);
+}
+
 /// Findings of a request and its answer under one title.
 fn findings(title: Title, text: &str) -> Vec<Finding> {
     let mut terms = Terms::default();
@@ -164,6 +186,19 @@ fn custom_data_are_found_wherever_they_are_written() {
             [format!("title-custom body {pointer}")]
         );
     }
+}
+
+#[test]
+fn two_keywords_of_one_value_are_two_findings() {
+    let mut title = Title::new(None, Vec::new());
+    let level = json!({"properties": {"level": {"minimum": 1, "multipleOf": 2}}});
+    title.keep(Bag::SessionProperties, schema(&level));
+    let found = findings(title, "session.put\n\n{\"properties\": {\"custom\": {\"level\": -1}}}");
+    assert!(found.iter().all(|finding| finding.place == Place::body("/properties/custom/level")));
+    let mut keywords: Vec<&str> = found.iter().filter_map(|finding| finding.schema.as_deref()).collect();
+    keywords.sort_unstable();
+    let of_level = ["minimum", "multipleOf"].map(|keyword| format!("schemas/lobby.json#/properties/level/{keyword}"));
+    assert_eq!(keywords, of_level);
 }
 
 #[test]

@@ -102,13 +102,13 @@ impl Group {
         body
     }
 
+    /// What a part says of the sender's own member; the others speak of the session.
     fn add(self, body: &mut Value, user: usize, part: &Part, known: &Known<'_>) {
-        let mut put = |path: &[&str], value: Value| *at(body, path) = value;
-        let me = ["members", "me", "properties", "system"];
-        let mine = |name: &'static str| [me[0], me[1], me[2], me[3], name];
+        let mut put = |path: &[&str], value: Value| *at(at(body, &["members", "me"]), path) = value;
+        let mine = |name: &'static str| ["properties", "system", name];
         match part {
             Part::Join(standing) => {
-                put(&["members", "me", "constants", "system", "xuid"], json!(self.xuid(user)));
+                put(&["constants", "system", "xuid"], json!(self.xuid(user)));
                 if *standing != Standing::Unsaid {
                     put(&mine("active"), json!(*standing == Standing::Active));
                     put(&mine("ready"), json!(*standing == Standing::Ready));
@@ -117,7 +117,7 @@ impl Group {
                     put(&mine("connection"), json!(connection));
                 }
             }
-            Part::Initialize => put(&["members", "me", "constants", "system", "initialize"], json!(true)),
+            Part::Initialize => put(&["constants", "system", "initialize"], json!(true)),
             Part::Subscribe { is_all } => {
                 let types = if *is_all { ["everything"] } else { ["membersList"] };
                 if let Some(connection) = known.connection {
@@ -127,45 +127,50 @@ impl Group {
                     put(&mine("subscription"), json!({"id": format!("zqSub{user}"), "changeTypes": types}));
                 }
             }
-            Part::Leave => put(&["members", "me"], Value::Null),
-            Part::Custom { key, value } => put(&["properties", "custom", &format!("k{key}")], custom(*value)),
-            Part::MemberCustom { key, value } => {
-                put(&["members", "me", "properties", "custom", &format!("k{key}")], custom(*value));
-            }
-            Part::Restrict { read, word } => {
-                let name = if *read { "readRestriction" } else { "joinRestriction" };
-                put(&["properties", "system", name], json!(["none", "followed", "local"][*word]));
-            }
-            Part::Close(flag) => put(&["properties", "system", "closed"], json!(flag)),
-            Part::Lock(flag) => put(&["properties", "system", "locked"], json!(flag)),
-            Part::Turn(index) => put(&["properties", "system", "turn"], json!([index])),
-            Part::Owner(index) => put(&["properties", "system", "owners"], json!([index])),
-            Part::Host(index) => {
-                let token = known.tokens.get(*index as usize).cloned().flatten();
-                put(&["properties", "system", "host"], json!(token.unwrap_or_else(|| "zqnobody".to_owned())));
-            }
+            Part::Leave => put(&[], Value::Null),
+            Part::MemberCustom { key, value } => put(&["properties", "custom", &format!("k{key}")], custom(*value)),
             Part::Address => put(&mine("secureDeviceAddress"), json!(format!("AAAAAAAA{:032}", user))),
             Part::Group => {
                 put(&mine("groups"), json!(["zqgroup"]));
                 put(&mine("encounters"), json!(["zqencounter"]));
             }
-            Part::Keyword(which) => put(&["properties", "system", "keywords"], json!([format!("zqword{which}")])),
             Part::Role(which) => {
-                put(
-                    &["members", "me", "roles", "class"],
-                    [json!("healer"), json!("tank"), Value::Null][*which].clone(),
-                );
+                let role = [json!("healer"), json!("tank"), Value::Null][*which].clone();
+                put(&["roles", "class"], role);
             }
-            Part::RoleMax(max) => put(&["roleTypes", "class", "roles", "healer", "max"], json!(max)),
-            Part::Kick(index) => put(&["members", &index.to_string()], Value::Null),
-            Part::Constant(which) => {
-                let (name, value) =
-                    [("version", 1), ("version", 2), ("maxMembersCount", 8), ("maxMembersCount", 3), CLASH, EMPTY]
-                        [*which];
-                put(&["constants", "system", name], json!(value));
-            }
-            Part::Reserve(_) | Part::Malformed(_) => {}
+            _ => add_to_session(body, part, known),
         }
+    }
+}
+
+/// What a part says of the session and of other members.
+fn add_to_session(body: &mut Value, part: &Part, known: &Known<'_>) {
+    let mut put = |path: &[&str], value: Value| *at(body, path) = value;
+    match part {
+        Part::Custom { key, value } => put(&["properties", "custom", &format!("k{key}")], custom(*value)),
+        Part::Restrict { read, word } => {
+            let name = if *read { "readRestriction" } else { "joinRestriction" };
+            put(&["properties", "system", name], json!(["none", "followed", "local"][*word]));
+        }
+        Part::Close(flag) => put(&["properties", "system", "closed"], json!(flag)),
+        Part::Lock(flag) => put(&["properties", "system", "locked"], json!(flag)),
+        Part::Turn(index) => put(&["properties", "system", "turn"], json!([index])),
+        Part::Owner(index) => put(&["properties", "system", "owners"], json!([index])),
+        Part::Host(index) => {
+            let token = known.tokens.get(*index as usize).cloned().flatten();
+            put(&["properties", "system", "host"], json!(token.unwrap_or_else(|| "zqnobody".to_owned())));
+        }
+        Part::Keyword(which) => put(&["properties", "system", "keywords"], json!([format!("zqword{which}")])),
+        Part::RoleMax(max) => put(&["roleTypes", "class", "roles", "healer", "max"], json!(max)),
+        Part::Kick(index) => put(&["members", &index.to_string()], Value::Null),
+        Part::Constant(which) => {
+            let constants =
+                [("version", 1), ("version", 2), ("maxMembersCount", 8), ("maxMembersCount", 3), CLASH, EMPTY];
+            let (name, value) = constants[*which];
+            put(&["constants", "system", name], json!(value));
+        }
+        Part::Malformed(_) => {}
+        _ => panic!("nothing is said of a session by {part:?}"),
     }
 }
 
