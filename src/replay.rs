@@ -156,16 +156,16 @@ impl Player {
     /// The same, or `None` while another live player has still to do what comes before: try again when any call was
     /// answered, and give up by [`Self::answer`] after [`Options::hold`].
     pub fn attempt(&self, call: &Call, shown: &Call) -> Option<(Response, Played)> {
-        self.attempt_as(LaneKey::of(call), call, shown)
+        self.attempt_as(LaneKey::of(call), Asked::new(call, shown))
     }
 
     /// Answers a call of a client that is known otherwise than by the call.
     pub fn answer_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played) {
-        self.state().answer(&self.tape, &self.options, key, Asked { call, shown })
+        self.state().answer(&self.tape, &self.options, key, Asked::new(call, shown))
     }
 
-    fn attempt_as(&self, key: LaneKey, call: &Call, shown: &Call) -> Option<(Response, Played)> {
-        let turn = self.state().turn(&self.tape, &self.options, key, Asked { call, shown }, Patience::Waits);
+    fn attempt_as(&self, key: LaneKey, asked: Asked<'_>) -> Option<(Response, Played)> {
+        let turn = self.state().turn(&self.tape, &self.options, key, asked, Patience::Waits);
         turn.ok().map(|(response, played, _)| (response, played))
     }
 
@@ -181,7 +181,7 @@ impl Player {
 
     /// Answers a call that asks to open a socket for a client that is known otherwise than by the call: by its nonce.
     pub fn open_as(&self, key: LaneKey, call: &Call, shown: &Call) -> (Response, Played, Option<SocketId>) {
-        self.state().open(&self.tape, &self.options, key, Asked { call, shown })
+        self.state().open(&self.tape, &self.options, key, Asked::new(call, shown))
     }
 
     /// Takes a whole message of a client; gives the sockets that have something to send. `shown` is the same message

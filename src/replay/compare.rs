@@ -31,6 +31,15 @@ pub(super) enum Extent {
 pub(super) struct Asked<'a> {
     pub(super) call: &'a Call,
     pub(super) shown: &'a Call,
+    /// The take it is known to be.
+    pub(super) known: Option<usize>,
+}
+
+impl<'a> Asked<'a> {
+    /// A call of which no more is known.
+    pub(super) fn new(call: &'a Call, shown: &'a Call) -> Self {
+        Self { call, shown, known: None }
+    }
 }
 
 /// Compares a live call to a take and binds what its slots meet. Empty means they agree.
@@ -63,7 +72,7 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     fn path(&mut self, take: &Take) {
-        let Asked { call, shown } = self.asked;
+        let Asked { call, shown, .. } = self.asked;
         let (Some(recorded), Some(live)) = (take.resolution.operation(), call.resolution.operation()) else {
             let agree = self.segments(&take.recorded.request.target, &call.request.target);
             return self.note(agree, "path", take.recorded.request.path(), shown.request.path());
@@ -87,7 +96,7 @@ impl Comparison<'_> {
 
     /// Parameters compare by name, in any order; `include` is a set.
     fn query(&mut self, recorded: &Request) {
-        let Asked { call, shown } = self.asked;
+        let Asked { call, shown, .. } = self.asked;
         let (fields, op) = (self.tape.fields(), call.op());
         let counts = |one: &Parameter| !fields.is_volatile_query(op, &one.name.to_lowercase());
         let counted = |request, shown| parameters(request, shown).into_iter().filter(counts).collect::<Vec<_>>();
@@ -109,7 +118,7 @@ impl Comparison<'_> {
     }
 
     fn headers(&mut self, recorded: &Request) {
-        let Asked { call, shown } = self.asked;
+        let Asked { call, shown, .. } = self.asked;
         let (left, right) = (authorization(recorded), authorization(&call.request));
         self.note(left == right, "header authorization", left, right);
         let (fields, op) = (self.tape.fields(), call.op());
@@ -128,7 +137,7 @@ impl Comparison<'_> {
 
     /// Preconditions are meaning: none, any, or a version, however its tag is spelt.
     fn preconditions(&mut self, recorded: &Request) {
-        let Asked { call, shown } = self.asked;
+        let Asked { call, shown, .. } = self.asked;
         for name in ["if-match", "if-none-match"] {
             let (recorded, live) = (lines(recorded, name), lines(&call.request, name));
             let agree = recorded.len() == live.len()
@@ -147,7 +156,7 @@ impl Comparison<'_> {
             let lines = request.trailers.iter().map(|header| (header.name.clone(), header.value.clone()));
             lines.collect::<Vec<_>>()
         };
-        let Asked { call, shown } = self.asked;
+        let Asked { call, shown, .. } = self.asked;
         let agree = of(recorded).len() == of(&call.request).len()
             && of(recorded).iter().zip(of(&call.request)).all(|(one, two)| {
                 one.0 == two.0 && self.text(&legible(&one.1), &legible(&two.1), Role::of_header(&one.0))
@@ -166,7 +175,7 @@ impl Comparison<'_> {
 
     /// A body that is no text to us is the same when its bytes are.
     fn body(&mut self, recorded: &Recorded) {
-        let Asked { call, shown } = self.asked;
+        let Asked { call, shown, .. } = self.asked;
         let (kept, live) = (&recorded.request.body, &call.request.body);
         if let Some(withheld) = &recorded.request_withheld {
             let known = format!("a body that was not kept ({})", withheld.reason);

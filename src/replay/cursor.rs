@@ -172,11 +172,23 @@ impl Lookup<'_> {
         }
     }
 
-    /// The next unplayed take that is this call, with the bindings it makes.
+    /// The next unplayed take that is this call, with the bindings it makes. Of several that were made at the same time
+    /// any will do: the one it is known to be, or else the first that need not wait.
     fn next(&self, cursor: &Cursor, bindings: &Bindings) -> Option<(usize, Bindings)> {
         let fits = |at: usize| Some((at, self.matches(at, Extent::Whole, bindings)?));
-        let mut fresh = self.unplayed(cursor).filter(|at| !self.is_ahead(cursor, *at) && !self.is_stale(cursor, *at));
-        fresh.find_map(fits)
+        let fresh = self.unplayed(cursor).filter(|at| !self.is_ahead(cursor, *at) && !self.is_stale(cursor, *at));
+        let mut fitting = fresh.filter_map(fits);
+        let first = fitting.next()?;
+        let is_it = |at: usize| match self.asked.known {
+            Some(known) => at == known,
+            None => self.around.missing(at).is_none(),
+        };
+        if is_it(first.0) {
+            return Some(first);
+        }
+        let ended = self.take(first.0).recorded.answered;
+        let mut alike = fitting.take_while(|(at, _)| self.take(*at).recorded.asked < ended);
+        alike.find(|(at, _)| is_it(*at)).or(Some(first))
     }
 
     /// What another player did before a call was not done yet. If it is not done in time, a read gets the newest state

@@ -120,7 +120,7 @@ impl<'a> Pass<'a> {
         for at in unplayed.take(MOST_COMPARED) {
             let take = &self.tape.takes()[at];
             let mut bindings = self.bindings.clone();
-            let differences = compare(self.tape, take, Asked { call, shown: call }, Extent::Whole, &mut bindings);
+            let differences = compare(self.tape, take, Asked::new(call, call), Extent::Whole, &mut bindings);
             let lane = take.recorded.lane.clone();
             let near = Near { exchange: at + 1, line: take.recorded.line, lane, differences };
             let is_nearer = nearest.as_ref().is_none_or(|(_, known, _)| near.distance() < known.distance());
@@ -137,7 +137,7 @@ impl<'a> Pass<'a> {
 
     /// True for a read that a replay would answer once more.
     fn is_repeat(&self, recorded: &Recorded, call: &Call) -> bool {
-        let asked = Asked { call, shown: call };
+        let asked = Asked::new(call, call);
         self.similar(recorded, call).into_iter().take(MOST_COMPARED).any(|at| {
             let take = &self.tape.takes()[at];
             let mut bindings = self.bindings.clone();

@@ -600,3 +600,26 @@ fn the_nearest_call_is_the_one_with_the_least_to_change() {
     let Played::Miss(miss) = played else { panic!("{played:?}") };
     assert_eq!((miss.nearest[0].exchange, miss.nearest[0].differences.len()), (2, 2));
 }
+
+#[test]
+fn of_two_reads_made_at_once_one_that_need_not_wait_is_answered() {
+    let mut script = Script::default()
+        .then("host", put("1", r#"{"a":1}"#), 201, Some(("e1", 1)), "0")
+        .then("guest", get("2"), 200, Some(("e2", 2)), "0")
+        .then("guest", get("2"), 200, Some(("e1", 1)), "0")
+        .then("host", put("1", r#"{"a":2}"#), 200, Some(("e2", 2)), "0");
+    // The first read was answered last, when the host had written again.
+    script.recorded[1].answered = 9;
+    script.recorded[2].asked = 4;
+    let options = Options { live: Live::All, ..Options::default() };
+    let player = Player::new(Tape::new(&script.aliases, script.recorded, Vec::new()), options);
+    let attempt = |request| {
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, Service::Mpsd, request);
+        player.attempt(&call, &call).map(|(_, played)| played)
+    };
+    assert_eq!(attempt(put("9", r#"{"a":1}"#)), Some(Played::Hit(1)));
+    assert_eq!(attempt(get("8")), Some(Played::Hit(3)));
+    assert_eq!(attempt(get("8")), None);
+    assert_eq!(attempt(put("9", r#"{"a":2}"#)), Some(Played::Hit(4)));
+    assert_eq!(attempt(get("8")), Some(Played::Hit(2)));
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::compare::Asked;
 use super::cursor::Patience;
 use super::tape::UPGRADED;
 use super::{Live, Options, Played, Player, Recorded, RecordedFrame, Tape};
@@ -116,7 +117,8 @@ impl Rehearsal {
         } else if patience == Patience::Over {
             self.player.answer_as(key, &call, &call)
         } else {
-            let Some(answered) = self.player.attempt_as(key, &call, &call) else { return false };
+            let asked = Asked { known: Some(exchange - 1), ..Asked::new(&call, &call) };
+            let Some(answered) = self.player.attempt_as(key, asked) else { return false };
             answered
         };
         let what = match played {

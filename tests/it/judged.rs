@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
 use tapdeck::cassette::Cassette;
@@ -136,6 +136,10 @@ impl Write for Log {
 
 impl Log {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // While there is one subscriber only, a place in the code that another test's thread comes by first is silent
+        // for good: it asks that thread's subscriber, and there is none.
+        static OTHER: OnceLock<tracing::Dispatch> = OnceLock::new();
+        OTHER.get_or_init(|| tracing::Dispatch::new(tracing_subscriber::registry()));
         let log = self.clone();
         let layer = tracing_subscriber::fmt::layer().with_writer(move || log.clone()).json().flatten_event(true);
         tracing::subscriber::set_default(tracing_subscriber::registry().with(LevelFilter::INFO).with(layer))

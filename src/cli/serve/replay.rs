@@ -68,11 +68,11 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
 /// A deck that plays nothing by itself.
 async fn idle_stage(play: &PlayOptions, control: Control, means: Means<'_>) -> Result<Stage, Failure> {
     let contract = contract(means.project)?;
-    let deck = Deck::listening(means.ways).await?;
     let Some(port) = control.open().await? else {
         let hint = "name the cassette, or leave `--admin off` out";
         return Err(Failure::usage("without a cassette and without a control port nothing is played").hint(hint));
     };
+    let deck = Deck::listening(means.ways).await?;
     let setup = play.sessions(&deck, &means, &contract);
     let title = format!("serving replay sessions of the cassettes in {}", setup.folder.display());
     // Nobody's calls reach it.
