@@ -165,6 +165,10 @@ fn read(body: Read) -> Result<Bytes, Fault> {
 
 /// A body as JSON; where it cannot be, and how it should be.
 fn parsed<T: for<'a> Deserialize<'a>>(body: &[u8], how: &str) -> Result<T, Fault> {
+    // A list would be read as the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Fault::new(400, "bad-request", format!("body: no JSON object; {how}")));
+    }
     serde_json::from_slice(body).map_err(|error| Fault::new(400, "bad-request", format!("body: {error}; {how}")))
 }
 

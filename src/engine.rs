@@ -82,6 +82,8 @@ pub struct Engine {
     failed: CancellationToken,
     /// Ends the sockets, but no call.
     retired: CancellationToken,
+    /// Cancelled when nothing more will come: calls that are too early need not wait.
+    hurried: CancellationToken,
     failure: OnceLock<JournalError>,
 }
 
@@ -108,6 +110,7 @@ impl Engine {
             sockets: Sockets::default(),
             outcomes: Outcomes::default(),
             retired: failed.child_token(),
+            hurried: failed.child_token(),
             failed,
             moved: Notify::new(),
             failure: OnceLock::new(),
@@ -194,6 +197,12 @@ impl Engine {
     /// Ends its sockets: another engine answers from now on. Calls that are under way are answered.
     pub fn retire(&self) {
         self.retired.cancel();
+        self.hurry();
+    }
+
+    /// Lets no call wait any more for what other players do: nothing more will come.
+    pub fn hurry(&self) {
+        self.hurried.cancel();
     }
 
     /// Takes down a note: among the outcomes of a replay, in a recording, and in the log.
@@ -361,8 +370,10 @@ impl Engine {
                 self.moved.notify_waiters();
                 return played;
             }
-            if tokio::time::timeout_at(until, moved).await.is_err() {
-                return player.answer(call, kept);
+            tokio::select! {
+                () = moved => {}
+                () = sleep_until(until) => return player.answer(call, kept),
+                () = self.hurried.cancelled() => return player.answer(call, kept),
             }
         }
     }

@@ -210,8 +210,13 @@ impl Player {
         self.state().sockets.news()
     }
 
+    /// True while something waits for a client to read what it read before.
+    pub fn awaits_a_read(&self) -> bool {
+        self.state().sockets.is_waiting()
+    }
+
     /// Lets out what waits only for a client to read what it read before: it will not. For whoever keeps the time, when
-    /// nothing has happened for [`Options::hold`].
+    /// nothing has happened for a moment.
     pub fn relent(&self) -> Vec<SocketId> {
         self.state().relent(&self.tape, &self.options)
     }

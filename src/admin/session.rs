@@ -154,6 +154,7 @@ impl Session {
     pub(super) fn drain(&self) {
         if let Place::Port { shutdown, .. } = &self.place {
             shutdown.drain.cancel();
+            self.engine().hurry();
         }
     }
 

@@ -54,6 +54,7 @@ struct State {
 pub(super) struct Entry {
     id: String,
     name: Option<String>,
+    seed: Option<u64>,
     cassette: String,
     live: String,
     pub(super) session: Session,
@@ -66,6 +67,8 @@ pub(super) struct Wanted {
     cassette: String,
     name: Option<String>,
     live: Option<String>,
+    /// A label like the name: a replay draws nothing.
+    seed: Option<u64>,
     repeat: Option<usize>,
     hold: Option<f64>,
     miss_status: Option<u16>,
@@ -78,6 +81,8 @@ pub(super) struct Shown {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
     state: &'static str,
     cassette: String,
     exchanges: usize,
@@ -106,7 +111,7 @@ impl Sessions {
     pub fn with_main(self, cassette: String, engine: Arc<Engine>) -> Self {
         let session = Session::of_deck(Arc::clone(&self.door), engine);
         let live = self.setup.live.clone();
-        let main = Entry { id: MAIN.to_owned(), name: None, cassette, live, session };
+        let main = Entry { id: MAIN.to_owned(), name: None, seed: None, cassette, live, session };
         self.state().open.insert(0, Arc::new(main));
         self
     }
@@ -126,10 +131,10 @@ impl Sessions {
         }
         let live = wanted.live.clone().unwrap_or_else(|| self.setup.live.clone());
         let options = self.options(&wanted, &live, &loaded)?;
-        let Wanted { cassette, name, clients, .. } = wanted;
+        let Wanted { cassette, name, seed, clients, .. } = wanted;
         let addresses: Option<BTreeSet<IpAddr>> =
             clients.map(|clients| clients.iter().map(IpAddr::to_canonical).collect());
-        let entry = |id, session| Arc::new(Entry { id, name, cassette, live, session });
+        let entry = |id, session| Arc::new(Entry { id, name, seed, cassette, live, session });
         match addresses {
             None => {
                 let session = Session::on_port(&self.setup.means, loaded, options).await?;
@@ -302,6 +307,7 @@ impl Entry {
         Shown {
             id: self.id.clone(),
             name: self.name.clone(),
+            seed: self.seed,
             state,
             cassette: self.cassette.clone(),
             exchanges: tape.map(|tape| tape.exchanges()).unwrap_or_default(),

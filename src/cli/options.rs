@@ -40,7 +40,7 @@ pub(super) struct Ways {
     #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
     others: OthersArg,
     /// Write addresses as one line of JSON to this file once clients can come; `-` is standard output
-    #[arg(long, env = "TAPDECK_READY_FILE", value_name = "FILE")]
+    #[arg(long, env = "TAPDECK_READY_FILE", value_name = "FILE", value_parser = writable)]
     pub(super) ready_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) home: super::Home,
@@ -137,6 +137,12 @@ impl FromStr for NameArg {
         let address: IpAddr = address.parse().map_err(|_| "write an address without a port, then =NAME")?;
         Ok(Self(address.to_canonical(), name.parse()?))
     }
+}
+
+/// The name of a file to be written: none that recordings have.
+pub(super) fn writable(text: &str) -> Result<PathBuf, String> {
+    let is_recording = [".cassette.json", ".cassette.jsonl", ".har"].iter().any(|ending| text.ends_with(ending));
+    if is_recording { Err("that is a recording's name: it would be written over".into()) } else { Ok(text.into()) }
 }
 
 /// Where calls go.

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use super::control::Control;
 use super::destination::Destination;
-use super::options::{CassettePath, EnforceOption, FailOnArg, Ways};
+use super::options::{CassettePath, EnforceOption, FailOnArg, Ways, writable};
 use super::serve::found;
 use super::serve::play::PlayOptions;
 use super::serve::record::{self, RecordOptions};
@@ -45,7 +45,7 @@ pub(super) struct Options {
     #[arg(long, default_value = "error", value_name = "SEVERITY")]
     fail_on: FailOnArg,
     /// Write the run to this file as JUnit XML: a case for the whole, one per miss and per finding that fails
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = writable)]
     junit: Option<PathBuf>,
     #[command(flatten)]
     play: PlayOptions,
@@ -80,7 +80,7 @@ pub(super) async fn run(options: Options, project: &Project, redactor: Arc<Redac
     let page = options.junit.as_deref().map(Destination::open).transpose()?;
     let stage = options.stage(project, redactor).await?;
     let engine = Arc::clone(&stage.engine);
-    let (code, ended) = match options.around(stage).await {
+    let (code, ended, engine) = match options.around(stage).await {
         Ok(ran) => ran,
         Err(failure) => {
             options.discard(&engine).await;
@@ -89,9 +89,9 @@ pub(super) async fn run(options: Options, project: &Project, redactor: Arc<Redac
     };
     let ran = match &options.tape.record {
         Some(cassette) => recorded(&engine, cassette, ended).await,
-        None => options.replayed(&engine, began).await,
+        None => options.replayed(&engine, began, code).await,
     };
-    let verdict = ran.and_then(|ran| options.verdict(&engine, &ran, page));
+    let verdict = ran.and_then(|ran| options.verdict(&engine, &ran, code, page));
     if code == 0 {
         return verdict.map(ExitCode::from);
     }
@@ -120,6 +120,11 @@ async fn recorded(engine: &Engine, cassette: &CassettePath, ended: Ended) -> Res
 }
 
 impl Options {
+    /// True when nothing that the command sends is kept.
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.tape.replay.is_some() && self.play.keeps_nothing()
+    }
+
     async fn stage(&self, project: &Project, redactor: Arc<Redactor>) -> Result<Stage, Failure> {
         let means = Means { ways: &self.ways, enforce: self.enforce, project, redactor };
         match (&self.tape.replay, &self.tape.record) {
@@ -133,8 +138,8 @@ impl Options {
         }
     }
 
-    /// Runs the command while the deck answers it; gives its exit code, and how the deck ended.
-    async fn around(&self, stage: Stage) -> Result<(u8, Ended), Failure> {
+    /// Runs the command while the deck answers it; gives its exit code, how the deck ended, and what answered last.
+    async fn around(&self, stage: Stage) -> Result<(u8, Ended, Arc<Engine>), Failure> {
         let of = |name: &str| std::env::var_os(name);
         let trust = Trust::new(stage.authority(), &named_roots(of))?;
         let surroundings = Surroundings {
@@ -145,9 +150,9 @@ impl Options {
         };
         let _ready = stage.tell()?;
         let mut child = Child::start(&self.command, surroundings.variables(of))?;
-        let ended = stage.run_until(&mut child).await.ended;
+        let ran = stage.run_until(&mut child).await;
         // Where the deck ended first, nobody answers the command any more.
-        Ok((child.terminate().await?, ended))
+        Ok((child.terminate().await?, ran.ended, ran.engine))
     }
 
     /// Leaves no recording of a command that never ran.
@@ -160,9 +165,9 @@ impl Options {
         }
     }
 
-    /// Says how the replay went, in one line after what went wrong.
-    async fn replayed(&self, engine: &Engine, began: Instant) -> Result<Ran, Failure> {
-        let receipt = self.play.finish(engine).await?;
+    /// Says how the replay went, in one line after what went wrong. A command that failed has left calls out for that.
+    async fn replayed(&self, engine: &Engine, began: Instant, command: u8) -> Result<Ran, Failure> {
+        let receipt = self.play.finish(engine, command == 0).await?;
         let receipt =
             receipt.ok_or_else(|| Failure::runtime("nothing was replayed").hint("give --replay a cassette"))?;
         let mut closing = format!("{receipt}, {:.1} s", began.elapsed().as_secs_f64());
@@ -174,17 +179,21 @@ impl Options {
         }
         say(&closing);
         let (cassette, code) = (self.tape.replay.clone().unwrap_or_default(), self.play.verdict(&receipt));
-        let trouble = self.play.troubles(&receipt);
+        let trouble = self.play.troubles(&receipt, command == 0);
         Ok(Ran { cassette, code, summary: receipt.to_string(), trouble, receipt: Some(receipt) })
     }
 
     /// Our own part of the exit code; and the page for CI.
-    fn verdict(&self, engine: &Engine, ran: &Ran, page: Option<Destination>) -> Result<Code, Failure> {
+    fn verdict(&self, engine: &Engine, ran: &Ran, command: u8, page: Option<Destination>) -> Result<Code, Failure> {
         if let Some(page) = page {
+            let mut trouble = if ran.code == Code::Clean { String::new() } else { ran.trouble.clone() };
+            if command != 0 {
+                trouble.push_str(&format!("the command ended with exit code {command}\n"));
+            }
             let outcome = Outcome {
                 cassette: &ran.cassette.display().to_string(),
                 what: if ran.receipt.is_some() { "replay" } else { "record" },
-                trouble: (ran.code != Code::Clean).then_some(ran.trouble.as_str()),
+                trouble: Some(trouble.as_str()).filter(|trouble| !trouble.is_empty()),
                 summary: &ran.summary,
                 receipt: ran.receipt.as_ref(),
                 faults: &engine.faults(),

@@ -80,6 +80,7 @@ pub(super) async fn run(
                     shutdown.abort.cancel();
                 } else {
                     shutdown.drain.cancel();
+                    door.engine().as_deref().unwrap_or(engine).hurry();
                 }
             }
         }
@@ -88,12 +89,14 @@ pub(super) async fn run(
     ended
 }
 
-/// SIGINT and SIGTERM; Ctrl-C and console close on Windows. They are heard from when this is made.
+/// SIGINT, SIGTERM and SIGHUP; Ctrl-C and console close on Windows. They are heard from when this is made.
 pub(super) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
     #[cfg(windows)]
     interrupt: tokio::signal::windows::CtrlC,
     #[cfg(windows)]
@@ -120,7 +123,7 @@ impl Signals {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate, is_stopping: false })
+        Ok(Self { interrupt, terminate, hangup: signal(SignalKind::hangup())?, is_stopping: false })
     }
 
     #[cfg(windows)]
@@ -130,6 +133,18 @@ impl Signals {
     }
 
     /// Waits for the next one.
+    #[cfg(unix)]
+    pub(super) async fn next(&mut self) -> Heard {
+        tokio::select! {
+            _ = self.interrupt.recv() => Heard::Interrupt,
+            _ = self.terminate.recv() => Heard::Terminate,
+            // Its terminal was closed.
+            _ = self.hangup.recv() => Heard::Terminate,
+        }
+    }
+
+    /// Waits for the next one.
+    #[cfg(windows)]
     pub(super) async fn next(&mut self) -> Heard {
         tokio::select! {
             _ = self.interrupt.recv() => Heard::Interrupt,

@@ -201,7 +201,7 @@ impl Engine {
     fn tick(&self) -> Option<Duration> {
         let emulator = match &self.source {
             Source::Emulator(emulator) => emulator,
-            Source::Replay(player) => return Some(player.hold()),
+            Source::Replay(player) => return player.awaits_a_read().then_some(A_MOMENT),
             Source::Upstream(_) => return None,
         };
         if emulator.until_due() == Some(Duration::ZERO) {
@@ -347,4 +347,6 @@ impl Scribe {
 
 const TARGET: &str = "tapdeck::frame";
 /// Something that stays due, whatever is done, must not keep a processor busy.
+/// How long a message waits for a client to read what it read before.
+const A_MOMENT: Duration = Duration::from_millis(500);
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);

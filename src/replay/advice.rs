@@ -11,11 +11,12 @@ use crate::slot::{Judge, Role};
 impl Miss {
     /// The miss with what can be done about it.
     pub(super) fn advised(mut self, tape: &Tape) -> Self {
-        if self.reason == Reason::Different {
+        if self.reason == Reason::Different && self.advice.other.is_none() {
             self.advice.paste = self.nearest.first().map(|near| paste(tape, &self.op, near)).unwrap_or_default();
         }
         self.advice.cassette = tape.file().to_owned();
-        if self.reason.is_of_the_recording() && !self.advice.cassette.is_empty() {
+        let is_there = self.advice.other.is_some();
+        if self.reason.is_of_the_recording() && !is_there && !self.advice.cassette.is_empty() {
             // A journal is recorded under the name of the cassette it becomes.
             let sealed = self.advice.cassette.strip_suffix(".jsonl").map(|stem| format!("{stem}.json"));
             let file = sealed.unwrap_or_else(|| self.advice.cassette.clone());
@@ -40,11 +41,21 @@ impl Miss {
                 let _ = writeln!(out, "      recorded  {recorded}{}\n      live      {live}", difference.remark());
             }
         }
+        if self.advice.paste.is_empty() && self.nearest.first().is_some_and(|near| near.differences.len() > MOST_PASTED)
+        {
+            out.push_str("  it differs in many places: `tapdeck cassette learn` compares whole takes\n");
+        }
         if !self.advice.paste.is_empty() {
             out.push_str("  if it may differ from run to run, paste into tapdeck.toml:\n");
             for line in self.advice.paste.iter().flat_map(|table| table.lines()) {
                 let _ = writeln!(out, "    {line}");
             }
+        }
+        if let Some(Before { exchange, line, lane, .. }) = self.advice.other.as_deref() {
+            let lane = one_line(lane);
+            let _ = writeln!(out, "  it is exchange {exchange} of {lane}, {}", self.place(*line));
+            let _ = writeln!(out, "  if the client is {lane}, say so: --live {lane}, or a name (docs/players.md)");
+            return out;
         }
         let _ = writeln!(out, "  {}", self.reason.advice());
         if let Some(command) = &self.advice.command {

@@ -98,8 +98,10 @@ impl Census {
         let resolution = resolve(Service::Mpsd, &request.method, &request.target);
         if let Some(operation) = resolution.operation() {
             // A scid is configuration, a handle is the service's: neither is a client's own, wherever it stands first.
+            // A session may well have the name of its template.
             let fixed = [ParamName::Scid, ParamName::Handle, ParamName::Template];
-            self.service_made.extend(fixed.iter().map(|name| operation.param(*name).to_lowercase()));
+            let fixed = fixed.iter().map(|name| operation.param(*name).to_lowercase()).filter(|text| is_guid(text));
+            self.service_made.extend(fixed);
         }
         let mut found = Vec::new();
         slot::in_target(&request.target, resolution.operation(), &collector(&mut found));

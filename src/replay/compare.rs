@@ -105,7 +105,8 @@ impl Comparison<'_> {
             recorded.len() == live.len() && recorded.iter().zip(&live).all(|(one, two)| one.name == two.name);
         if !same_names {
             let names = |list: &[Parameter]| list.iter().map(|one| one.shown.0.as_str()).collect::<Vec<_>>().join("&");
-            return self.note(false, "query", &names(&recorded), &names(&live));
+            let told = |list: &[Parameter]| if list.is_empty() { "absent".to_owned() } else { names(list) };
+            return self.note(false, "query", &told(&recorded), &told(&live));
         }
         for (recorded, live) in recorded.iter().zip(&live) {
             let agree = match (&recorded.text, &live.text) {

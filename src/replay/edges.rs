@@ -160,6 +160,13 @@ impl Released {
     }
 }
 
+/// A version that a client was told of, and when the player it plays was.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) version: Version,
+    pub(super) at: u64,
+}
+
 /// What others have done by now, as far as an answer may depend on it.
 pub(super) struct Around<'a> {
     pub(super) tape: &'a Tape,
@@ -167,7 +174,7 @@ pub(super) struct Around<'a> {
     /// Which lanes clients play themselves.
     pub(super) is_live: &'a dyn Fn(usize) -> bool,
     /// The newest version of each session that a lane was told of on a socket.
-    pub(super) told: &'a BTreeMap<(usize, String), Version>,
+    pub(super) told: &'a BTreeMap<(usize, String), Told>,
 }
 
 impl Around<'_> {
@@ -182,7 +189,7 @@ impl Around<'_> {
     }
 
     /// The newest version of a session that a lane was told of.
-    pub(super) fn told(&self, lane: usize, session: &str) -> Option<&Version> {
+    pub(super) fn told(&self, lane: usize, session: &str) -> Option<&Told> {
         self.told.get(&(lane, session.to_owned()))
     }
 }

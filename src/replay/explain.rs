@@ -120,7 +120,7 @@ impl Tape {
             releases: self.reel().released_by(at),
             again: match () {
                 () if take.is_read() => Again::Read,
-                () if matches!(request.method.as_str(), "PUT" | "DELETE") => Again::Twin,
+                () if take.may_come_twice() => Again::Twin,
                 () => Again::Never,
             },
         })

@@ -89,6 +89,11 @@ impl LiveLane {
         Some((free.lane, &free.cursor))
     }
 
+    /// True for a lane it may be.
+    pub(super) fn may_be(&self, lane: usize) -> bool {
+        self.candidates.iter().any(|candidate| candidate.lane == lane)
+    }
+
     /// The takes it has played since this was last asked, once it is settled.
     pub(super) fn news(&mut self) -> Vec<usize> {
         let Some(candidate) = self.candidates.first().filter(|_| self.settled().is_some()) else {
@@ -198,14 +203,13 @@ impl LiveLane {
     /// Finds what a client says among what its lane said; `None` when it never did.
     ///
     /// While several lanes fit, one of them speaks, another for each client (`spoken` are taken); what the others
-    /// would have said is bound to it. The only client there is (`is_only`) is the first lane that fits.
+    /// would have said is bound to it.
     pub(super) fn hear(
         &mut self,
         tape: &Tape,
         (socket, message, word): (SocketId, &Message, &Word),
         bindings: &Bindings,
         spoken: &[usize],
-        is_only: bool,
     ) -> Option<Heard> {
         let mut found: Vec<(usize, Hearing)> = Vec::new();
         for candidate in &self.candidates {
@@ -222,7 +226,7 @@ impl LiveLane {
             .or_else(|| lanes().find(is_free))
             .or_else(|| lanes().next())?;
         let reply = found.iter().find(|(lane, _)| *lane == voice).and_then(|(_, heard)| heard.reply.clone());
-        found.retain_mut(|(lane, heard)| *lane == voice || (!is_only && agrees(heard, reply.as_ref(), tape.values())));
+        found.retain_mut(|(lane, heard)| *lane == voice || agrees(heard, reply.as_ref(), tape.values()));
         self.voice = Some(voice);
         Some(Heard { reply, bindings: self.note(tape, socket, &found, bindings) })
     }

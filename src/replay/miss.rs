@@ -81,6 +81,9 @@ pub struct Advice {
     pub paste: Vec<String>,
     /// The command that records anew, when that helps.
     pub command: Option<String>,
+    /// The very call, of a player that the client is not taken for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<Box<Before>>,
 }
 
 /// A recorded call that comes before another.
@@ -180,6 +183,7 @@ impl Miss {
             "cassette": self.advice.cassette,
             "paste": self.advice.paste,
             "command": self.advice.command,
+            "other": self.advice.other,
         });
         if !self.players.is_empty() {
             body["players"] = serde_json::json!(self.players);
@@ -199,6 +203,9 @@ impl std::fmt::Display for Miss {
         if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
             let (lane, place, call) = (one_line(lane), self.place(*line), one_line(call));
             write!(f, "; it comes after exchange {exchange} of {lane} ({place}, {call})")?;
+        }
+        if let Some(Before { exchange, line, lane, .. }) = self.advice.other.as_deref() {
+            write!(f, "; it is exchange {exchange} of {}, {}", one_line(lane), self.place(*line))?;
         }
         let Some(near) = self.nearest.first() else {
             return Ok(());

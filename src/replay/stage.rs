@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bindings;
-use super::compare::Asked;
+use super::compare::{Asked, Extent, compare};
 use super::cursor::{Cursor, Patience, Stop};
 use super::edges::{Around, Released};
 use super::lane::LiveLane;
-use super::miss::{Miss, Reason};
-use super::socket::{Live, Sockets, Stage, Word};
-use super::tape::{Tape, UPGRADED};
+use super::miss::{Before, Miss, Reason};
+use super::socket::{Sockets, Stage, Word};
+use super::tape::{Recorded, Tape, UPGRADED};
 use super::{Options, Played, Tally};
 use crate::exchange::LaneKey;
 use crate::message::Response;
@@ -147,7 +147,10 @@ impl State {
                 (turn.response, turn.played)
             }
             Err(Stop::Early(miss, _)) => return Err(miss),
-            Err(Stop::Miss(miss)) => self.refuse(tape, options, *miss),
+            Err(Stop::Miss(miss)) => {
+                let miss = self.attributed(tape, asked, at, *miss);
+                self.refuse(tape, options, miss)
+            }
         };
         match &played {
             Played::Hit(_) => self.tally.hits += 1,
@@ -158,6 +161,26 @@ impl State {
         self.settle(tape, at);
         self.pump(tape, options, at, Told::Everybody);
         Ok((response, played, at))
+    }
+
+    /// A miss of a call that another player makes, with that call: the client may have been taken for the wrong one.
+    fn attributed(&self, tape: &Tape, asked: Asked<'_>, at: usize, mut miss: Miss) -> Miss {
+        if !matches!(miss.reason, Reason::NoSuchCall | Reason::Different) {
+            return miss;
+        }
+        let others = (0..tape.lanes().len()).filter(|lane| !self.lanes[at].may_be(*lane));
+        let mut alike = others.filter_map(|lane| tape.alike(lane, asked.call)).flat_map(|shelf| tape.shelf(shelf));
+        let is_it = |take: &&usize| {
+            let take = &tape.takes()[**take];
+            take.service == asked.call.service
+                && compare(tape, take, asked, Extent::Whole, &mut self.bindings.clone()).is_empty()
+        };
+        miss.advice.other = alike.by_ref().take(MOST_TRIED).find(is_it).map(|at| {
+            let Recorded { line, lane, request, .. } = &tape.takes()[*at].recorded;
+            let call = format!("{} {}", request.method, request.target);
+            Box::new(Before { exchange: at + 1, line: *line, lane: lane.clone(), call })
+        });
+        miss
     }
 
     pub(super) fn open(
@@ -194,10 +217,9 @@ impl State {
         };
         let others = self.unsettled.iter().filter(|other| **other != at);
         let spoken: Vec<usize> = others.filter_map(|other| self.lanes[*other].voice()).collect();
-        let is_only = self.lanes.len() == 1 && options.live == Live::One;
         let lane = &mut self.lanes[at];
         lane.leave_out(&self.settled);
-        match lane.hear(tape, (socket, message, &word), &self.bindings, &spoken, is_only) {
+        match lane.hear(tape, (socket, message, &word), &self.bindings, &spoken) {
             Some(heard) => {
                 if let Some(bindings) = heard.bindings {
                     self.bindings = bindings;
@@ -258,7 +280,6 @@ impl State {
         for at in lanes {
             self.pump(tape, options, at, Told::Itself);
         }
-        self.sockets.insist();
         self.sockets.news()
     }
 
@@ -296,3 +317,6 @@ enum Told {
 
 /// How many misses are kept whole.
 const MISSES_KEPT: usize = 100;
+
+/// How many calls of other players a miss is held against.
+const MOST_TRIED: usize = 100;

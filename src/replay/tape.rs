@@ -139,6 +139,16 @@ impl Take {
             }
     }
 
+    /// True for a write whose answer would be the same if it came twice in a row: it is idempotent, and not on
+    /// condition of a version that it replaced itself.
+    pub(super) fn may_come_twice(&self) -> bool {
+        let request = &self.recorded.request;
+        let is_any = |name| request.headers.text(name).is_none_or(|value| value.trim() == "*");
+        let is_lasting = is_any("if-match") && request.headers.text("if-none-match").is_none();
+        let is_idempotent = matches!(request.method.as_str(), "PUT" | "DELETE");
+        is_idempotent && (is_lasting || !self.tells_state() || !self.changes_state())
+    }
+
     /// True when every call of `self` was answered before `other` was asked.
     pub(super) fn precedes(&self, other: &Self) -> bool {
         self.recorded.answered < other.recorded.asked

@@ -208,7 +208,7 @@ async fn a_miss_fails_what_passes_and_no_more() {
     let home = TempDir::new().unwrap();
     let page = home.path().join("run.xml");
     let mut pages = Vec::new();
-    for (command, code) in [("cat", 1), ("cat; exit 9", 9)] {
+    for (command, code) in [("cat", 1), ("cat", 1), ("cat; exit 9", 9)] {
         let args = ["--replay", INVITE, "--junit", text(&page)];
         let running = Running::start(home.path(), &args, &["sh", "-c", command]);
         assert_eq!(running.call("GET", SESSION, b"").await, 501);
@@ -222,6 +222,11 @@ async fn a_miss_fails_what_passes_and_no_more() {
     }
     assert!(!pages[0].contains("x=1234"), "{}", pages[0]);
     assert_eq!(pages[0], pages[1], "equal runs give equal pages");
+    assert!(
+        pages[2].contains("the command ended with exit code 9") && !pages[0].contains("the command"),
+        "{}",
+        pages[2]
+    );
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::tempo::Tempo;
 use super::{Deck, unreadable};
 use crate::admin::{self, Prepare, Setup};
 use crate::cassette::{Cassette, Seal};
+use crate::cli::options::writable;
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::contract::Contract;
@@ -48,7 +49,7 @@ pub(in crate::cli) struct PlayOptions {
     #[arg(long, env = "TAPDECK_REQUIRE_ALL_USED")]
     require_all_used: bool,
     /// Write what was played, missed and left out to this file, as JSON
-    #[arg(long, env = "TAPDECK_RECEIPT", value_name = "FILE")]
+    #[arg(long, env = "TAPDECK_RECEIPT", value_name = "FILE", value_parser = writable)]
     receipt: Option<PathBuf>,
     /// Keep what clients really sent, and the answers they got, in this journal (`.cassette.jsonl`)
     #[arg(long, env = "TAPDECK_SAVE_LIVE", value_name = "FILE", value_parser = journal)]
@@ -121,6 +122,25 @@ impl PlayOptions {
         }
     }
 
+    /// Refuses what is about one replay, where there are only sessions.
+    pub(super) fn need_nothing_of_one(&self) -> Result<(), Failure> {
+        let given = [
+            ("--receipt", self.receipt.is_some()),
+            ("--save-live", self.save_live.is_some()),
+            ("--require-all-used", self.require_all_used),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => Err(Failure::usage(format!("{flag} is about the replay of one cassette"))
+                .hint("name the cassette; a session's receipt is at /v1/sessions/ID of the control port")),
+        }
+    }
+
+    /// True when nothing that a client sends is kept.
+    pub(in crate::cli) fn keeps_nothing(&self) -> bool {
+        self.save_live.is_none()
+    }
+
     /// The journal of what clients send, if that is to be kept.
     pub(in crate::cli) fn recorder(&self) -> Result<Option<Recorder>, Failure> {
         let create = |path: &PathBuf| {
@@ -132,8 +152,9 @@ impl PlayOptions {
         self.save_live.as_ref().map(create).transpose()
     }
 
-    /// Ends what is kept of a replay, gives its receipt, and tells what went wrong. The engine must have settled.
-    pub(in crate::cli) async fn finish(&self, engine: &Engine) -> Result<Option<Receipt>, Failure> {
+    /// Ends what is kept of a replay, gives its receipt, and tells what went wrong: what was left out only if the rest
+    /// went well (`is_well`). The engine must have settled.
+    pub(in crate::cli) async fn finish(&self, engine: &Engine, is_well: bool) -> Result<Option<Receipt>, Failure> {
         if let Some(recorder) = engine.recorder() {
             let closed = recorder.close().await;
             if let Some(error) = engine.failure().or_else(|| closed.as_ref().err()) {
@@ -147,21 +168,22 @@ impl PlayOptions {
             written
                 .map_err(|error| Failure::runtime(format!("--receipt: cannot write {}: {error}", file.display())))?;
         }
-        if let Some(troubles) = receipt.as_ref().map(|receipt| self.troubles(receipt)).filter(|told| !told.is_empty()) {
+        let troubles = receipt.as_ref().map(|receipt| self.troubles(receipt, is_well));
+        if let Some(troubles) = troubles.filter(|told| !told.is_empty()) {
             say(troubles.trim_end());
         }
         Ok(receipt)
     }
 
     /// What went wrong, over several lines; empty when nothing did.
-    pub(in crate::cli) fn troubles(&self, receipt: &Receipt) -> String {
+    pub(in crate::cli) fn troubles(&self, receipt: &Receipt, is_well: bool) -> String {
         let misses = receipt.exchanges.miss;
         let mut told: Vec<String> = receipt.misses.iter().take(MOST_TOLD).map(|miss| miss.report()).collect();
         if misses > told.len() {
             let all = if self.receipt.is_some() { "the receipt has them" } else { "--receipt FILE writes them down" };
             told.push(format!("and {} more: {all}\n", misses - told.len()));
         }
-        if misses == 0 && self.lacks(receipt) {
+        if is_well && misses == 0 && self.lacks(receipt) {
             for left in receipt.unplayed.iter().take(MOST_TOLD) {
                 let place = format!("{}:{}", receipt.cassette, left.line);
                 told.push(format!(

@@ -32,6 +32,13 @@ pub(in crate::cli) struct Options {
     ways: Ways,
 }
 
+impl Options {
+    /// True when nothing that clients send is kept.
+    pub(in crate::cli) fn keeps_nothing(&self) -> bool {
+        self.play.keeps_nothing()
+    }
+}
+
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
     let Options { cassette, play, control, enforce, ways } = options;
     let means = Means { ways: &ways, enforce, project, redactor };
@@ -42,7 +49,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let mut stage = stage(&cassette, &play, means).await?;
     stage.control = control.open_if_free().await?;
     let engine = stage.run().await?.engine;
-    let Some(receipt) = play.finish(&engine).await? else { return Ok(Code::Clean) };
+    let Some(receipt) = play.finish(&engine, true).await? else { return Ok(Code::Clean) };
     say(&format!("{receipt}; {}", found(&engine)));
     Ok(play.verdict(&receipt))
 }
@@ -67,6 +74,7 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
 
 /// A deck that plays nothing by itself.
 async fn idle_stage(play: &PlayOptions, control: Control, means: Means<'_>) -> Result<Stage, Failure> {
+    play.need_nothing_of_one()?;
     let contract = contract(means.project)?;
     let Some(port) = control.open().await? else {
         let hint = "name the cassette, or leave `--admin off` out";

@@ -109,8 +109,11 @@ impl Lookup<'_> {
     fn fresher(&self, cursor: &Cursor, at: usize, bindings: &Bindings) -> Option<(usize, Bindings, Vec<usize>)> {
         let take = self.take(at);
         let told = self.around.told(take.lane, take.session.as_ref()?)?;
-        let is_old = |at: usize| is_older(self.take(at).version.as_ref(), told);
-        if !take.is_read() || !is_old(at) {
+        let is_old = |at: usize| {
+            let take = self.take(at);
+            is_older(take.version.as_ref(), &told.version) && take.recorded.answered <= told.at
+        };
+        if !take.is_read() || !is_old(at) || self.asked.known.is_some() {
             return None;
         }
         let mut passed = vec![at];
@@ -172,13 +175,8 @@ impl Lookup<'_> {
     /// once a read has shown what others did.
     fn may_write_again(&self, cursor: &Cursor, twin: usize) -> bool {
         let take = self.take(twin);
-        let request = &self.asked.call.request;
-        let is_any = |name| request.headers.text(name).is_none_or(|value| value.trim() == "*");
-        let is_lasting = is_any("if-match") && request.headers.text("if-none-match").is_none();
         let tells = |other: &Take| !other.is_read() || (!take.changes_state() && other.shows_version());
-        let is_last = self.newest(cursor, twin, tells) == Some(twin);
-        let is_idempotent = matches!(request.method.as_str(), "PUT" | "DELETE");
-        is_idempotent && (!take.tells_state() || (is_last && (is_lasting || !take.changes_state())))
+        take.may_come_twice() && (!take.tells_state() || self.newest(cursor, twin, tells) == Some(twin))
     }
 
     /// A read that is recorded only later: it gets the newest version there is to show.
@@ -197,7 +195,7 @@ impl Lookup<'_> {
         let recorded = self.unplayed(cursor).find(|at| self.matches(*at, Extent::Whole, bindings).is_some());
         let first = recorded.filter(|at| self.is_ahead(cursor, *at)).and_then(|at| self.next_write(cursor, at));
         match (recorded, first) {
-            (Some(at), Some(before)) => Stop::Early(Box::new(self.too_early(at, before)), None),
+            (Some(at), Some(before)) => Stop::Miss(Box::new(self.too_early(at, before))),
             (Some(_), None) => Stop::Miss(Box::new(self.miss(Reason::TooLate, cursor, bindings))),
             (None, _) if self.similar().next().is_some() => {
                 Stop::Miss(Box::new(self.miss(Reason::Different, cursor, bindings)))
@@ -321,8 +319,11 @@ impl Lookup<'_> {
 
     /// Unplayed takes of the same operation, the one with the fewest differences first.
     fn miss(&self, reason: Reason, cursor: &Cursor, bindings: &Bindings) -> Miss {
-        let unplayed = self.unplayed(cursor).take(MOST_COMPARED);
-        let mut nearest: Vec<Near> = unplayed.map(|at| self.near(at, bindings)).collect();
+        let mut nearest: Vec<Near> =
+            self.unplayed(cursor).take(MOST_COMPARED).map(|at| self.near(at, bindings)).collect();
+        if nearest.is_empty() && reason == Reason::Different {
+            nearest = self.similar().take(MOST_COMPARED).map(|at| self.near(at, bindings)).collect();
+        }
         nearest.sort_by_key(|near| (near.distance(), near.exchange));
         nearest.truncate(MOST_NEAR);
         Miss { nearest, ..Miss::plain(reason, self.asked.shown) }

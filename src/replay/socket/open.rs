@@ -6,8 +6,8 @@ use super::ear::{Ear, numbered};
 use super::reel::{About, Frame, Part, Reel};
 use super::release::Progress;
 use crate::replay::bind::Bindings;
+use crate::replay::edges::Told;
 use crate::replay::miss::Miss;
-use crate::replay::tape::Version;
 use crate::slot::Slot;
 use crate::socket::{Message, Opcode, SocketId};
 
@@ -20,8 +20,8 @@ pub(in crate::replay) struct Sockets {
     news: BTreeSet<SocketId>,
     /// What was released, by lane and queue, and has no socket to go out on.
     waiting: BTreeMap<(usize, usize), VecDeque<usize>>,
-    /// The newest version of each session that a lane was told of although it had left reads out by then.
-    told: BTreeMap<(usize, String), Version>,
+    /// The newest version of each session that a lane was told of.
+    told: BTreeMap<(usize, String), Told>,
     pub(super) progress: Progress,
     pub(in crate::replay) misses: Vec<Miss>,
     sent: usize,
@@ -66,8 +66,8 @@ impl Sockets {
         self.open.get(&socket).map(|line| line.client)
     }
 
-    /// The newest version of each session that a lane was told of although it had left reads out by then.
-    pub(in crate::replay) fn told(&self) -> &BTreeMap<(usize, String), Version> {
+    /// The newest version of each session that a lane was told of.
+    pub(in crate::replay) fn told(&self) -> &BTreeMap<(usize, String), Told> {
         &self.told
     }
 
@@ -116,12 +116,13 @@ impl Sockets {
         }
     }
 
-    /// Takes note that a client is told of versions before it knows what it knew when it was told of them.
+    /// Takes note that a client is told of versions.
     pub(super) fn tell(&mut self, frame: &Frame) {
         for (session, version) in &frame.tells {
-            let told = self.told.entry((frame.lane, session.clone())).or_insert_with(|| version.clone());
-            if told.0 != version.0 || told.1 < version.1 {
-                *told = version.clone();
+            let news = Told { version: version.clone(), at: frame.recorded.at };
+            let told = self.told.entry((frame.lane, session.clone())).or_insert_with(|| news.clone());
+            if told.version.0 != version.0 || told.version.1 < version.1 {
+                *told = news;
             }
         }
     }

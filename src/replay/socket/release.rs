@@ -33,8 +33,10 @@ pub(in crate::replay) struct Progress {
     events: BTreeMap<usize, usize>,
     /// How many of each lane's first writes were all made.
     writes: BTreeMap<usize, usize>,
-    /// True while clients are no longer waited for to know what they knew when a message came.
-    relents: bool,
+    /// Lanes that a message waits for, because their client does not know yet what it knew when it came.
+    waiting: BTreeSet<usize>,
+    /// Lanes that are not waited for any more.
+    hasty: BTreeSet<usize>,
     /// How many of a socket's first messages were seen to be over, by the end that waits for them.
     over: BTreeMap<usize, usize>,
 }
@@ -59,20 +61,22 @@ impl Sockets {
         self.flush(stage.reel, client.lane, client.ear, bindings);
     }
 
-    /// Stops waiting for clients to know what they knew, until [`Self::insist`].
+    /// Waits no longer for clients to know what they knew: those that have kept a message waiting leave reads out.
     pub(in crate::replay) fn relent(&mut self) {
-        self.progress.relents = true;
+        let waiting = std::mem::take(&mut self.progress.waiting);
+        self.progress.hasty.extend(waiting);
     }
 
-    /// Waits for that again.
-    pub(in crate::replay) fn insist(&mut self) {
-        self.progress.relents = false;
+    /// True while a message waits for its client to know what it knew.
+    pub(in crate::replay) fn is_waiting(&self) -> bool {
+        !self.progress.waiting.is_empty()
     }
 
     /// Goes through a lane's queues once; true when something was released.
     fn release_some(&mut self, stage: &Stage<'_>, client: &Client<'_>) -> bool {
         let Some(lane) = stage.reel.of_lane(client.lane) else { return false };
         let mut any = false;
+        self.progress.waiting.remove(&client.lane);
         self.progress.count(stage, client);
         for (queue, Queue { frames, .. }) in lane.queues.iter().enumerate() {
             let mut head = self.progress.heads.get(&(client.lane, queue)).copied().unwrap_or_default();
@@ -81,9 +85,7 @@ impl Sockets {
                 frames.get(head).copied().filter(|frame| self.progress.is_due(stage, client, *frame))
             {
                 self.progress.released.insert(frame);
-                if !knows(stage, client, &stage.reel.frames[frame]) {
-                    self.tell(&stage.reel.frames[frame]);
-                }
+                self.tell(&stage.reel.frames[frame]);
                 self.release(client.lane, queue, frame);
                 self.progress.count(stage, client);
                 head += 1;
@@ -116,17 +118,19 @@ impl Progress {
         if frame.ends_socket() && !self.is_all_over(stage.reel, client, index) {
             return false;
         }
-        if !self.relents && !is_expected(stage, client, frame) {
-            return false;
-        }
-        match frame.recorded.cue {
+        let is_due = match frame.recorded.cue {
             Some(Cue::CausedBy(at)) => match stage.reel.calls.get(&at).copied() {
                 Some(take) => self.is_caused(stage, client, frame, take),
                 None => self.has_come_to(client, frame),
             },
             Some(Cue::Answers(at) | Cue::Follows(at)) => self.is_done(stage.reel, client, frame, at),
             None => true,
+        };
+        if is_due && !self.hasty.contains(&client.lane) && !is_expected(stage, client, frame) {
+            self.waiting.insert(client.lane);
+            return false;
         }
+        is_due
     }
 
     /// A tap never precedes its cause among live lanes; a read that was left out for a later call is no reason to wait.
@@ -181,11 +185,8 @@ impl Progress {
 /// True when a client knows what it knew of a session when a tap came: what it was shown then, or later. Else it
 /// could not tell a tap that is news from one that is not, and would leave reads out.
 fn is_expected(stage: &Stage<'_>, client: &Client<'_>, frame: &Frame) -> bool {
-    knows(stage, client, frame) || client.cursor.furthest() > frame.recorded.at
-}
-
-fn knows(stage: &Stage<'_>, client: &Client<'_>, frame: &Frame) -> bool {
-    frame.known.iter().all(|(document, answered)| client.cursor.knows(stage.tape, *document, *answered))
+    let knows = |(document, answered): &(usize, u64)| client.cursor.knows(stage.tape, *document, *answered);
+    frame.known.iter().all(knows) || client.cursor.furthest() > frame.recorded.at
 }
 
 impl Stage<'_> {

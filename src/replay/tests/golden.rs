@@ -116,3 +116,12 @@ fn an_answer_that_was_not_kept() {
     script.recorded[0].replayable = false;
     told(Reason::NotReplayable, &script.filed(Live::One), [put("9", &map("harbour"))]);
 }
+
+#[test]
+fn a_call_of_another_player() {
+    let post = |who| request(who, "POST", "/handles", &[], "{}");
+    let script = hosted().then("guest", post("2"), 201, None, "{}");
+    let miss = missed(&script.filed(Live::One), [put("9", &map("harbour")), post("9")]);
+    assert_eq!(miss.reason, Reason::NoSuchCall);
+    tell("other-player", &miss);
+}
