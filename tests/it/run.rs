@@ -230,6 +230,35 @@ async fn a_miss_fails_what_passes_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_call_that_still_waits_at_the_end_is_let_go_and_counted() {
+    let home = TempDir::new().unwrap();
+    let args = ["--replay", INVITE, "--live", "all", "--hold", "3600"];
+    let running = Running::start(home.path(), &args, &["cat"]);
+    let address = running.address();
+    let early = tokio::spawn(async move {
+        let mut client = Client::connect(address, &address.to_string(), Way::Reverse, Protocol::H1).await.unwrap();
+        let target = "/handles/e0c33644-97ff-4b1e-b7ae-0d4613d0068e/session";
+        client.send("GET", target, &HEADERS[..2], b"").await.unwrap().status
+    });
+    let ready: Value = serde_json::from_slice(&std::fs::read(&running.ready).unwrap()).unwrap();
+    let control: SocketAddr = ready["control"].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
+    loop {
+        let mut client = Client::connect(control, &control.to_string(), Way::Reverse, Protocol::H1).await.unwrap();
+        let metrics = client.send("GET", "/metrics", &[], b"").await.unwrap();
+        let metrics = String::from_utf8(metrics.body.decoded().unwrap().to_vec()).unwrap();
+        if metrics.lines().any(|line| line.starts_with("tapdeck_calls_total") && line.ends_with(" 1")) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let path = home.path().to_owned();
+    let ended = tokio::task::spawn_blocking(move || running.ended(&path)).await.unwrap();
+    assert_eq!((ended.code, early.await.unwrap()), (Some(1), 501), "{}", ended.talk);
+    assert!(ended.talk.contains("only after a write that was not made yet"), "{}", ended.talk);
+    assert!(ended.talk.contains("0 hit (0 bound), 0 repeat, 1 miss, "), "{}", ended.talk);
+}
+
+#[tokio::test]
 async fn a_page_for_ci_names_what_broke_which_rule() {
     let home = TempDir::new().unwrap();
     let (cassette, page) = (home.path().join("a.cassette.json"), home.path().join("run.xml"));

@@ -408,3 +408,65 @@ fn a_long_recording_with_taps_is_played_in_good_time() {
     }
     assert_eq!(verify(&sealed(scene)), []);
 }
+
+/// A host that looks after each thing the guest writes, the first time thrice.
+fn watched() -> Scene {
+    let mut scene = Scene::default();
+    let host = scene.open("a");
+    scene.subscribes(host, 1, HOST_ID);
+    scene.shows("a", &host_write("a", 1), 1);
+    scene.told(host, &tap(0, "room", 1, HOST_SUB));
+    for (number, looks) in [(2, 3), (3, 1), (4, 1)] {
+        scene.shows("b", &guest_write("b", number), number);
+        scene.told(host, &tap(0, "room", number, HOST_SUB));
+        for _ in 0..looks {
+            scene.shows("a", &read("a"), number);
+        }
+    }
+    scene
+}
+
+impl Deck {
+    /// The version that the host is shown when it looks.
+    fn looks(&self) -> String {
+        let (response, played) = self.ask(read("8"));
+        assert!(!matches!(played, Played::Miss(_)), "{played:?}");
+        String::from_utf8(response.body.decoded().unwrap().to_vec()).unwrap()
+    }
+}
+
+#[test]
+fn a_client_that_was_told_of_a_version_is_shown_none_before() {
+    let deck = Deck::new(watched(), Live::All);
+    let host = deck.open("8");
+    deck.subscribe(host, 1);
+    deck.plays(host_write("8", 1));
+    deck.plays(guest_write("9", 2));
+    assert_eq!(deck.heard(host), [tap(0, "room", 1, HOST_SUB), tap(0, "room", 2, HOST_SUB)]);
+    // It looks once where it looked thrice.
+    assert!(deck.looks().contains("\"changeNumber\":2"));
+    deck.plays(guest_write("9", 3));
+    assert_eq!(deck.heard(host), [tap(0, "room", 3, HOST_SUB)]);
+    let shown = deck.looks();
+    assert!(shown.contains("\"changeNumber\":3"), "{shown}");
+    assert_eq!((deck.0.tally().misses, deck.0.tally().repeats), (0, 0));
+}
+
+#[test]
+fn a_client_that_leaves_reads_out_is_waited_for_once() {
+    let deck = Deck::new(watched(), Live::All);
+    let host = deck.open("8");
+    deck.subscribe(host, 1);
+    deck.plays(host_write("8", 1));
+    deck.plays(guest_write("9", 2));
+    deck.heard(host);
+    deck.plays(guest_write("9", 3));
+    assert!(deck.heard(host).is_empty() && deck.0.awaits_a_read());
+    assert_eq!(deck.0.relent(), [host]);
+    assert_eq!(deck.heard(host), [tap(0, "room", 3, HOST_SUB)]);
+    deck.plays(guest_write("9", 4));
+    assert_eq!(deck.heard(host), [tap(0, "room", 4, HOST_SUB)]);
+    assert!(!deck.0.awaits_a_read());
+    let shown = deck.looks();
+    assert!(shown.contains("\"changeNumber\":4"), "{shown}");
+}
