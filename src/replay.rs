@@ -1,8 +1,8 @@
 //! Replay: answers from a cassette, never from the network.
 //!
-//! An answer depends only on what the client asked and on what its own lane has played so far, never on timing.
-//! A live client is matched to a recorded lane by what it asks; each lane keeps its own place, so clients may
-//! interleave as they like. Values a client makes (session names, ids) and values it is (xuid, gamertag) are bound on
+//! An answer depends only on what the client asked and on what came before it: what its own lane has played so far, and
+//! what other live players did, which a call waits for. It never depends on timing, unless that wait ends in vain. A live
+//! client is matched to a recorded lane by what it asks; each lane keeps its own place. Values a client makes (session names, ids) and values it is (xuid, gamertag) are bound on
 //! first sight and spliced into every later answer. What does not match is a loud miss that says what differs.
 //!
 //! On sockets, a reply comes with the message it answers, and an event comes when its cue is played: the call that

@@ -163,7 +163,7 @@ impl Census {
 }
 
 /// The connection id that a subscription is answered with (mpsd-behaviour §4.3).
-fn connection_id(payload: &[u8]) -> Option<String> {
+pub(super) fn connection_id(payload: &[u8]) -> Option<String> {
     let doc = Doc::parse(trimmed(payload)).ok()?;
     let id = Frame::of(&doc)?.item(4)?.get("ConnectionId")?.str()?.to_lowercase();
     is_guid(&id).then_some(id)

@@ -227,6 +227,9 @@ impl LiveLane {
             .or_else(|| lanes().next())?;
         let reply = found.iter().find(|(lane, _)| *lane == voice).and_then(|(_, heard)| heard.reply.clone());
         found.retain_mut(|(lane, heard)| *lane == voice || agrees(heard, reply.as_ref(), tape.values()));
+        if let Some((_, heard)) = found.iter_mut().find(|(lane, _)| *lane == voice) {
+            heard.hold_to_connection(tape.reel());
+        }
         self.voice = Some(voice);
         Some(Heard { reply, bindings: self.note(tape, socket, &found, bindings) })
     }

@@ -7,7 +7,7 @@ use super::reel::{Part, Reel, sub_id};
 use crate::json::Doc;
 use crate::mpsd::rta::{Frame as Rta, trimmed};
 use crate::replay::bind::{Bindings, match_text};
-use crate::replay::bindable::Bindable;
+use crate::replay::bindable::{Bindable, connection_id};
 use crate::slot::{self, Class, Slot};
 use crate::socket::{Message, SocketId, refitted};
 
@@ -156,6 +156,17 @@ impl Ear {
             ))
         });
         Hearing { frame, reply, change, bindings }
+    }
+}
+
+impl Hearing {
+    /// Holds the client to the connection it was told it has: it is the service's to name it.
+    pub(in crate::replay) fn hold_to_connection(&mut self, reel: &Reel) {
+        let recorded = reel.replies.get(&self.frame).and_then(|at| connection_id(reel.frames[*at].recorded.payload()));
+        let told = self.reply.as_ref().and_then(|reply| connection_id(&reply.payload));
+        if let (Some(recorded), Some(told)) = (recorded, told) {
+            self.bindings.bind(Class::Guid, &recorded, &told);
+        }
     }
 }
 

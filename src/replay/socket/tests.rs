@@ -470,3 +470,15 @@ fn a_client_that_leaves_reads_out_is_waited_for_once() {
     let shown = deck.looks();
     assert!(shown.contains("\"changeNumber\":4"), "{shown}");
 }
+
+#[test]
+fn a_client_is_held_to_the_connection_it_was_told_of() {
+    let deck = Deck::new(lobby(), Live::One);
+    let socket = deck.open("9");
+    assert_eq!(deck.subscribe(socket, 1), [reply(1, HOST_ID)]);
+    let (_, played) = deck.ask(write("9", 1, "cc000000-0000-4000-8000-00000000000c", HOST_SUB));
+    let Played::Miss(miss) = played else { panic!("{played:?}") };
+    let places: Vec<&str> = miss.nearest[0].differences.iter().map(|one| one.place.as_str()).collect();
+    assert_eq!(places, ["body /members/me/properties/system/connection"]);
+    deck.plays(host_write("9", 1));
+}
