@@ -8,6 +8,7 @@ mod judging;
 mod outcomes;
 mod receipt;
 mod recorder;
+mod replaying;
 mod sockets;
 mod watch;
 
@@ -23,7 +24,7 @@ use crate::emulator::{Emulator, Reply, Ticket};
 use crate::exchange::{Answer, Call, Crowd, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
 use crate::redact::{Redacted, Redactor};
-use crate::replay::{Miss, Played, Player};
+use crate::replay::Player;
 use crate::upstream::Upstream;
 
 use journal::JournalError;
@@ -32,6 +33,7 @@ pub use outcomes::{Entry, MOST_ENTRIES, Outcomes, What};
 pub use receipt::{Binding, Exchanges, Fault, Found, Lane, Left, Receipt};
 use recorder::Begun;
 pub use recorder::Recorder;
+use replaying::{OUTCOME, replayed};
 use sockets::Sockets;
 pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
 pub use watch::{Seen, Tallied, Watch};
@@ -358,32 +360,6 @@ impl Engine {
             }
         }
     }
-
-    /// A cassette's answer. A call that comes before what it must come after waits for that.
-    async fn play(&self, player: &Player, call: &Call, kept: &Call) -> (Response, Played) {
-        let until = Instant::now() + player.hold();
-        loop {
-            let moved = self.moved.notified();
-            tokio::pin!(moved);
-            moved.as_mut().enable();
-            if let Some(played) = player.attempt(call, kept) {
-                self.moved.notify_waiters();
-                return played;
-            }
-            tokio::select! {
-                () = moved => {}
-                () = sleep_until(until) => return player.answer(call, kept),
-                () = self.hurried.cancelled() => return player.answer(call, kept),
-            }
-        }
-    }
-}
-
-/// Logs a miss. The lines to paste are there for programs that read the log; people find them at the end.
-fn tell(miss: &Miss) {
-    let (op, paste, command) = (miss.op.as_str(), miss.advice.paste.join("\n"), miss.advice.command.as_deref());
-    let paste = Some(paste).filter(|paste| !paste.is_empty());
-    tracing::warn!(target: "tapdeck::miss", op, paste, command, "{miss}");
 }
 
 /// What an answer has caused besides, to be let out once it is on record.
@@ -396,19 +372,6 @@ enum Caused {
     Wait(Instant),
 }
 
-/// A cassette's answer. A miss quotes the call only as it is kept.
-fn replayed((mut response, played): (Response, Played)) -> Answer {
-    response.headers.set(OUTCOME, played.word());
-    match &played {
-        Played::Miss(miss) => {
-            tell(miss);
-            Answer { outcome: Outcome::Refused, response }
-        }
-        _ => Answer::answered(response),
-    }
-}
-
-const OUTCOME: &str = "tapdeck-outcome";
 const TOO_LARGE: &str = "the exchange is larger than a record can be";
 
 #[cfg(test)]

@@ -14,8 +14,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::recorder::frame::Spot;
+use super::replaying::{replayed, tell};
 use super::watch::About;
-use super::{Case, Caused, Engine, Source, replayed, tell};
+use super::{Case, Caused, Engine, Source};
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
 use crate::redact::Redacted;
@@ -160,6 +161,8 @@ impl Engine {
             Source::Emulator(emulator) => self.stir(emulator.hear(socket, message)),
             Source::Replay(player) => {
                 self.stir(player.hear(socket, message, shown));
+                // What a client says may tell who it is, and so what was done already.
+                self.moved.notify_waiters();
                 for miss in player.missed() {
                     self.outcomes.unheard(&miss);
                     tell(&miss);

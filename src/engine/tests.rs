@@ -68,9 +68,9 @@ async fn a_call_refused_at_the_door_is_recorded_and_never_replayed() {
     assert_eq!(http.withheld().unwrap().reason, "it was too long");
     let player = Player::new(Tape::of(&cassette), replay::Options::default());
     let (_, played) = player.answer(&put("a", ""), &put("a", ""));
-    assert!(matches!(played, Played::Miss(_)), "{played:?}");
+    assert!(matches!(played, replay::Played::Miss(_)), "{played:?}");
     let (_, played) = player.answer(&put("a", "{}"), &put("a", "{}"));
-    assert!(matches!(played, Played::Miss(_)), "{played:?}");
+    assert!(matches!(played, replay::Played::Miss(_)), "{played:?}");
 }
 
 #[tokio::test]
