@@ -4,8 +4,10 @@
 //! comes out is a [`Call`](crate::exchange::Call) on an intercepted host, or bytes that pass through unread.
 
 mod answering;
+pub mod arrivals;
 pub mod authority;
 mod calls;
+mod fault;
 pub mod hosts;
 mod http;
 mod names;
@@ -35,7 +37,9 @@ use crate::message::Scheme;
 use crate::upstream::{Dialler, Line, Relay};
 
 pub use crate::upstream::limits;
+pub use arrivals::{Arrivals, Event, Guest};
 pub use authority::{Authority, AuthorityError};
+pub use fault::TlsFault;
 pub use hosts::{Hosts, Others, neighbours_in};
 pub use limits::Limits;
 pub use names::Listener;
@@ -98,6 +102,7 @@ pub struct Door {
     crowded: Once,
     buffers: Arc<Semaphore>,
     accepted: AtomicU64,
+    arrivals: Arrivals,
 }
 
 impl Door {
@@ -112,12 +117,29 @@ impl Door {
         let buffers = Arc::new(Semaphore::new(limits.buffered));
         let accepted = AtomicU64::new(0);
         let crowded = Once::new();
-        Arc::new(Self { table, authority, reverse, dialler, relay, limits, seats, crowded, buffers, accepted })
+        Arc::new(Self {
+            table,
+            authority,
+            reverse,
+            dialler,
+            relay,
+            limits,
+            seats,
+            crowded,
+            buffers,
+            accepted,
+            arrivals: Arrivals::default(),
+        })
     }
 
     /// How many connections came in so far.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Who came so far, and how far they got.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Who vouches for intercepted hosts.
@@ -165,6 +187,7 @@ pub async fn serve(listener: impl Into<Listener>, door: Arc<Door>, shutdown: Shu
         let line = Line::accepted(stream);
         let session = Session::new(Arc::clone(&door), work.clone(), id, peer, seat, line.cut());
         let session = session.named(listener.name(peer.ip()));
+        session.note(Event::Connected);
         session.clone().spawn(session.speak(line));
     }
     drop(listener);

@@ -16,6 +16,7 @@ use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
 use crate::mpsd::Service;
 use crate::upstream::wire::{ReadError, headers_of, read_whole};
 
+use super::arrivals::Event;
 use super::hosts::{self, Verdict};
 use super::limits::Limits;
 use super::reply::{Asked, Reply};
@@ -47,16 +48,19 @@ pub(super) async fn answer(
     match destination(&session, protocol, &request) {
         Destination::Service(origin) => call(session, origin, protocol, request, asked).await,
         Destination::Elsewhere if upgrade::is_asked(request.headers()) => {
-            session.passed_on();
+            session.passed_on(&named_host(&request).unwrap_or_default());
             Ok(upgrade::elsewhere(session, request, asked).await)
         }
-        Destination::Elsewhere => Ok(match session.door.relay.pass(request).await {
-            Ok(passing) => {
-                session.passed_on();
-                passing.map(Reply::Passing)
-            }
-            Err(problem) => asked.last(problem),
-        }),
+        Destination::Elsewhere => {
+            let host = named_host(&request).unwrap_or_default();
+            Ok(match session.door.relay.pass(request).await {
+                Ok(passing) => {
+                    session.passed_on(&host);
+                    passing.map(Reply::Passing)
+                }
+                Err(problem) => asked.last(problem),
+            })
+        }
         Destination::Nowhere(problem) => Ok(asked.last(problem)),
     }
 }
@@ -141,6 +145,7 @@ async fn call(
     request: Request<Incoming>,
     asked: Asked,
 ) -> Result<::http::Response<Reply>, Unanswered> {
+    session.note(Event::Called { host: origin.host.clone() });
     if protocol == Protocol::H1 && request.method() == Method::GET && upgrade::is_asked(request.headers()) {
         return upgrade::open(session, origin, request, asked).await;
     }

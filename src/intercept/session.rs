@@ -18,7 +18,9 @@ use crate::message::{Request, Scheme};
 use crate::mpsd::Service;
 use crate::upstream::Cut;
 
+use super::arrivals::Event;
 use super::authority::AuthorityError;
+use super::fault::TlsFault;
 use super::hosts::Hosts;
 use super::stream::{Opening, Stream};
 use super::{Door, hosts, http, tls};
@@ -81,7 +83,7 @@ pub(super) enum ConnectionError {
     #[error("reading the first bytes")]
     Open(#[source] io::Error),
     #[error("TLS handshake")]
-    Tls(#[source] io::Error),
+    Tls { host: Option<String>, source: io::Error },
     #[error("TLS for `{0}`, which is not intercepted, reached this port; route only intercepted hosts here")]
     NotOurs(String),
     #[error("no certificate")]
@@ -127,8 +129,14 @@ impl Session {
         self.door.answering(self.client()).engine
     }
 
-    /// Counts what is passed on unread, where anybody counts.
-    pub(super) fn passed_on(&self) {
+    /// Takes down what happened to its client.
+    pub(super) fn note(&self, event: Event) {
+        self.door.arrivals.note(self.client(), self.name.as_ref(), event);
+    }
+
+    /// Counts what is passed on unread.
+    pub(super) fn passed_on(&self, host: &str) {
+        self.note(Event::Tunnelled { host: host.to_owned() });
         if let Some(engine) = self.engine() {
             engine.watch().passed_on();
         }
@@ -216,7 +224,9 @@ impl Session {
         let (connection, peer) = (self.id, self.peer);
         let cause = error.source().map(ToString::to_string);
         match error {
-            ConnectionError::Tls(_) => {
+            ConnectionError::Tls { host, source } => {
+                let fault = TlsFault::of(source);
+                self.note(Event::Failed { fault, host: host.clone() });
                 let certificate = self.door.authority.path().display();
                 tracing::warn!(connection, %peer, cause, "{error} failed; does the client trust `{certificate}`?");
             }

@@ -16,7 +16,8 @@ pub(super) async fn accept<IO>(session: &Session, io: IO) -> Result<(TlsStream<I
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.map_err(ConnectionError::Tls)?;
+    let start = LazyConfigAcceptor::new(Acceptor::default(), io).await;
+    let start = start.map_err(|source| ConnectionError::Tls { host: None, source })?;
     let name = start.client_hello().server_name().map(plain_name);
     let way = meant_for(session, name.as_deref())?;
     let host = match (&name, &way) {
@@ -25,7 +26,8 @@ where
         (None, Way::Front(_)) => NAMELESS,
     };
     let config = session.door.authority.server_config(host)?;
-    let stream = start.into_stream(config).await.map_err(ConnectionError::Tls)?;
+    let stream = start.into_stream(config).await;
+    let stream = stream.map_err(|source| ConnectionError::Tls { host: Some(host.to_owned()), source })?;
     Ok((stream, way))
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::message::{Headers, Response, Scheme};
 use crate::upstream::undialled;
 
+use super::arrivals::Event;
 use super::hosts::{self, Verdict};
 use super::session::{ConnectionError, Origin, Session, Way};
 use super::stream::Stream;
@@ -33,7 +34,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
         }
         Verdict::Tunnel => match session.door.dialler.dial(&host, port).await {
             Ok(upstream) => {
-                session.passed_on();
+                session.passed_on(&host);
                 tracing::info!(host, port, connection = session.id, "passed through unread, and not recorded");
                 let upgrade = hyper::upgrade::on(&mut request);
                 session.clone().spawn(async move {
@@ -43,7 +44,10 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
             }
             Err(error) => return undialled(&error),
         },
-        Verdict::Refuse => return refused(&host, port),
+        Verdict::Refuse => {
+            session.note(Event::Refused { why: format!("CONNECT {host}:{port}") });
+            return refused(&host, port);
+        }
     }
     Response::new(200, Headers::new(), "")
 }

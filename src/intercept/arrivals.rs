@@ -1,0 +1,109 @@
+//! Who came, and how far each got: what the landing page shows and the screen's diagnoses are made of.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::fault::TlsFault;
+use crate::exchange::LaneName;
+
+/// Who came to one door so far, by address.
+#[derive(Debug, Default)]
+pub struct Arrivals(Mutex<BTreeMap<IpAddr, Guest>>);
+
+/// A client's address, and what came from there.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// The player it is, where somebody said so; the last name, where there are several.
+    pub name: Option<LaneName>,
+    /// Connections made.
+    pub connections: u64,
+    /// Calls on intercepted hosts.
+    pub calls: u64,
+    /// Connections and plain-text calls passed on unread.
+    pub tunnels: u64,
+    /// Connections and calls that were turned away.
+    pub refused: u64,
+    /// Handshakes that came to nothing.
+    pub failed: u64,
+    /// What last happened.
+    pub last: Event,
+    /// When.
+    pub at: Instant,
+}
+
+/// How far somebody got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A connection, and nothing on it yet.
+    Connected,
+    /// A call on an intercepted host.
+    Called {
+        /// The host.
+        host: String,
+    },
+    /// A host whose bytes are passed on unread.
+    Tunnelled {
+        /// The host.
+        host: String,
+    },
+    /// No further than this.
+    Refused {
+        /// Why, in one line.
+        why: String,
+    },
+    /// A TLS handshake that came to nothing.
+    Failed {
+        /// What is wrong.
+        fault: TlsFault,
+        /// The host the client asked for, if it said so.
+        host: Option<String>,
+    },
+}
+
+impl Arrivals {
+    /// Takes down what happened to a client.
+    pub(super) fn note(&self, client: IpAddr, name: Option<&LaneName>, event: Event) {
+        let now = Instant::now();
+        let mut guests = self.guests();
+        if guests.len() >= MOST_GUESTS && !guests.contains_key(&client) {
+            return;
+        }
+        let guest = guests.entry(client).or_insert_with(|| Guest::new(now));
+        *guest.counter(&event) += 1;
+        if let Some(name) = name {
+            guest.name = Some(name.clone());
+        }
+        (guest.last, guest.at) = (event, now);
+    }
+
+    /// Everybody by now, by address.
+    pub fn all(&self) -> Vec<(IpAddr, Guest)> {
+        self.guests().iter().map(|(address, guest)| (*address, guest.clone())).collect()
+    }
+
+    fn guests(&self) -> MutexGuard<'_, BTreeMap<IpAddr, Guest>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guest {
+    fn new(at: Instant) -> Self {
+        let last = Event::Connected;
+        Self { name: None, connections: 0, calls: 0, tunnels: 0, refused: 0, failed: 0, last, at }
+    }
+
+    fn counter(&mut self, event: &Event) -> &mut u64 {
+        match event {
+            Event::Connected => &mut self.connections,
+            Event::Called { .. } => &mut self.calls,
+            Event::Tunnelled { .. } => &mut self.tunnels,
+            Event::Refused { .. } => &mut self.refused,
+            Event::Failed { .. } => &mut self.failed,
+        }
+    }
+}
+
+/// Addresses told apart; a playtest has a few.
+const MOST_GUESTS: usize = 1000;
