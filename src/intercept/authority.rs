@@ -1,5 +1,8 @@
 //! The certificate authority of one install: made once, kept private, and unable to vouch for most of the world.
 
+mod forms;
+mod p12;
+
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -17,6 +20,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::upstream::tls::provider;
+
+pub use p12::PASSWORD;
 
 /// Why there is no authority, or no certificate for a host.
 #[derive(Debug, thiserror::Error)]
@@ -102,16 +107,6 @@ impl Authority {
             Err(AuthorityError::Exists(_)) => Self::load(dir),
             made => made,
         }
-    }
-
-    /// The certificate clients must trust, as PEM.
-    pub fn cert_pem(&self) -> &str {
-        &self.pem
-    }
-
-    /// The certificate clients must trust, as DER.
-    pub fn cert_der(&self) -> &CertificateDer<'static> {
-        &self.certificate
     }
 
     /// Where the certificate lies.
