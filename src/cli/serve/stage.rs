@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Deck;
 use super::ready::{Ready, ReadyFile};
-use crate::admin::{Panel, Sessions, Setup};
+use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
 use crate::cli::session::{self, Ended, Signals, Stop};
@@ -104,11 +104,16 @@ impl Stage {
 
     /// Serves until it is asked to stop.
     pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ran {
-        let Self { deck, engine, reverse, neighbours, dialler, control, sessions, .. } = self;
+        let Self { deck, title, engine, reverse, neighbours, dialler, control, sessions } = self;
+        if let Some(control) = &control {
+            dialler.avoid(control.address());
+        }
         let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
             engine: (!is_idle).then(|| Arc::clone(&engine)),
             authority: deck.authority,
+            access: deck.access,
+            about: title,
             reverse,
             neighbours,
             others: deck.others,
@@ -116,7 +121,7 @@ impl Stage {
             limits: deck.limits,
         });
         let sessions = sessions.map(|plan| plan.sessions(&door, &engine));
-        let control = control.map(|port| port.serve(Panel { door: Arc::clone(&door), sessions }));
+        let control = control.map(|port| port.serve(Arc::clone(&door), sessions));
         let ended = session::run(deck.listeners, Arc::clone(&door), &engine, stop).await;
         if let Some(control) = control {
             control.close(ended).await;
