@@ -9,7 +9,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::message::{Headers, Response, Scheme};
 use crate::upstream::undialled;
 
-use super::arrivals::Event;
 use super::hosts::{self, Verdict};
 use super::session::{ConnectionError, Origin, Session, Way};
 use super::stream::Stream;
@@ -44,20 +43,9 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
             }
             Err(error) => return undialled(&error),
         },
-        Verdict::Refuse => {
-            session.note(Event::Refused { why: format!("CONNECT {host}:{port}") });
-            return refused(&host, port);
-        }
+        Verdict::Refuse => return session.refused(&host, port),
     }
     Response::new(200, Headers::new(), "")
-}
-
-/// The answer for a host or a port that is not passed on.
-pub(super) fn refused(host: &str, port: u16) -> Response {
-    let detail = format!(
-        "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 nor 80"
-    );
-    Response::problem(403, "host-refused", &detail)
 }
 
 /// Passes bytes on in both directions, unread.

@@ -1,16 +1,15 @@
-//! Where clients come in, who they are there, and what happens to hosts that are none of ours.
+//! Where clients come in, and who they are there.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::writable;
+use super::{HostOptions, writable};
 use crate::cli::{Failure, Home};
 use crate::exchange::LaneName;
-use crate::intercept::Others;
 
-/// Where the deck listens, and what it does with other hosts' traffic.
+/// Where the deck listens, and for whom.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ways in")]
 pub(in crate::cli) struct Ways {
@@ -27,33 +26,16 @@ pub(in crate::cli) struct Ways {
     /// user (`http://guest@127.0.0.1:8888`) beats both
     #[arg(long = "name", env = "TAPDECK_NAME", value_name = "ADDR=NAME", value_delimiter = ',')]
     names: Vec<NameArg>,
-    /// What to do with hosts that are not MPSD's
-    #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
-    others: OthersArg,
     /// Write addresses as one line of JSON to this file once clients can come; `-` is standard output
     #[arg(long, env = "TAPDECK_READY_FILE", value_name = "FILE", value_parser = writable)]
     pub(in crate::cli) ready_file: Option<PathBuf>,
     #[command(flatten)]
+    pub(in crate::cli) hosts: HostOptions,
+    #[command(flatten)]
     pub(in crate::cli) home: Home,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum OthersArg {
-    /// Pass them through untouched
-    Tunnel,
-    /// Refuse them
-    Refuse,
-}
-
 impl Ways {
-    /// What to do with other hosts.
-    pub(in crate::cli) fn others(&self) -> Others {
-        match self.others {
-            OthersArg::Tunnel => Others::Tunnel,
-            OthersArg::Refuse => Others::Refuse,
-        }
-    }
-
     /// Loopback only: there is no access control yet.
     pub(in crate::cli) fn check(&self) -> Result<(), Failure> {
         match self.listen.iter().find(|listen| !listen.address.ip().is_loopback()) {
