@@ -1,6 +1,9 @@
 //! The authority's certificate in every form that somebody wants to have it in. None holds the key.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
 use super::{Authority, p12};
@@ -23,7 +26,32 @@ impl Authority {
 
     /// The certificate's SHA-256 fingerprint, as browsers and `openssl x509 -fingerprint` show it: `AB:CD:…`.
     pub fn fingerprint(&self) -> String {
-        let bytes: Vec<String> = Sha256::digest(&self.certificate).iter().map(|byte| format!("{byte:02X}")).collect();
-        bytes.join(":")
+        fingerprint(&self.certificate)
     }
 }
+
+/// A certificate's SHA-256 fingerprint: `AB:CD:…`.
+pub fn fingerprint(certificate: &[u8]) -> String {
+    let bytes: Vec<String> = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    bytes.join(":")
+}
+
+/// DER as PEM.
+pub fn armoured(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let mut out = format!("-----BEGIN {label}-----\n");
+    for start in (0..text.len()).step_by(PEM_LINE) {
+        out.push_str(&text[start..text.len().min(start + PEM_LINE)]);
+        out.push('\n');
+    }
+    out.push_str(&format!("-----END {label}-----\n"));
+    out
+}
+
+/// The certificates of a PEM text: one at least, or `None`.
+pub fn certificates_in(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+    (!found.is_empty()).then_some(found)
+}
+
+const PEM_LINE: usize = 64;
