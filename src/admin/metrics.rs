@@ -107,8 +107,9 @@ struct Page(String);
 impl Page {
     fn elsewhere(&mut self, elsewhere: &Elsewhere) {
         let by_passage = |foreign: Foreign| {
-            [("tunnelled", foreign.tunnels), ("refused", foreign.refused)]
-                .map(|(passage, number)| (format!("{{host=\"{}\",passage=\"{passage}\"}}", foreign.host), count(number)))
+            [("tunnelled", foreign.tunnels), ("refused", foreign.refused)].map(|(passage, number)| {
+                (format!("{{host=\"{}\",passage=\"{passage}\"}}", foreign.host), count(number))
+            })
         };
         let samples: Vec<(String, u64)> = elsewhere.hosts().into_iter().flat_map(by_passage).collect();
         let samples: Vec<(&str, u64)> = samples.iter().map(|(labels, number)| (labels.as_str(), *number)).collect();

@@ -4,8 +4,8 @@
 
 use serde::Serialize;
 
-use super::elsewhere::Foreign;
 use super::Engine;
+use super::elsewhere::Foreign;
 use crate::contract::Severity;
 use crate::redact::{REDACTED, Redactor};
 use crate::replay::{Account, Bound, LaneAccount, Miss, Player, Unplayed};

@@ -327,7 +327,12 @@ impl Setup {
         let route = Route { own: vec![address], ..self.route };
         let dialler = Dialler::new(route, self.limits.connect);
         let reverse = self.base.as_ref().and_then(Reverse::of);
-        let options = upstream::Options { base: self.base, extra_roots: self.roots, identity: self.identity, limits: self.limits };
+        let options = upstream::Options {
+            base: self.base,
+            extra_roots: self.roots,
+            identity: self.identity,
+            limits: self.limits,
+        };
         let source = self.source.unwrap_or_else(|| Source::Upstream(Upstream::new(&dialler, options).unwrap()));
         let recorder = self.journal.as_deref().map(|journal| Recorder::create(journal).unwrap());
         let engine = Engine::new(source, Arc::new(Redactor::new(1)), Arc::default(), recorder, Enforce::Report);

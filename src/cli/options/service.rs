@@ -7,8 +7,8 @@ use std::str::FromStr;
 use http::Uri;
 
 use super::{EmulatorOptions, HostOptions};
-use crate::cli::{Failure, say};
 use crate::cli::failure::told;
+use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::emulator::{Emulator, Settings};
 use crate::engine::Source;

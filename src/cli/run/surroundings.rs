@@ -142,9 +142,8 @@ mod tests {
 
     #[test]
     fn no_host_of_ours_is_reached_past_us() {
-        let direct = |before: &str| {
-            value(&variables(&[("NO_PROXY", before)], &["api.example.com", "*.corp.test"]), "no_proxy")
-        };
+        let direct =
+            |before: &str| value(&variables(&[("NO_PROXY", before)], &["api.example.com", "*.corp.test"]), "no_proxy");
         let here = "localhost,127.0.0.1,::1";
         for ours in [
             "*",

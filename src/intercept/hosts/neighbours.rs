@@ -7,8 +7,8 @@ use super::super::Authority;
 use super::{plain_name, split};
 use crate::cassette::Cassette;
 use crate::message::Scheme;
-use crate::mpsd::host::{asks_for_certificate, is_sign_in, is_within};
 use crate::mpsd::Service;
+use crate::mpsd::host::{asks_for_certificate, is_sign_in, is_within};
 
 /// Hosts by their names, or by what their names end in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,9 @@ impl Neighbours {
     pub fn of(cassette: &Cassette) -> Self {
         let is_named = |host: &str, service| service == Service::Neighbour || asks_for_certificate(host);
         let records = cassette.exchanges().map(|record| (plain_name(record.request.host()), record.service()));
-        Self::hosts(records.filter(|(host, service)| is_named(host, *service) && !is_sign_in(host)).map(|(host, _)| host))
+        Self::hosts(
+            records.filter(|(host, service)| is_named(host, *service) && !is_sign_in(host)).map(|(host, _)| host),
+        )
     }
 
     /// Both together.
@@ -180,7 +182,9 @@ mod tests {
         for wrong in ["", "*", "*.", "https://a.test", "a.test:443", "a.test/x", "a b", "*.*.test", "a,b", "x@a.test"] {
             assert!(wrong.parse::<Pattern>().is_err(), "{wrong}");
         }
-        for (text, name) in [("A.Test.", "a.test"), ("*.a.test", "a.test"), ("127.0.0.1", "127.0.0.1"), ("[::1]", "[::1]")] {
+        for (text, name) in
+            [("A.Test.", "a.test"), ("*.a.test", "a.test"), ("127.0.0.1", "127.0.0.1"), ("[::1]", "[::1]")]
+        {
             assert_eq!(text.parse::<Pattern>().unwrap().name(), name);
         }
     }
