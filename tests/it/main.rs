@@ -15,6 +15,7 @@ mod explain;
 mod fidelity;
 mod har;
 mod hostile;
+mod hosts;
 mod intercept;
 mod judged;
 mod lanes;
