@@ -8,6 +8,7 @@ pub mod arrivals;
 pub mod authority;
 mod calls;
 mod fault;
+mod greeting;
 pub mod hosts;
 mod http;
 mod names;
