@@ -67,7 +67,13 @@ impl Deed {
     pub(super) fn undoing(&self) -> Vec<Run> {
         match self {
             Self::System { file, .. } => {
-                vec![Run::new(&["rm", "-f", &file.display().to_string()]), Run::new(&[UPDATE])]
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                // Only a certificate that its list rules out is taken from Java's store as well, and its links go.
+                let update = format!(
+                    "list=$(mktemp) && {{ cat /etc/ca-certificates.conf; echo '!{name}'; }} > \"$list\" && \
+                     {UPDATE} --certsconf \"$list\"; done=$?; rm -f \"$list\"; exit $done"
+                );
+                vec![Run::new(&["rm", "-f", &file.display().to_string()]), Run::new(&["sh", "-c", &update])]
             }
             Self::Nss { database, name, .. } if database.exists() && self.could_be_there() => {
                 vec![Run::new(&[CERTUTIL, "-D", "-d", &sql(database), "-n", name])]
