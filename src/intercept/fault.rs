@@ -25,9 +25,12 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
-    /// The fault behind a handshake that failed on our side of it; what the client told by its alert.
-    pub(super) fn of(error: &io::Error) -> Self {
+    /// The fault behind a handshake that failed on our side of it: what the client told by its alert. `host` is the one
+    /// it asked for, if it named any.
+    pub(super) fn of(error: &io::Error, host: Option<&str>) -> Self {
         match tls(error) {
+            // Whoever names no host came by an address, and may miss that in our certificate.
+            Some(Error::AlertReceived(AlertDescription::BadCertificate)) if host.is_none() => Self::WrongName,
             Some(Error::AlertReceived(alert)) => Self::alerted(*alert),
             Some(Error::PeerIncompatible(_) | Error::InvalidMessage(_)) => Self::Protocol,
             _ => Self::Dropped,
@@ -114,8 +117,8 @@ impl TlsFault {
                 format!("make it trust {authority}: `tapdeck ca install` on this machine, docs/trust.md for others")
             }
             Self::Pinned => format!(
-                "make it trust {authority}, as Node has to that checks late; if it does, it pins: use a build that does \
-                 not, or leave {host} to the service"
+                "make it trust {authority} (Node, for one, checks late); one that does pins: use a build that does not, \
+                 or leave {host} to the service"
             ),
             Self::WrongName => format!("have it ask for {host} by its own name, not by an address or an alias"),
             Self::Constraint => {
@@ -128,7 +131,9 @@ impl TlsFault {
                 "it has to speak TLS 1.2 or 1.3; for a stack without elliptic curves, `tapdeck ca create --replace --rsa`"
                     .to_owned()
             }
-            Self::Dropped => format!("some do so when they do not trust {authority}; `tapdeck ca doctor` tries from here"),
+            Self::Dropped => {
+                format!("some, such as Node, do so when they do not trust {authority}; `tapdeck ca doctor` tries from here")
+            }
         }
     }
 }

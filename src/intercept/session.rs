@@ -241,14 +241,20 @@ impl Session {
         let (connection, peer) = (self.id, self.peer);
         let cause = error.source().map(ToString::to_string);
         match error {
-            ConnectionError::Tls { host, source } => self.log_fault(TlsFault::of(source), host.as_deref(), cause),
+            ConnectionError::Tls { host, source } => {
+                self.log_fault(TlsFault::of(source, host.as_deref()), host.as_deref(), cause)
+            }
             ConnectionError::Authority(AuthorityError::OutOfBounds { host, .. }) => {
                 self.log_fault(TlsFault::Constraint, Some(host), cause);
             }
             ConnectionError::Silent(host) if self.door.arrivals.silent(self.client()) => {
                 self.log_fault(TlsFault::Pinned, host.as_deref(), cause);
             }
-            ConnectionError::NotOurs(_) | ConnectionError::Authority(_) | ConnectionError::Unanswered => {
+            ConnectionError::NotOurs(host) => {
+                self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()) });
+                tracing::warn!(connection, %peer, cause, "{error}");
+            }
+            ConnectionError::Authority(_) | ConnectionError::Unanswered => {
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
             _ => tracing::debug!(connection, %peer, cause, "{error}"),

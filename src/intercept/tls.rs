@@ -21,13 +21,13 @@ where
     let name = start.client_hello().server_name().map(plain_name);
     let way = meant_for(session, name.as_deref())?;
     let host = match (&name, &way) {
-        (Some(name), _) => name,
-        (None, Way::Inside(origin)) => &origin.host,
-        (None, Way::Front(_)) => NAMELESS,
+        (Some(name), _) => Some(name),
+        (None, Way::Inside(origin)) => Some(&origin.host),
+        (None, Way::Front(_)) => None,
     };
-    let config = session.door.authority.server_config(host)?;
+    let config = session.door.authority.server_config(host.map_or(NAMELESS, String::as_str))?;
     let stream = start.into_stream(config).await;
-    let stream = stream.map_err(|source| ConnectionError::Tls { host: Some(host.to_owned()), source })?;
+    let stream = stream.map_err(|source| ConnectionError::Tls { host: host.cloned(), source })?;
     Ok((stream, way))
 }
 

@@ -34,3 +34,4 @@ mod support;
 mod tempo;
 mod testing;
 mod threads;
+mod trust;
