@@ -28,6 +28,10 @@ pub struct Guest {
     pub refused: u64,
     /// Handshakes that came to nothing.
     pub failed: u64,
+    /// The same by what was wrong.
+    pub faults: BTreeMap<TlsFault, u64>,
+    /// Handshakes after which the client left without a word.
+    pub silent: u64,
     /// What last happened.
     pub last: Event,
     /// When.
@@ -105,11 +109,28 @@ impl Arrivals {
         let counter = guest.counter(&event);
         *counter += 1;
         let count = *counter;
+        if let Event::Failed { fault, .. } = &event {
+            *guest.faults.entry(*fault).or_default() += 1;
+        }
         if let Some(name) = name {
             guest.name = Some(name.clone());
         }
         (guest.last, guest.at) = (event.cut(), now);
         Some(count)
+    }
+
+    /// How often a client's handshakes came to nothing for one reason.
+    pub(super) fn times(&self, client: IpAddr, fault: TlsFault) -> u64 {
+        self.guests().get(&client).and_then(|guest| guest.faults.get(&fault).copied()).unwrap_or_default()
+    }
+
+    /// Takes down that a client left without a word after its handshake. True when that is suspicious: it has done so
+    /// before, and never made a call. A browser does it now and then, with connections it made in advance.
+    pub(super) fn silent(&self, client: IpAddr) -> bool {
+        let mut guests = self.guests();
+        let Some(guest) = guests.get_mut(&client) else { return false };
+        guest.silent += 1;
+        guest.silent > 1 && guest.calls == 0
     }
 
     /// Everybody by now, by address.
@@ -125,7 +146,8 @@ impl Arrivals {
 impl Guest {
     fn new(at: Instant) -> Self {
         let last = Event::Connected;
-        Self { name: None, connections: 0, calls: 0, tunnels: 0, refused: 0, failed: 0, last, at }
+        let faults = BTreeMap::new();
+        Self { name: None, connections: 0, calls: 0, tunnels: 0, refused: 0, failed: 0, faults, silent: 0, last, at }
     }
 
     fn counter(&mut self, event: &Event) -> &mut u64 {

@@ -35,4 +35,5 @@ mod support;
 mod tempo;
 mod testing;
 mod threads;
+mod trust;
 mod ways;
