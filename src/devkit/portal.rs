@@ -101,7 +101,11 @@ impl Portal {
     /// As [`Portal::send`], or the answer does not tell.
     pub async fn has_proxy(&mut self) -> Result<Option<bool>, PortalError> {
         let answer = match self.send(&Request::proxy_state()).await {
-            Err(PortalError::Status { status: 404 | 405, .. }) => return Ok(None),
+            Err(PortalError::Status { status: 404 | 405, .. }) => {
+                // A change needs the token, which any answer that is no refusal sets.
+                self.send(&Request::os_info()).await?;
+                return Ok(None);
+            }
             answer => answer?,
         };
         match answer.json()?.get("IsProxyEnabled") {
