@@ -7,6 +7,7 @@ mod cassette;
 mod check;
 mod command;
 mod control;
+mod devkit;
 mod drift;
 mod durable;
 mod emulate;
