@@ -31,6 +31,14 @@ pub struct Guest {
     pub last: Event,
     /// When.
     pub at: Instant,
+    /// When it first came.
+    pub since: Instant,
+    /// The last handshake that came to nothing, unless a call has come since: the fault, and the host asked for.
+    pub fault: Option<(TlsFault, Option<String>)>,
+    /// Why it was last turned away.
+    pub refusal: Option<String>,
+    /// The first few hosts it reached unread.
+    pub elsewhere: Vec<String>,
 }
 
 /// How far somebody got.
@@ -71,11 +79,10 @@ impl Arrivals {
             return;
         }
         let guest = guests.entry(client).or_insert_with(|| Guest::new(now));
-        *guest.counter(&event) += 1;
         if let Some(name) = name {
             guest.name = Some(name.clone());
         }
-        (guest.last, guest.at) = (event, now);
+        guest.take(event, now);
     }
 
     /// Everybody by now, by address.
@@ -89,9 +96,30 @@ impl Arrivals {
 }
 
 impl Guest {
-    fn new(at: Instant) -> Self {
+    /// Somebody who comes now.
+    pub(crate) fn new(at: Instant) -> Self {
         let last = Event::Connected;
-        Self { name: None, connections: 0, calls: 0, tunnels: 0, refused: 0, failed: 0, last, at }
+        let (name, fault, refusal, elsewhere) = (None, None, None, Vec::new());
+        let (connections, calls, tunnels, refused, failed) = (0, 0, 0, 0, 0);
+        let since = at;
+        Self { name, connections, calls, tunnels, refused, failed, last, at, since, fault, refusal, elsewhere }
+    }
+
+    /// Counts what happened, and keeps of it what later events do not make untrue.
+    pub(crate) fn take(&mut self, event: Event, at: Instant) {
+        *self.counter(&event) += 1;
+        match &event {
+            Event::Connected => {}
+            Event::Called { .. } => self.fault = None,
+            Event::Tunnelled { host } => {
+                if self.elsewhere.len() < MOST_HOSTS && !self.elsewhere.contains(host) {
+                    self.elsewhere.push(host.clone());
+                }
+            }
+            Event::Refused { why } => self.refusal = Some(why.clone()),
+            Event::Failed { fault, host } => self.fault = Some((*fault, host.clone())),
+        }
+        (self.last, self.at) = (event, at);
     }
 
     fn counter(&mut self, event: &Event) -> &mut u64 {
@@ -107,3 +135,5 @@ impl Guest {
 
 /// Addresses told apart; a playtest has a few.
 const MOST_GUESTS: usize = 1000;
+/// Hosts kept of one of them.
+const MOST_HOSTS: usize = 4;
