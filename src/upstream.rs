@@ -154,7 +154,7 @@ fn trailer_names(request: &Request) -> String {
 fn failure(error: &(dyn Error + 'static)) -> Answer {
     let unopened = causes(error).find_map(|cause| cause.downcast_ref::<DialError>());
     match unopened {
-        Some(DialError::Loop) => ours(Outcome::Refused, 508, "upstream-loop", LOOP_HINT),
+        Some(error @ DialError::Loop { .. }) => ours(Outcome::Refused, 508, "upstream-loop", &error.to_string()),
         Some(error @ DialError::Timeout(_)) => ours(Outcome::Timeout, 504, "upstream-timeout", &chain(error)),
         Some(error @ DialError::Refused(_)) if is_distrust(error) => {
             let detail = format!("{}; {TRUST_HINT}", chain(error));
@@ -212,7 +212,5 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// Only sent while an answer is awaited: a connection that died silently would hold up every later request.
 const PING_EVERY: Duration = Duration::from_secs(20);
-
-const LOOP_HINT: &str = "the host resolves to tapdeck's own listener; give the service's real address with `--resolve`";
 
 const TRUST_HINT: &str = "if the service's certificates come from a company root, name its file with `--upstream-ca`";

@@ -12,7 +12,7 @@ use super::metrics::Totals;
 use super::tapes::Loaded;
 use crate::contract::Contract;
 use crate::engine::{Enforce, Engine, Receipt, Source};
-use crate::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
+use crate::intercept::{self, Access, Authority, Door, Limits, Others, Reverse, Shutdown};
 use crate::redact::Redactor;
 use crate::replay::{self, Player};
 use crate::upstream::{Dialler, Route};
@@ -69,6 +69,8 @@ impl Session {
         let door = Door::new(intercept::Options {
             engine: Some(Arc::clone(&engine)),
             authority: Arc::clone(&means.authority),
+            access: Access::default(),
+            about: "replaying, for a session of the control port".to_owned(),
             reverse: Some(Reverse::default()),
             neighbours: loaded.facts.neighbours,
             others: means.others,

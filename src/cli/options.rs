@@ -1,6 +1,7 @@
 //! Options that several commands share, and what they turn into.
 
 mod emulator;
+mod lan;
 mod service;
 mod ways;
 

@@ -211,14 +211,8 @@ impl Watcher {
 
 /// What a client did last, unless it is a call: that is told with its answer.
 fn arrival((address, guest): (IpAddr, Guest)) -> Option<(String, Instant)> {
-    let what = match guest.last {
-        Event::Connected => "has come".to_owned(),
-        Event::Called { .. } => return None,
-        Event::Tunnelled { host } => format!("reaches {host} unread"),
-        Event::Refused { why } => format!("is turned away: {why}"),
-        Event::Failed { .. } => "rejects our certificate".to_owned(),
-    };
-    Some((format!("{address} {what}"), guest.at))
+    let is_call = matches!(guest.last, Event::Called { .. });
+    (!is_call).then(|| (format!("{address} {}", guest.last), guest.at))
 }
 
 /// The line is drawn at most once in this time.

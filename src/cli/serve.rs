@@ -28,6 +28,7 @@ struct Deck {
     /// The first of them.
     address: SocketAddr,
     authority: Arc<intercept::Authority>,
+    access: intercept::Access,
     others: intercept::Others,
     limits: Limits,
     ready_file: Option<PathBuf>,
@@ -60,9 +61,9 @@ impl Deck {
         let Some(address) = listeners.first().map(|(_, address)| *address) else {
             return Err(Failure::usage("there is no address to listen on").hint("give --listen ADDR"));
         };
-        let (others, ready_file) = (ways.others(), ways.ready_file.clone());
+        let (access, others, ready_file) = (ways.access(), ways.others(), ways.ready_file.clone());
         ready_file.as_deref().into_iter().for_each(ready::forget);
-        Ok(Self { listeners, address, authority, others, limits: Limits::default(), ready_file })
+        Ok(Self { listeners, address, authority, access, others, limits: Limits::default(), ready_file })
     }
 
     /// How hosts that are none of ours are reached when there is no upstream.

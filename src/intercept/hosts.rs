@@ -54,10 +54,10 @@ impl Hosts {
     /// What happens to a host at a port. Of the others, only web ports are reached, on this machine as well.
     pub fn verdict(&self, host: &str, port: u16) -> Verdict {
         let is_upstream = self.upstream.as_ref().is_some_and(|(_, upstream)| *upstream == port);
-        let is_safe = WEB_PORTS.contains(&port);
+        let is_safe = is_web(port);
         match self.service(host) {
             Some(Service::Neighbour) if is_safe => Verdict::Intercept(Service::Neighbour),
-            Some(service) if is_upstream || Service::of_host(host).is_some() => Verdict::Intercept(service),
+            Some(service) if is_upstream || is_safe && Service::of_host(host).is_some() => Verdict::Intercept(service),
             _ if is_safe && self.others == Others::Tunnel => Verdict::Tunnel,
             _ => Verdict::Refuse,
         }
@@ -118,7 +118,10 @@ pub fn canonical(authority: &str, scheme: Scheme) -> Option<String> {
     }
 }
 
-const WEB_PORTS: [u16; 2] = [443, 80];
+/// True for the ports that hosts are reached at unless they are the upstream's.
+pub(super) fn is_web(port: u16) -> bool {
+    [443, 80].contains(&port)
+}
 
 #[cfg(test)]
 mod tests {
@@ -144,6 +147,7 @@ mod tests {
         assert_eq!(hosts.verdict("rta.xboxlive.com", 8443), Verdict::Intercept(Service::Rta));
         assert_eq!(hosts.verdict("staging.test", 8443), Verdict::Intercept(Service::Mpsd));
         assert_eq!(hosts.verdict("staging.test", 443), Verdict::Tunnel);
+        assert_eq!(hosts.verdict("sessiondirectory.xboxlive.com", 25), Verdict::Refuse);
         for host in ["user.auth.xboxlive.com", "login.live.com", "client-sessiondirectory.xboxlive.com", "example.com"]
         {
             assert_eq!(hosts.verdict(host, 443), Verdict::Tunnel, "{host}");

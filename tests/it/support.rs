@@ -28,7 +28,7 @@ use tapdeck::clock::{Clock, virtual_start};
 use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::engine::{Enforce, Engine, Recorder, Source};
 use tapdeck::exchange::{LaneName, Protocol};
-use tapdeck::intercept::{self, Authority, Door, Limits, Listener, Others, Reverse, Shutdown};
+use tapdeck::intercept::{self, Access, Authority, Door, Limits, Listener, Others, Reverse, Shutdown};
 use tapdeck::json::Doc;
 use tapdeck::message::{Body, Headers, Response};
 use tapdeck::redact::Redactor;
@@ -253,6 +253,7 @@ pub(crate) struct Setup {
     /// Reverse mode: the upstream's base URL.
     pub(crate) base: Option<Uri>,
     pub(crate) others: Others,
+    pub(crate) access: Access,
     pub(crate) limits: Limits,
     /// What answers instead of the upstream.
     pub(crate) source: Option<Source>,
@@ -330,6 +331,8 @@ impl Setup {
         let door = Door::new(intercept::Options {
             engine: Some(Arc::clone(&engine)),
             authority: Arc::clone(&authority),
+            access: self.access,
+            about: "testing <this>".to_owned(),
             reverse,
             neighbours: BTreeSet::new(),
             others: self.others,
@@ -338,8 +341,8 @@ impl Setup {
         });
         let shutdown = Shutdown::default();
         let listener = Listener { socket: listener, name: self.name, clients: Arc::new(self.clients) };
-        let serving = tokio::spawn(intercept::serve(listener, door, shutdown.clone()));
-        Proxy { address, root: authority.cert_pem().to_owned(), engine, home, shutdown, serving: Some(serving) }
+        let serving = tokio::spawn(intercept::serve(listener, Arc::clone(&door), shutdown.clone()));
+        Proxy { address, door, root: authority.cert_pem().to_owned(), engine, home, shutdown, serving: Some(serving) }
     }
 }
 
@@ -349,6 +352,7 @@ pub(crate) struct Proxy {
     /// The proxy's certificate authority, as PEM.
     pub(crate) root: String,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) door: Arc<Door>,
     #[cfg_attr(not(feature = "real-clients"), expect(dead_code, reason = "the directory lives as long as this"))]
     pub(crate) home: TempDir,
     pub(crate) shutdown: Shutdown,

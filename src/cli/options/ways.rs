@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::writable;
+use super::{lan, writable};
 use crate::cli::{Failure, Home};
 use crate::exchange::LaneName;
-use crate::intercept::Others;
+use crate::intercept::{Access, Network, Others, Secret};
 
 /// Where the deck listens, and what it does with other hosts' traffic.
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,14 @@ pub(in crate::cli) struct Ways {
     /// user (`http://guest@127.0.0.1:8888`) beats both
     #[arg(long = "name", env = "TAPDECK_NAME", value_name = "ADDR=NAME", value_delimiter = ',')]
     names: Vec<NameArg>,
+    /// Let clients of this network in, or of this one address (repeatable). This machine always may; with an address
+    /// to listen on that others reach, say here who they are
+    #[arg(long, env = "TAPDECK_ALLOW", value_name = "CIDR", value_delimiter = ',')]
+    allow: Vec<Network>,
+    /// Let everybody else in who sends this password as a proxy's: `http://NAME:PASSWORD@HOST:PORT`, with a player's
+    /// name or none. Better set in the environment, where no list of processes shows it
+    #[arg(long, env = "TAPDECK_PROXY_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    proxy_password: Option<Secret>,
     /// What to do with hosts that are not MPSD's
     #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
     others: OthersArg,
@@ -54,12 +62,22 @@ impl Ways {
         }
     }
 
-    /// Loopback only: there is no access control yet.
+    /// Who may come in.
+    pub(in crate::cli) fn access(&self) -> Access {
+        Access { networks: self.allow.clone(), password: self.proxy_password }
+    }
+
+    /// Where others can reach us, somebody must have said which of them may.
     pub(in crate::cli) fn check(&self) -> Result<(), Failure> {
+        if !self.allow.is_empty() || self.proxy_password.is_some() {
+            return Ok(());
+        }
         match self.listen.iter().find(|listen| !listen.address.ip().is_loopback()) {
             None => Ok(()),
             Some(ListenArg { address, .. }) => {
-                Err(Failure::usage(format!("{address} is not a loopback address")).hint("listen on 127.0.0.1 or [::1]"))
+                let network = lan::around(address.ip());
+                Err(Failure::usage(format!("--listen {address}: others than this machine reach that address"))
+                    .hint(format!("say who may come in: `--allow {network}`, or a password by --proxy-password")))
             }
         }
     }

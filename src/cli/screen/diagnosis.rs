@@ -139,7 +139,7 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
         return (age >= patience.elsewhere).then_some((Kind::Elsewhere, text));
     }
     let text = format!("{who} connects but asks for nothing: is tapdeck its HTTP proxy, and not a SOCKS one?");
-    (age >= patience.silent).then_some((Kind::Silent, text))
+    (guest.visits == 0 && age >= patience.silent).then_some((Kind::Silent, text))
 }
 
 fn rejects(scene: &Scene<'_>, who: &str, fault: TlsFault, host: Option<&str>) -> String {
@@ -221,7 +221,9 @@ mod tests {
 
         fn arrives(mut self, second: u64, events: &[Event]) -> Self {
             let mut guest = Guest::new(self.at(second));
-            events.iter().for_each(|event| guest.take(event.clone(), self.at(second)));
+            for event in events {
+                guest.take(event.clone(), self.at(second));
+            }
             let address = Ipv4Addr::new(10, 0, 0, 31 + u8::try_from(self.guests.len()).unwrap());
             self.guests.push((address.into(), guest));
             self
@@ -280,6 +282,7 @@ mod tests {
         assert_eq!((deck.kinds(14), deck.kinds(15)), (vec![], vec![Kind::Silent]));
         assert!(deck.told(15).starts_with("10.0.0.31 connects but asks for nothing: "), "{}", deck.told(15));
         assert_eq!(Deck::new().arrives(5, &[Event::Connected, called()]).kinds(100), []);
+        assert_eq!(Deck::new().arrives(5, &[Event::Connected, Event::Visited]).kinds(100), [], "it reads how it is done");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Deck;
 use super::ready::{Ready, ReadyFile};
-use crate::admin::{Panel, Sessions, Setup};
+use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
 use crate::cli::screen::{self, Screen};
@@ -112,11 +112,16 @@ impl Stage {
         stop: &mut impl Stop,
         show: impl FnOnce(&Arc<Door>, &Arc<Engine>) -> S,
     ) -> Ran {
-        let Self { deck, engine, reverse, neighbours, dialler, control, sessions, .. } = self;
+        let Self { deck, title, engine, reverse, neighbours, dialler, control, sessions } = self;
+        if let Some(control) = &control {
+            dialler.avoid(control.address());
+        }
         let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
             engine: (!is_idle).then(|| Arc::clone(&engine)),
             authority: deck.authority,
+            access: deck.access,
+            about: title,
             reverse,
             neighbours,
             others: deck.others,
@@ -124,7 +129,7 @@ impl Stage {
             limits: deck.limits,
         });
         let sessions = sessions.map(|plan| plan.sessions(&door, &engine));
-        let control = control.map(|port| port.serve(Panel { door: Arc::clone(&door), sessions }));
+        let control = control.map(|port| port.serve(Arc::clone(&door), sessions));
         let shown = show(&door, &engine);
         let ended = session::run(deck.listeners, Arc::clone(&door), &engine, stop).await;
         drop(shown);
