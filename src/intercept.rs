@@ -22,7 +22,6 @@ mod tls;
 mod tunnel;
 mod upgrade;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, RwLock};
@@ -44,7 +43,7 @@ pub use access::{Access, Network};
 pub use arrivals::{Arrivals, Event, Guest};
 pub use authority::{Authority, AuthorityError};
 pub use fault::TlsFault;
-pub use hosts::{Hosts, Others, neighbours_in};
+pub use hosts::{Beyond, Hosts, Neighbours, Others, Pattern};
 pub use limits::Limits;
 pub use names::Listener;
 pub use secret::Secret;
@@ -65,8 +64,8 @@ pub struct Options {
     pub about: String,
     /// Where requests to our own address go, if anywhere.
     pub reverse: Option<Reverse>,
-    /// Hosts that are intercepted beside the contract's own, lower-case.
-    pub neighbours: BTreeSet<String>,
+    /// Hosts that are intercepted beside the contract's own.
+    pub neighbours: Neighbours,
     /// What happens to hosts that are not intercepted.
     pub others: Others,
     /// How those are reached.
@@ -119,6 +118,8 @@ pub struct Door {
     seats: Arc<Semaphore>,
     /// Says once that clients have to wait for a seat.
     crowded: Once,
+    /// Says once why some calls are not recorded.
+    certified: Once,
     buffers: Arc<Semaphore>,
     accepted: AtomicU64,
     arrivals: Arrivals,
@@ -147,6 +148,7 @@ impl Door {
             limits,
             seats,
             crowded,
+            certified: Once::new(),
             buffers,
             accepted,
             arrivals: Arrivals::default(),

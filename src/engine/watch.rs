@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::elsewhere::{Elsewhere, Passage};
 use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::mpsd::Service;
@@ -32,6 +33,7 @@ struct State {
     nameless: usize,
     seen: BTreeMap<Fault, Repeated>,
     tallied: Tallied,
+    elsewhere: Elsewhere,
     latest: Option<Latest>,
 }
 
@@ -114,6 +116,8 @@ pub struct Tallied {
     pub open: usize,
     /// Connections and plain-text calls of hosts that are none of ours, passed on unread.
     pub tunnels: usize,
+    /// Those that were refused.
+    pub refused: usize,
     /// Marks set.
     pub marks: usize,
 }
@@ -232,9 +236,19 @@ impl Watch {
         OpenSocket(Arc::clone(self))
     }
 
-    /// Counts what is passed on unread.
-    pub(crate) fn passed_on(&self) {
-        self.state().tallied.tunnels += 1;
+    /// Counts what became of a host that is not looked into.
+    pub(super) fn passed(&self, host: &str, passage: Passage) {
+        let mut state = self.state();
+        match passage {
+            Passage::Tunnelled => state.tallied.tunnels += 1,
+            Passage::Refused => state.tallied.refused += 1,
+        }
+        state.elsewhere.count(host, passage);
+    }
+
+    /// The hosts that are not looked into.
+    pub fn elsewhere(&self) -> Elsewhere {
+        self.state().elsewhere.clone()
     }
 
     /// The findings by kind, whoever they are about: rule, weight, operation, place, and how often.

@@ -124,7 +124,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
         (Verdict::Tunnel, Scheme::Https) => {
             nowhere(400, "use-connect", "tapdeck passes https of this host on only through CONNECT")
         }
-        (Verdict::Refuse, _) => Destination::Nowhere(tunnel::refused(session, &host, port)),
+        (Verdict::Refuse, _) => Destination::Nowhere(session.refused(&host, port)),
     }
 }
 

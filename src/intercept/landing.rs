@@ -8,10 +8,12 @@ mod page;
 use ::http::header::ACCEPT;
 use ::http::{Method, Request};
 
+use bytes::Bytes;
+
 use super::session::Session;
 use super::{hosts, scheme_of};
 use crate::exchange::Protocol;
-use crate::message::{Body, Headers, Response, Scheme};
+use crate::message::{Headers, Response, Scheme};
 use page::Page;
 
 /// The answer to a request for our own pages; `None` for all others.
@@ -73,7 +75,7 @@ fn shown(page: &Page, is_html: bool) -> Response {
     Response::new(200, headers.into_iter().collect(), text)
 }
 
-fn file(name: &str, kind: &str, content: impl Into<Body>) -> Response {
+fn file(name: &str, kind: &str, content: impl Into<Bytes>) -> Response {
     let mut headers: Headers = [("content-type", kind), ("cache-control", "no-store")].into_iter().collect();
     headers.push("content-disposition", format!("attachment; filename=\"tapdeck-{name}\""));
     Response::new(200, headers, content)

@@ -12,10 +12,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::{Engine, Unrecorded};
+use crate::engine::{Engine, Passage, Unrecorded};
 use crate::exchange::{Call, LaneName, Protocol};
-use crate::message::{Request, Scheme};
+use crate::message::{Request, Response, Scheme};
 use crate::mpsd::Service;
+use crate::mpsd::host::asks_for_certificate;
 use crate::upstream::{Cut, DialError};
 
 use super::access::Admission;
@@ -152,8 +153,30 @@ impl Session {
     pub(super) fn passed_on(&self, host: &str) {
         self.note(Event::Tunnelled { host: host.to_owned() });
         if let Some(engine) = self.engine() {
-            engine.watch().passed_on();
+            engine.passed(host, Passage::Tunnelled);
         }
+        if asks_for_certificate(host) {
+            self.door.certified.call_once(|| tracing::warn!(host, "{CERTIFIED}"));
+        }
+    }
+
+    /// Counts what is not passed on, and gives the answer for it.
+    pub(super) fn refused(&self, host: &str, port: u16) -> Response {
+        self.note(Event::Refused { why: format!("{host}:{port} is not passed on") });
+        let (connection, peer) = (self.id, self.peer);
+        if hosts::is_web(port) {
+            tracing::info!(host, port, connection, %peer, "refused: other hosts are not passed on here");
+        } else {
+            tracing::warn!(host, port, connection, %peer, "refused: only ports 443 and 80 are reached");
+        }
+        if let Some(engine) = self.engine() {
+            engine.passed(host, Passage::Refused);
+        }
+        let detail = format!(
+            "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 \
+             nor 80"
+        );
+        Response::problem(403, "host-refused", &detail)
     }
 
     /// Which hosts are looked into for it.
@@ -258,3 +281,6 @@ impl Session {
         }
     }
 }
+
+const CERTIFIED: &str = "this host takes only callers with a certificate, so its calls pass unread and are not recorded; \
+                         to record them give `--intercept` with this host, and `--upstream-cert`";

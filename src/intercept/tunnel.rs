@@ -47,7 +47,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
                 return problem;
             }
         },
-        Verdict::Refuse => return refused(&session, &host, port),
+        Verdict::Refuse => return session.refused(&host, port),
     }
     Response::new(200, Headers::new(), "")
 }
@@ -58,7 +58,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     if session.hosts().verdict(host, TLS_PORT) != Verdict::Tunnel {
-        turn_down(session, host, TLS_PORT);
+        session.refused(host, TLS_PORT);
         return Ok(());
     }
     match session.door.dialler.dial(host, TLS_PORT).await {
@@ -84,26 +84,6 @@ pub(super) fn looped(session: &Session, problem: &Response) {
     let detail = detail.ok().and_then(|body| Some(body.get("detail")?.as_str()?.to_owned())).unwrap_or_default();
     session.note(Event::Refused { why: detail.clone() });
     tracing::warn!(connection = session.id, "refused: {detail}");
-}
-
-/// Takes down that a host or a port is not passed on.
-fn turn_down(session: &Session, host: &str, port: u16) {
-    session.note(Event::Refused { why: format!("{host}:{port} is not passed on") });
-    let (connection, peer) = (session.id, session.peer);
-    if hosts::is_web(port) {
-        tracing::info!(host, port, connection, %peer, "refused: other hosts are not passed on here");
-    } else {
-        tracing::warn!(host, port, connection, %peer, "refused: only ports 443 and 80 are reached");
-    }
-}
-
-/// The answer for a host or a port that is not passed on.
-pub(super) fn refused(session: &Session, host: &str, port: u16) -> Response {
-    turn_down(session, host, port);
-    let detail = format!(
-        "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 nor 80"
-    );
-    Response::problem(403, "host-refused", &detail)
 }
 
 /// Passes bytes on in both directions, unread.

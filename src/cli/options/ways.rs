@@ -1,16 +1,16 @@
-//! Where clients come in, who they are there, and what happens to hosts that are none of ours.
+//! Where clients come in, and who they are there.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{lan, writable};
+use super::{HostOptions, lan, writable};
 use crate::cli::{Failure, Home};
 use crate::exchange::LaneName;
-use crate::intercept::{Access, Network, Others, Secret};
+use crate::intercept::{Access, Network, Secret};
 
-/// Where the deck listens, and what it does with other hosts' traffic.
+/// Where the deck listens, and for whom.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ways in")]
 pub(in crate::cli) struct Ways {
@@ -35,33 +35,16 @@ pub(in crate::cli) struct Ways {
     /// name or none. Better set in the environment, where no list of processes shows it
     #[arg(long, env = "TAPDECK_PROXY_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
     proxy_password: Option<Secret>,
-    /// What to do with hosts that are not MPSD's
-    #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
-    others: OthersArg,
     /// Write addresses as one line of JSON to this file once clients can come; `-` is standard output
     #[arg(long, env = "TAPDECK_READY_FILE", value_name = "FILE", value_parser = writable)]
     pub(in crate::cli) ready_file: Option<PathBuf>,
     #[command(flatten)]
+    pub(in crate::cli) hosts: HostOptions,
+    #[command(flatten)]
     pub(in crate::cli) home: Home,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum OthersArg {
-    /// Pass them through untouched
-    Tunnel,
-    /// Refuse them
-    Refuse,
-}
-
 impl Ways {
-    /// What to do with other hosts.
-    pub(in crate::cli) fn others(&self) -> Others {
-        match self.others {
-            OthersArg::Tunnel => Others::Tunnel,
-            OthersArg::Refuse => Others::Refuse,
-        }
-    }
-
     /// Who may come in.
     pub(in crate::cli) fn access(&self) -> Access {
         Access { networks: self.allow.clone(), password: self.proxy_password }

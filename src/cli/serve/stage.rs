@@ -1,6 +1,5 @@
 //! A deck with everything it plays: what is left is to let clients in.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use crate::cli::session::{self, Ended, Signals, Stop};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
-use crate::intercept::{Authority, Door, Listener, Options, Reverse};
+use crate::intercept::{Authority, Door, Listener, Neighbours, Options, Reverse};
 use crate::redact::Redactor;
 use crate::upstream::Dialler;
 
@@ -35,7 +34,8 @@ pub(in crate::cli) struct Stage {
     /// What answers.
     pub(in crate::cli) engine: Arc<Engine>,
     pub(super) reverse: Option<Reverse>,
-    pub(super) neighbours: BTreeSet<String>,
+    /// Hosts it answers for beside the contract's own.
+    pub(super) neighbours: Neighbours,
     pub(super) dialler: Dialler,
     pub(in crate::cli) control: Option<Port>,
     pub(super) sessions: Option<Plan>,
@@ -72,7 +72,7 @@ impl Stage {
     }
 
     /// The hosts it answers for beside the contract's own.
-    pub(in crate::cli) fn neighbours(&self) -> &BTreeSet<String> {
+    pub(in crate::cli) fn neighbours(&self) -> &Neighbours {
         &self.neighbours
     }
 
