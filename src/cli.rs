@@ -18,6 +18,7 @@ mod log;
 mod options;
 mod rules;
 mod run;
+mod screen;
 mod serve;
 mod session;
 
@@ -218,7 +219,7 @@ fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Talks to the person at the terminal.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    screen::foot::line(line);
 }
 
 /// Colour where it would be seen as colour.

@@ -39,7 +39,7 @@ pub use recorder::Recorder;
 use replaying::{OUTCOME, replayed};
 use sockets::Sockets;
 pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
-pub use watch::{Seen, Tallied, Watch};
+pub use watch::{Caller, LIMITS, Latest, Limit, Seen, Tallied, Watch};
 
 /// What answers calls.
 pub enum Source {
@@ -221,7 +221,7 @@ impl Engine {
     /// The recording cannot be written any more.
     pub async fn mark(&self, note: &str) -> Result<(), JournalError> {
         let note = self.redactor.text(note);
-        tracing::info!(target: "tapdeck::mark", "{note}");
+        tracing::info!(target: "tapdeck::mark", "mark {}: {note}", self.watch.marked());
         self.outcomes.marked(&note);
         match &self.recorder {
             Some(recorder) => recorder.mark(&note).await,
@@ -276,7 +276,7 @@ impl Engine {
             return None;
         }
         let begun = self.recorder.as_ref().map(Recorder::begin);
-        Some(Place { lane: self.watch.lane(LaneKey::of(call)), begun, asked: self.docket.position() })
+        Some(Place { lane: self.watch.lane(LaneKey::of(call), call.service), begun, asked: self.docket.position() })
     }
 
     /// The answer to a call that is not to be let through.

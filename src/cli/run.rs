@@ -150,7 +150,7 @@ impl Options {
         };
         let _ready = stage.tell()?;
         let mut child = Child::start(&self.command, surroundings.variables(of))?;
-        let ran = stage.run_until(&mut child).await;
+        let ran = stage.run_until(&mut child, |_, _| ()).await;
         // Where the deck ended first, nobody answers the command any more.
         Ok((child.terminate().await?, ran.ended, ran.engine))
     }

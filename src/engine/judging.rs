@@ -82,6 +82,7 @@ fn hear(judge: &mut Judge, watch: &Watch, case: Case) {
             let findings = judge.answered(&exchange, found);
             watch.report(&lane, &call, &findings);
             let (op, status) = (call.resolution.name(), answer.response.status);
+            watch.answered(&lane, &call, status);
             let (outcome, request) = (answer.outcome.as_str(), &call.request);
             tracing::debug!(target: "tapdeck::exchange", lane, op, status, outcome, "{} {}", request.method, request.target);
         }

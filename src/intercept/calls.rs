@@ -92,6 +92,7 @@ fn destination<B>(session: &Session, protocol: Protocol, request: &Request<B>) -
     if matches!(session.way, Way::Front(_))
         && let Some(page) = landing::answer(session, protocol, request, named.as_deref())
     {
+        session.note(Event::Visited);
         return Destination::Here(page);
     }
     match (&session.way, protocol, scheme_of(request.uri())) {
