@@ -10,7 +10,7 @@ use super::ready::{Ready, ReadyFile};
 use crate::admin::{Panel, Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
-use crate::cli::session::{self, Ended, Signals, Stop};
+use crate::cli::session::{self, Ended, Signals, Stop, Until};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
@@ -77,7 +77,12 @@ impl Stage {
 
     /// Serves until a signal.
     pub(in crate::cli) async fn run(self) -> Result<Ran, Failure> {
-        let mut signals = Signals::new()?;
+        self.run_until_over(std::future::pending()).await
+    }
+
+    /// Serves until a signal, or until something is over that says why.
+    pub(in crate::cli) async fn run_until_over(self, over: impl Future<Output = String>) -> Result<Ran, Failure> {
+        let mut stop = Until::new(Signals::new()?, over);
         let _ready = self.tell()?;
         if let Some(control) = self.control() {
             say(&format!("control port on http://{control}"));
@@ -88,7 +93,7 @@ impl Stage {
             let player = listener.name.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
             say(&format!("listening on http://{address}{player} (clients trust {trusted}); Ctrl-C ends it"));
         }
-        Ok(self.run_until(&mut signals).await)
+        Ok(self.run_until(&mut stop).await)
     }
 
     /// Tells whoever waits for it that it is there.
