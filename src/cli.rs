@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes parts, the parts run, and what happened becomes an exit code.
 
+mod bar;
 mod ca;
 mod cassette;
 mod check;

@@ -24,6 +24,7 @@ use super::session::Ended;
 use super::{Code, Failure, say};
 use crate::config::Project;
 use crate::contract::Severity;
+use crate::engine::journal::Bounds;
 use crate::engine::{Engine, Receipt};
 use crate::redact::Redactor;
 use child::Child;
@@ -133,7 +134,7 @@ impl Options {
                 stage.control = self.control.open_if_free().await?;
                 Ok(stage)
             }
-            (None, Some(cassette)) => self.recording.stage(cassette, self.control, means).await,
+            (None, Some(cassette)) => self.recording.stage(cassette, Bounds::default(), self.control, means).await,
             (None, None) => Err(Failure::usage("there is no cassette").hint("give --replay or --record")),
         }
     }

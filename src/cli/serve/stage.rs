@@ -10,7 +10,7 @@ use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
 use crate::cli::screen::{self, Screen};
-use crate::cli::session::{self, Ended, Signals, Stop};
+use crate::cli::session::{self, Ended, Signals, Stop, Until};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
@@ -78,7 +78,12 @@ impl Stage {
 
     /// Serves until a signal.
     pub(in crate::cli) async fn run(self) -> Result<Ran, Failure> {
-        let mut signals = Signals::new()?;
+        self.run_until_over(std::future::pending()).await
+    }
+
+    /// Serves until a signal, or until something is over that says why.
+    pub(in crate::cli) async fn run_until_over(self, over: impl Future<Output = String>) -> Result<Ran, Failure> {
+        let mut stop = Until::new(Signals::new()?, over);
         let _ready = self.tell()?;
         if let Some(control) = self.control() {
             say(&format!("control port on http://{control}"));
@@ -90,7 +95,7 @@ impl Stage {
             say(&format!("listening on http://{address}{player} (clients trust {trusted}); Ctrl-C ends it"));
         }
         let proxy = self.address();
-        let ran = self.run_until(&mut signals, |door, engine| Screen::open(door, engine, proxy)).await;
+        let ran = self.run_until(&mut stop, |door, engine| Screen::open(door, engine, proxy)).await;
         screen::say_found(&ran.engine);
         Ok(ran)
     }
