@@ -17,6 +17,7 @@ use super::renumber::renumber;
 use super::{Cassette, Entry, FORMAT, Notice, Record};
 use crate::dice::hex;
 use crate::json;
+use crate::platform;
 
 /// A cassette that cannot be sealed here.
 #[derive(Debug, Error)]
@@ -113,7 +114,7 @@ fn owned(cassette: &Cassette) -> Cow<'_, Cassette> {
 pub fn write_sealed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = write_whole(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = write_whole(&temporary, bytes).and_then(|()| platform::replace(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
         return written;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Failure, colour, print};
+use crate::platform;
 use crate::report::Colour;
 
 /// A place to write a report to.
@@ -65,7 +66,7 @@ impl Destination {
             }
             Self::File { name, path, mut unfinished } => {
                 let written = unfinished.write_all(text.as_bytes());
-                let written = written.and_then(|()| unfinished.persist(path).map_err(|error| error.error));
+                let written = written.and_then(|()| platform::persist(unfinished, &path));
                 written.map_err(|error| unwritable(&name, &error))?;
                 name
             }

@@ -11,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Failure;
+use crate::platform;
 use crate::redact::Redactor;
 
 /// How much is logged, and how.
@@ -38,7 +39,7 @@ pub(super) fn start(options: &LogOptions, usual: LevelFilter, redactor: Arc<Reda
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::ERROR) };
     let filter = Targets::new().with_default(others).with_target("tapdeck", level);
     let writer = Guarded { redactor };
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() && platform::shows_colour();
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
     let layer = match options.log_format {
         LogFormat::Text => layer.with_timer(tracing_subscriber::fmt::time::uptime()).boxed(),

@@ -1,8 +1,8 @@
 //! The certificate authority of one install: made once, kept private, and unable to vouch for most of the world.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::platform;
 use crate::upstream::tls::provider;
 
 /// Why there is no authority, or no certificate for a host.
@@ -74,10 +75,11 @@ impl Authority {
         fs::create_dir_all(dir).map_err(|source| file_error(dir, source))?;
         let draft =
             tempfile::Builder::new().prefix(".ca-").tempdir_in(dir).map_err(|source| file_error(dir, source))?;
-        write_private(&draft.path().join(KEY), &key.serialize_pem())?;
-        write_new(&draft.path().join(CERTIFICATE), &certificate.pem(), OpenOptions::new())?;
+        let (private, public) = (draft.path().join(KEY), draft.path().join(CERTIFICATE));
+        platform::write_private(&private, &key.serialize_pem()).map_err(|source| file_error(&private, source))?;
+        platform::write_new(&public, &certificate.pem()).map_err(|source| file_error(&public, source))?;
         // Renaming a folder onto one that is not empty fails, so the first process wins and the pair is never torn.
-        match fs::rename(draft.path(), &home) {
+        match platform::replace(draft.path(), &home) {
             Ok(()) => Self::load(dir),
             Err(_) if home.exists() => Err(AuthorityError::Exists(home)),
             Err(source) => Err(file_error(&home, source)),
@@ -228,26 +230,6 @@ fn read(path: &Path) -> Result<String, AuthorityError> {
     fs::read_to_string(path).map_err(|source| file_error(path, source))
 }
 
-#[cfg(unix)]
-fn write_private(path: &Path, text: &str) -> Result<(), AuthorityError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    write_new(path, text, options)
-}
-
-// The folder lies in the user's profile, whose access list the file inherits.
-#[cfg(not(unix))]
-fn write_private(path: &Path, text: &str) -> Result<(), AuthorityError> {
-    write_new(path, text, OpenOptions::new())
-}
-
-fn write_new(path: &Path, text: &str, mut options: OpenOptions) -> Result<(), AuthorityError> {
-    let opened = options.write(true).create_new(true).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|source| file_error(path, source))
-}
-
 fn file_error(path: &Path, source: io::Error) -> AuthorityError {
     AuthorityError::File { path: path.to_owned(), source }
 }
@@ -300,8 +282,8 @@ mod tests {
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
-    #[test]
     #[cfg(unix)]
+    #[test]
     fn the_key_is_the_owners_alone() {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::jks;
 use crate::cli::{Failure, say};
 use crate::intercept::Authority;
+use crate::platform;
 
 /// Files that are gone when this is.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Trust {
     }
 
     fn write(authority: &Authority, roots: &BTreeSet<Vec<u8>>) -> io::Result<Self> {
-        let trust = Self { folder: private_folder()? };
+        let trust = Self { folder: platform::private_folder(PREFIX)? };
         let bundle: String = roots.iter().map(|root| pem(root)).collect();
         private(&trust.bundle(), bundle.as_bytes())?;
         private(&trust.own(), authority.cert_pem().as_bytes())?;
@@ -71,26 +72,12 @@ fn roots(authority: &Authority, named: &[PathBuf]) -> BTreeSet<Vec<u8>> {
     roots
 }
 
-#[cfg(unix)]
-fn private_folder() -> io::Result<TempDir> {
-    use std::os::unix::fs::PermissionsExt;
-    let ours_alone = std::fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix(PREFIX).permissions(ours_alone).tempdir()
-}
-
-// The user's own folder for temporary files passes its access list on.
-#[cfg(not(unix))]
-fn private_folder() -> io::Result<TempDir> {
-    tempfile::Builder::new().prefix(PREFIX).tempdir()
-}
-
 /// Writes a file that only we can read: nobody else is to say whom the command trusts.
 fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    platform::persist(file, path)
 }
 
 fn pem(certificate: &[u8]) -> String {

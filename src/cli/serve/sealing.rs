@@ -6,6 +6,7 @@ use super::{many, many_do, unreadable};
 use crate::cassette::{Cassette, Notice, Record, Seal, seal};
 use crate::cli::Failure;
 use crate::exchange::Outcome;
+use crate::platform;
 use crate::replay;
 
 /// What sealing a journal came to.
@@ -31,7 +32,7 @@ pub(in crate::cli) fn seal_journal(
         }
     }
     if recording.exchanges().next().is_none() {
-        let _ = std::fs::remove_file(journal);
+        let _ = platform::remove(journal);
         return Ok(None);
     }
     let unsealed = |error: &dyn std::fmt::Display| {
@@ -47,7 +48,7 @@ pub(in crate::cli) fn seal_journal(
     // A torn last line was answered to nobody; a damaged one may hold what somebody still wants.
     let damaged = recording.notes.iter().filter(|note| matches!(note.what, Notice::Lost(_))).count();
     if damaged == 0 {
-        std::fs::remove_file(journal).map_err(|error| unsealed(&error))?;
+        platform::remove(journal).map_err(|error| unsealed(&error))?;
     }
     let unfaithful = replay::verify(&cassette);
     let summary = summary(&cassette, damaged, unfaithful.len());

@@ -1,0 +1,54 @@
+//! `tapdeck completions` and `tapdeck man`: the command line as shells and manuals know it.
+
+use std::path::PathBuf;
+
+use clap_complete::Shell;
+
+use super::{Code, Failure, layers, print_bytes, say};
+
+/// For which shell.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The shell
+    shell: Shell,
+}
+
+/// Where the manual goes.
+#[derive(Debug, clap::Args)]
+pub(super) struct ManOptions {
+    /// The directory for the pages; it is made if need be
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
+/// Writes a shell's script to standard output.
+pub(super) fn run(options: &Options) -> Result<Code, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut layers::tree(), NAME, &mut script);
+    print_bytes(&script)?;
+    Ok(Code::Clean)
+}
+
+/// Writes a page for each command.
+pub(super) fn manual(options: &ManOptions) -> Result<Code, Failure> {
+    let dir = &options.dir;
+    let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(layers::tree(), dir));
+    written.map_err(|error| {
+        Failure::runtime(format!("cannot write to {}: {error}", dir.display())).hint("name a directory of yours")
+    })?;
+    say(&format!("wrote the manual; `man -l {}` shows its first page", dir.join("tapdeck.1").display()));
+    Ok(Code::Clean)
+}
+
+const NAME: &str = "tapdeck";
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  tapdeck completions bash > ~/.local/share/bash-completion/completions/tapdeck
+  tapdeck completions zsh > ~/.zfunc/_tapdeck                 (with ~/.zfunc in fpath)
+  tapdeck completions fish > ~/.config/fish/completions/tapdeck.fish
+  tapdeck completions powershell | Out-String | Invoke-Expression";
+
+pub(super) const MAN_EXAMPLES: &str = "\
+Example:
+  tapdeck man ~/.local/share/man/man1";
