@@ -1,6 +1,7 @@
 //! `tapdeck completions` and `tapdeck man`: the command line as shells and manuals know it.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 
@@ -32,12 +33,26 @@ pub(super) fn run(options: &Options) -> Result<Code, Failure> {
 /// Writes a page for each command.
 pub(super) fn manual(options: &ManOptions) -> Result<Code, Failure> {
     let dir = &options.dir;
-    let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(layers::tree(), dir));
-    written.map_err(|error| {
+    let mut tree = layers::tree().disable_help_subcommand(true);
+    tree.build();
+    std::fs::create_dir_all(dir).and_then(|()| pages(&tree, dir)).map_err(|error| {
         Failure::runtime(format!("cannot write to {}: {error}", dir.display())).hint("name a directory of yours")
     })?;
     say(&format!("wrote the manual; `man -l {}` shows its first page", dir.join("tapdeck.1").display()));
     Ok(Code::Clean)
+}
+
+/// The page of a command, and those of what is below it.
+fn pages(command: &clap::Command, dir: &Path) -> io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        pages(below, dir)?;
+    }
+    let page = clap_mangen::Man::new(command.clone());
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    // Examples keep their lines.
+    let text = String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH EXAMPLES\n.nf\n");
+    std::fs::write(dir.join(page.get_filename()), text)
 }
 
 const NAME: &str = "tapdeck";

@@ -76,5 +76,24 @@ impl Destination {
 }
 
 pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::runtime(format!("cannot write {}: {error}", path.display())).hint("check the path")
+    let hint = if platform::is_read_only(path) { "it is read-only: make it writable first" } else { "check the path" };
+    Failure::runtime(format!("cannot write {}: {error}", path.display())).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_read_only_is_told_to_be() {
+        let file = NamedTempFile::new().unwrap();
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let hint = |path: &Path| unwritable(path, &denied).to_string().split_once("hint: ").unwrap().1.to_owned();
+        assert_eq!(hint(file.path()), "check the path");
+        let mut permissions = file.as_file().metadata().unwrap().permissions();
+        permissions.set_readonly(true);
+        file.as_file().set_permissions(permissions).unwrap();
+        assert_eq!(hint(file.path()), "it is read-only: make it writable first");
+        assert_eq!(hint(Path::new("/nowhere/at/all")), "check the path");
+    }
 }

@@ -48,7 +48,11 @@ pub(super) fn client_config(extra: Option<&Path>) -> Result<ClientConfig, TrustE
 }
 
 fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let read = std::fs::read(path).map_err(pem::Error::Io).and_then(|text| {
+        // Editors of Windows may begin a file with a mark, and the first certificate would be overlooked behind it.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>()
+    });
     let roots = read.map_err(|source| TrustError::Roots { path: path.to_owned(), source })?;
     if roots.is_empty() {
         return Err(TrustError::NoRoots(path.to_owned()));
@@ -66,5 +70,13 @@ mod tests {
         let error = client_config(Some(file.path())).unwrap_err();
         assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
         assert!(matches!(client_config(Some(Path::new("/nowhere/at/all"))), Err(TrustError::Roots { .. })));
+    }
+
+    #[test]
+    fn roots_are_read_as_editors_of_windows_save_them() {
+        let root = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("\u{feff}{}", root.pem().replace('\n', "\r\n"))).unwrap();
+        assert_eq!(read_roots(file.path()).unwrap(), [root.der().clone()]);
     }
 }
