@@ -3,6 +3,7 @@
 //! What is kept, logged and judged is the redacted call, so that live traffic, journal and cassette give the same
 //! findings. What is sent on is the call as it came. The client's answer waits for its record and for nothing else.
 
+mod elsewhere;
 pub mod journal;
 mod judging;
 mod outcomes;
@@ -27,6 +28,7 @@ use crate::redact::{Redacted, Redactor};
 use crate::replay::Player;
 use crate::upstream::Upstream;
 
+pub use elsewhere::{Elsewhere, Foreign, Passage};
 use journal::JournalError;
 use judging::{Case, Docket};
 pub use outcomes::{Entry, MOST_ENTRIES, Outcomes, What};
@@ -179,6 +181,11 @@ impl Engine {
     /// What was found so far.
     pub fn watch(&self) -> &Watch {
         &self.watch
+    }
+
+    /// Counts what became of a host that is not looked into.
+    pub fn passed(&self, host: &str, passage: Passage) {
+        self.watch.passed(&self.redactor.text(host), passage);
     }
 
     /// What was replayed so far, call by call.
@@ -346,7 +353,7 @@ impl Engine {
 
     async fn source(&self, client: &str, call: &Call, kept: &Call) -> (Answer, Caused) {
         match &self.source {
-            Source::Upstream(upstream) => (upstream.send(&call.request, call.protocol).await, Caused::Nothing),
+            Source::Upstream(upstream) => (upstream.send(call).await, Caused::Nothing),
             Source::Emulator(emulator) => {
                 let Reply { outcome, response, ticket } = emulator.answer(call);
                 (Answer { outcome, response }, Caused::Messages(ticket))

@@ -74,6 +74,11 @@ pub fn remove(path: &Path) -> io::Result<()> {
     os::remove(path)
 }
 
+/// True for a file that everybody on this machine may read, as far as its mode tells; access lists are not looked into.
+pub fn is_for_everybody(path: &Path) -> bool {
+    os::is_for_everybody(path)
+}
+
 /// True for a file that is there and may not be written to.
 pub fn is_read_only(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.is_file() && about.permissions().readonly())

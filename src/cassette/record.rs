@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::FORMAT;
 use super::body::{self, Content, StoredBody, WireBytes, Withheld};
 use crate::exchange::{Answer, Outcome, Protocol};
-use crate::message::{Body, Headers, Request, Response, Scheme};
+use crate::message::{Body, Headers, Request, Response, Scheme, host_of};
+use crate::mpsd::Service;
+use crate::mpsd::route::NEXT_DOOR;
 
 /// One exchange.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +64,13 @@ pub struct RecordedRequest {
     /// Trailer fields.
     #[serde(default, with = "words::headers", skip_serializing_if = "Headers::is_empty")]
     pub trailers: Headers,
+}
+
+impl RecordedRequest {
+    /// The host it was sent to, without its port.
+    pub fn host(&self) -> &str {
+        host_of(&self.authority)
+    }
 }
 
 /// The response of a record.
@@ -149,6 +158,15 @@ impl HttpRecord {
             headers: stored.headers.clone(),
             body: body::restore(stored.body.as_ref(), &stored.headers),
             trailers: stored.trailers.clone(),
+        }
+    }
+
+    /// The service that was called. Its host tells, or else the record itself does.
+    pub fn service(&self) -> Service {
+        let host = self.request.host();
+        match Service::of_host(host) {
+            None if self.op == NEXT_DOOR => Service::Neighbour,
+            _ => Service::behind(host),
         }
     }
 

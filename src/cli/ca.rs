@@ -35,6 +35,8 @@ enum Form {
     Pem,
     /// Binary
     Der,
+    /// A PKCS#12 store that trusts it, for Java and Windows; its password is `changeit`
+    P12,
 }
 
 pub(super) fn run(command: &Command) -> Result<Code, Failure> {
@@ -59,6 +61,7 @@ fn export(options: &ExportOptions) -> Result<(), Failure> {
     match options.format {
         Form::Pem => print(authority.cert_pem()),
         Form::Der => print_bytes(authority.cert_der()),
+        Form::P12 => print_bytes(&authority.cert_p12()),
     }
 }
 

@@ -176,6 +176,8 @@ impl Options {
         }
         if self.is_grave(engine) {
             closing.push_str(&format!("; {}", found(engine)));
+        } else {
+            closing.push_str(&engine.watch().elsewhere().to_string());
         }
         say(&closing);
         let (cassette, code) = (self.tape.replay.clone().unwrap_or_default(), self.play.verdict(&receipt));

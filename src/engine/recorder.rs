@@ -13,7 +13,6 @@ use super::journal::{Journal, JournalError};
 use crate::cassette::{Circumstances, HttpRecord, LineBody, Mark, Record, StoredBody, Timing, WireBytes};
 use crate::exchange::{Answer, Call};
 use crate::message::Headers;
-use crate::mpsd::Service;
 use crate::redact::{REDACTED, Redacted, Redactor};
 use crate::slot::alias::AliasClass;
 
@@ -166,8 +165,7 @@ impl Recorder {
             return None;
         }
         let request = record.request();
-        let service = Service::behind(request.host());
-        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, record.service(), request);
         let answer = Answer { outcome: record.outcome, response: record.response() };
         let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
         let (asked, answered) = (wire(kept.body_changed), wire(kept_answer.body_changed));

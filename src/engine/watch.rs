@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::elsewhere::{Elsewhere, Passage};
 use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::redact::Redacted;
@@ -22,6 +23,7 @@ struct State {
     nameless: usize,
     seen: BTreeMap<Fault, Repeated>,
     tallied: Tallied,
+    elsewhere: Elsewhere,
 }
 
 /// What makes two findings one fault, as in reports: same lane, operation, rule, place and weight.
@@ -70,6 +72,8 @@ pub struct Tallied {
     pub sockets: usize,
     /// Connections and plain-text calls of hosts that are none of ours, passed on unread.
     pub tunnels: usize,
+    /// Those that were refused.
+    pub refused: usize,
 }
 
 impl Watch {
@@ -133,9 +137,19 @@ impl Watch {
         self.state().tallied.sockets += 1;
     }
 
-    /// Counts what is passed on unread.
-    pub(crate) fn passed_on(&self) {
-        self.state().tallied.tunnels += 1;
+    /// Counts what became of a host that is not looked into.
+    pub(super) fn passed(&self, host: &str, passage: Passage) {
+        let mut state = self.state();
+        match passage {
+            Passage::Tunnelled => state.tallied.tunnels += 1,
+            Passage::Refused => state.tallied.refused += 1,
+        }
+        state.elsewhere.count(host, passage);
+    }
+
+    /// The hosts that are not looked into.
+    pub fn elsewhere(&self) -> Elsewhere {
+        self.state().elsewhere.clone()
     }
 
     /// The findings by kind, whoever they are about: rule, weight, operation, place, and how often.

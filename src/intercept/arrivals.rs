@@ -1,6 +1,7 @@
 //! Who came, and how far each got: what the landing page shows and the screen's diagnoses are made of.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -62,20 +63,53 @@ pub enum Event {
     },
 }
 
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => f.write_str("connected, and said nothing yet"),
+            Self::Called { host } => write!(f, "called {host}"),
+            Self::Tunnelled { host } => write!(f, "reached {host}, which is passed on unread"),
+            Self::Refused { why } => write!(f, "was refused: {why}"),
+            Self::Failed { fault, host: Some(host) } => write!(f, "failed at TLS for {host}: {}", fault.as_str()),
+            Self::Failed { fault, host: None } => write!(f, "failed at TLS: {}", fault.as_str()),
+        }
+    }
+}
+
+impl Event {
+    /// The same, with no text longer than a name can be: clients make them up.
+    fn cut(mut self) -> Self {
+        let text = match &mut self {
+            Self::Called { host } | Self::Tunnelled { host } | Self::Failed { host: Some(host), .. } => host,
+            Self::Refused { why } => why,
+            Self::Connected | Self::Failed { host: None, .. } => return self,
+        };
+        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+            text.truncate(end);
+        }
+        self
+    }
+}
+
 impl Arrivals {
-    /// Takes down what happened to a client.
-    pub(super) fn note(&self, client: IpAddr, name: Option<&LaneName>, event: Event) {
+    /// Takes down what happened to a client, and says how often the like of it has by now; `None` when there is no
+    /// more room for further clients. Those that are turned away leave room for others.
+    pub(super) fn note(&self, client: IpAddr, name: Option<&LaneName>, event: Event) -> Option<u64> {
         let now = Instant::now();
         let mut guests = self.guests();
-        if guests.len() >= MOST_GUESTS && !guests.contains_key(&client) {
-            return;
+        let most = if matches!(event, Event::Refused { .. }) { MOST_GUESTS / 2 } else { MOST_GUESTS };
+        if guests.len() >= most && !guests.contains_key(&client) {
+            return None;
         }
         let guest = guests.entry(client).or_insert_with(|| Guest::new(now));
-        *guest.counter(&event) += 1;
+        let counter = guest.counter(&event);
+        *counter += 1;
+        let count = *counter;
         if let Some(name) = name {
             guest.name = Some(name.clone());
         }
-        (guest.last, guest.at) = (event, now);
+        (guest.last, guest.at) = (event.cut(), now);
+        Some(count)
     }
 
     /// Everybody by now, by address.
@@ -105,5 +139,28 @@ impl Guest {
     }
 }
 
+/// Longer than any host name.
+const LONGEST: usize = 400;
 /// Addresses told apart; a playtest has a few.
 const MOST_GUESTS: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_scan_leaves_room_for_players() {
+        let arrivals = Arrivals::default();
+        let client = |number: u32| IpAddr::V4(Ipv4Addr::from(number));
+        let refused = || Event::Refused { why: "outside".to_owned() };
+        for number in 0..10_000 {
+            arrivals.note(client(number), None, refused());
+        }
+        assert_eq!(arrivals.all().len(), MOST_GUESTS / 2);
+        assert_eq!(arrivals.note(client(1), None, refused()), Some(2));
+        assert_eq!(arrivals.note(client(20_000), None, refused()), None);
+        assert_eq!(arrivals.note(client(20_000), None, Event::Connected), Some(1));
+    }
+}

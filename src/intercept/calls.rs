@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::exchange::Protocol;
+use crate::exchange::{Outcome, Protocol};
 use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
 use crate::mpsd::Service;
 use crate::upstream::wire::{ReadError, headers_of, read_whole};
@@ -21,7 +21,7 @@ use super::hosts::{self, Verdict};
 use super::limits::Limits;
 use super::reply::{Asked, Reply};
 use super::session::{Origin, Session, Way};
-use super::{names, scheme_of, tunnel, upgrade};
+use super::{landing, names, scheme_of, tunnel, upgrade};
 
 /// The engine gave no answer; the connection must end without one.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +36,15 @@ pub(super) async fn answer(
 ) -> Result<::http::Response<Reply>, Unanswered> {
     let asked = Asked::of(&request, protocol);
     let session = match session.way {
-        Way::Front(_) => match names::as_proxy_user(session, request.headers()) {
-            Ok(session) => session,
-            Err(problem) => return Ok(asked.last(*problem)),
-        },
+        Way::Front(_) => {
+            if let Some(problem) = session.locked_out(request.headers()) {
+                return Ok(asked.reply(*problem));
+            }
+            match names::as_proxy_user(session, request.headers()) {
+                Ok(session) => session,
+                Err(problem) => return Ok(asked.last(*problem)),
+            }
+        }
         Way::Inside(_) => session,
     };
     if request.method() == Method::CONNECT {
@@ -58,9 +63,13 @@ pub(super) async fn answer(
                     session.passed_on(&host);
                     passing.map(Reply::Passing)
                 }
-                Err(problem) => asked.last(problem),
+                Err(problem) => {
+                    tunnel::looped(&session, &problem);
+                    asked.last(problem)
+                }
             })
         }
+        Destination::Here(page) => Ok(asked.reply(page)),
         Destination::Nowhere(problem) => Ok(asked.last(problem)),
     }
 }
@@ -70,12 +79,19 @@ enum Destination {
     Service(Origin),
     /// A plain-text host that is none of our business.
     Elsewhere,
+    /// Ourselves: this is the page.
+    Here(Response),
     /// Nobody: this is the answer.
     Nowhere(Response),
 }
 
 fn destination<B>(session: &Session, protocol: Protocol, request: &Request<B>) -> Destination {
     let named = named_host(request);
+    if matches!(session.way, Way::Front(_))
+        && let Some(page) = landing::answer(session, protocol, request, named.as_deref())
+    {
+        return Destination::Here(page);
+    }
     match (&session.way, protocol, scheme_of(request.uri())) {
         (Way::Inside(origin), ..) => Destination::Service(refined(session, origin, named)),
         (Way::Front(_), Protocol::H1, Some(scheme)) => absolute(session, request.uri(), scheme),
@@ -107,7 +123,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
         (Verdict::Tunnel, Scheme::Https) => {
             nowhere(400, "use-connect", "tapdeck passes https of this host on only through CONNECT")
         }
-        (Verdict::Refuse, _) => Destination::Nowhere(tunnel::refused(&host, port)),
+        (Verdict::Refuse, _) => Destination::Nowhere(session.refused(&host, port)),
     }
 }
 
@@ -162,7 +178,11 @@ async fn call(
                 let _room = room;
                 engine.answer(call).await
             };
-            Ok(asked.reply(finished(&session, asking).await?.response))
+            let answer = finished(&session, asking).await?;
+            if answer.outcome == Outcome::Refused {
+                tunnel::looped(&session, &answer.response);
+            }
+            Ok(asked.reply(answer.response))
         }
         Err(problem) => {
             let call = call(head);

@@ -36,6 +36,10 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
+pub(super) fn is_for_everybody(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
+}
+
 pub(super) fn data_folder(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
 }
@@ -110,6 +114,9 @@ mod tests {
         super::super::write_private(&path, "secret").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(folder.path()), mode(&path)), (0o700, 0o600));
+        assert!(!is_for_everybody(&path));
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert!(is_for_everybody(&path));
     }
 
     #[test]

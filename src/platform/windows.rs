@@ -107,6 +107,10 @@ fn make_writable(path: &Path) -> bool {
     was_read_only && fs::set_permissions(path, permissions).is_ok()
 }
 
+pub(super) fn is_for_everybody(_path: &Path) -> bool {
+    false
+}
+
 pub(super) fn data_folder(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     variable("LOCALAPPDATA").or_else(|| variable("USERPROFILE").map(|home| home.join("AppData\\Local")))
 }

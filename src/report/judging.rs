@@ -8,7 +8,6 @@ use crate::cassette::{Cassette, FrameRecord, HttpRecord, Passage, Passages, Reco
 use crate::conduct::{Exchange, Heard, Judge};
 use crate::contract::Finding;
 use crate::exchange::{Answer, Call};
-use crate::mpsd::Service;
 
 /// A file that is judged.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +81,7 @@ impl Report {
         lines: &mut Lines<'_, '_>,
     ) -> Opening {
         let request = record.request();
-        let service = Service::behind(request.host());
-        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, record.service(), request);
         let answer = Answer { outcome: record.outcome, response: record.response() };
         let (lane, asked, answered) = (record.lane.as_str(), record.asked, record.answered);
         let exchange = Exchange { lane, asked, answered, call: &call, answer: &answer };

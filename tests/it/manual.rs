@@ -44,7 +44,10 @@ fn the_manual_has_a_page_for_each_command() {
         assert!(page.contains(".SH NAME") && page.contains(".SH SYNOPSIS"), "{name}: {page}");
     }
     let root = fs::read_to_string(pages.join("tapdeck.1")).unwrap();
-    assert!(root.contains("tapdeck\\-record(1)") && root.contains(".SH EXAMPLES\n.nf\nExamples:\n  tapdeck demo "), "{root}");
+    assert!(
+        root.contains("tapdeck\\-record(1)") && root.contains(".SH EXAMPLES\n.nf\nExamples:\n  tapdeck demo "),
+        "{root}"
+    );
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
     let ended = binary::run(home.path(), &["man", text(&file)]);

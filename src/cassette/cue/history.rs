@@ -6,7 +6,7 @@ use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{Cassette, HttpRecord, StoredBody};
 use crate::exchange::Outcome;
 use crate::json::{Doc, Node};
-use crate::mpsd::{Op, Service, resolve};
+use crate::mpsd::{Op, resolve};
 
 /// Every session of a recording, by `scid~template~name`.
 #[derive(Debug, Default)]
@@ -61,8 +61,7 @@ impl Histories {
     }
 
     fn tell(&mut self, http: &HttpRecord) {
-        let service = Service::behind(http.request.authority.split(':').next().unwrap_or_default());
-        let resolution = resolve(service, &http.request.method, &http.request.target);
+        let resolution = resolve(http.service(), &http.request.method, &http.request.target);
         let Some(op) = resolution.operation().map(|operation| operation.op) else {
             return;
         };

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::jks;
 use crate::cli::{Failure, say};
 use crate::intercept::Authority;
+use crate::intercept::authority::armoured;
 use crate::platform;
 
 /// Files that are gone when this is.
@@ -31,7 +30,7 @@ impl Trust {
 
     fn write(authority: &Authority, roots: &BTreeSet<Vec<u8>>) -> io::Result<Self> {
         let trust = Self { folder: platform::private_folder(PREFIX)? };
-        let bundle: String = roots.iter().map(|root| pem(root)).collect();
+        let bundle: String = roots.iter().map(|root| armoured("CERTIFICATE", root)).collect();
         private(&trust.bundle(), bundle.as_bytes())?;
         private(&trust.own(), authority.cert_pem().as_bytes())?;
         private(&trust.java(), &jks::trust_store(roots.iter().map(Vec::as_slice)))?;
@@ -80,19 +79,7 @@ fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     platform::persist(file, path)
 }
 
-fn pem(certificate: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(certificate);
-    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
-    for start in (0..text.len()).step_by(PEM_LINE) {
-        out.push_str(&text[start..text.len().min(start + PEM_LINE)]);
-        out.push('\n');
-    }
-    out.push_str("-----END CERTIFICATE-----\n");
-    out
-}
-
 const PREFIX: &str = "tapdeck-";
-const PEM_LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -65,7 +65,8 @@ impl RecordOptions {
         }
         let contract = contract(project)?;
         let deck = Deck::open(ways).await?;
-        let reached = self.service.reach(project, deck.addresses(), deck.limits)?;
+        let reached = self.service.reach(project, &ways.hosts, deck.addresses(), deck.limits)?;
+        let neighbours = deck.neighbours(&reached.neighbours)?;
         let control = match &reached.source {
             Source::Emulator(_) => control.open().await?,
             _ => control.open_if_free().await?,
@@ -74,7 +75,7 @@ impl RecordOptions {
         let recorder = Recorder::create(&cassette.journal()).map_err(|error| unopened(&error))?;
         let title = format!("recording {} to {}", reached.name, cassette.journal().display());
         let engine = Engine::new(reached.source, redactor, contract, Some(recorder), enforce.into());
-        let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+        let (reverse, dialler) = (reached.reverse, reached.dialler);
         Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions: None })
     }
 }

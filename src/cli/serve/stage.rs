@@ -1,20 +1,19 @@
 //! A deck with everything it plays: what is left is to let clients in.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Deck;
 use super::ready::{Ready, ReadyFile};
-use crate::admin::{Panel, Sessions, Setup};
+use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
 use crate::cli::session::{self, Ended, Signals, Stop};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
-use crate::intercept::{Authority, Door, Listener, Options, Reverse};
+use crate::intercept::{Authority, Door, Listener, Neighbours, Options, Reverse};
 use crate::redact::Redactor;
 use crate::upstream::Dialler;
 
@@ -34,7 +33,8 @@ pub(in crate::cli) struct Stage {
     /// What answers.
     pub(in crate::cli) engine: Arc<Engine>,
     pub(super) reverse: Option<Reverse>,
-    pub(super) neighbours: BTreeSet<String>,
+    /// Hosts it answers for beside the contract's own.
+    pub(super) neighbours: Neighbours,
     pub(super) dialler: Dialler,
     pub(in crate::cli) control: Option<Port>,
     pub(super) sessions: Option<Plan>,
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     /// The hosts it answers for beside the contract's own.
-    pub(in crate::cli) fn neighbours(&self) -> &BTreeSet<String> {
+    pub(in crate::cli) fn neighbours(&self) -> &Neighbours {
         &self.neighbours
     }
 
@@ -104,11 +104,16 @@ impl Stage {
 
     /// Serves until it is asked to stop.
     pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ran {
-        let Self { deck, engine, reverse, neighbours, dialler, control, sessions, .. } = self;
+        let Self { deck, title, engine, reverse, neighbours, dialler, control, sessions } = self;
+        if let Some(control) = &control {
+            dialler.avoid(control.address());
+        }
         let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
             engine: (!is_idle).then(|| Arc::clone(&engine)),
             authority: deck.authority,
+            access: deck.access,
+            about: title,
             reverse,
             neighbours,
             others: deck.others,
@@ -116,7 +121,7 @@ impl Stage {
             limits: deck.limits,
         });
         let sessions = sessions.map(|plan| plan.sessions(&door, &engine));
-        let control = control.map(|port| port.serve(Panel { door: Arc::clone(&door), sessions }));
+        let control = control.map(|port| port.serve(Arc::clone(&door), sessions));
         let ended = session::run(deck.listeners, Arc::clone(&door), &engine, stop).await;
         if let Some(control) = control {
             control.close(ended).await;

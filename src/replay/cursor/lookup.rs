@@ -352,7 +352,7 @@ impl Lookup<'_> {
     }
 
     fn is_same_service(&self, at: usize) -> bool {
-        self.take(at).service == self.asked.call.service
+        self.take(at).is_for(self.asked.call)
     }
 
     fn take(&self, at: usize) -> &Take {
