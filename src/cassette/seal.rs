@@ -17,6 +17,7 @@ use super::renumber::Renumbering;
 use super::{Cassette, Entry, FORMAT, Notice, Record};
 use crate::dice::hex;
 use crate::json;
+use crate::platform;
 
 /// A cassette that cannot be sealed here.
 #[derive(Debug, Error)]
@@ -196,7 +197,7 @@ pub(super) fn write_checked<T, E: From<io::Error>>(
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
     let written = write_whole(&temporary, write).and_then(|()| check(&temporary));
-    let checked = match written.and_then(|checked| Ok(fs::rename(&temporary, path).map(|()| checked)?)) {
+    let checked = match written.and_then(|checked| Ok(platform::replace(&temporary, path).map(|()| checked)?)) {
         Ok(checked) => checked,
         Err(error) => {
             let _ = fs::remove_file(&temporary);

@@ -21,6 +21,8 @@ mod intercept;
 mod judged;
 mod lanes;
 mod learn;
+mod line_ends;
+mod manual;
 mod mutation;
 mod openapi;
 mod playback;

@@ -47,7 +47,7 @@ pub(super) fn can_draw() -> bool {
 
 /// True when colours on standard error would be seen as such.
 pub(in crate::cli) fn is_coloured() -> bool {
-    can_draw() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    can_draw() && platform::shows_colour() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn is_dumb() -> bool {

@@ -15,6 +15,7 @@ use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::engine::journal::{Bounds, JournalError};
 use crate::engine::{Engine, Recorder, Source};
+use crate::platform;
 use crate::redact::Redactor;
 use length::Length;
 
@@ -127,7 +128,7 @@ pub(in crate::cli) fn remove_if_empty(journal: &Path) {
     };
     if is_empty {
         // If it cannot be removed, starting the new one says why.
-        let _ = std::fs::remove_file(journal);
+        let _ = platform::remove(journal);
     }
 }
 

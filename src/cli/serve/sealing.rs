@@ -10,6 +10,7 @@ use crate::cassette::seal::SealError;
 use crate::cassette::{Cassette, CassetteError, Ledger, Polish, Seal};
 use crate::cli::bar::Bar;
 use crate::cli::{Failure, say};
+use crate::platform;
 use crate::replay;
 
 /// What sealing a journal came to.
@@ -107,7 +108,7 @@ fn check(sealed: &Path, written: &Path, exchanges: usize) -> Result<Option<Casse
 
 /// Removes the parts of a journal, the first of them last: it stands for them all.
 fn remove(parts: &[PathBuf]) -> io::Result<()> {
-    parts.iter().rev().try_for_each(std::fs::remove_file)
+    parts.iter().rev().try_for_each(|part| platform::remove(part))
 }
 
 /// What a sealed recording holds, in one line. `unfaithful`: how many exchanges do not replay, when that was tried.
