@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use console::{Term, measure_text_width};
 
+use crate::platform;
+
 /// Writes lines; what stands at the foot stays below them.
 pub(in crate::cli) fn line(text: &str) {
     let end = if text.ends_with('\n') { "" } else { "\n" };
