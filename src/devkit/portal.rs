@@ -113,12 +113,6 @@ impl Portal {
             _ => Err(answer.unexpected("it does not say IsProxyEnabled")),
         }
     }
-
-    /// From now on, gives up after that time at the latest.
-    pub fn hurry(&mut self, most: Duration) {
-        let Deadlines { connect, answer } = self.deadlines;
-        self.deadlines = Deadlines { connect: connect.min(most), answer: answer.min(most) };
-    }
 }
 
 impl Answer {

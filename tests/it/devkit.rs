@@ -480,3 +480,50 @@ fn a_password_is_piped_in_but_never_on_the_command_line() {
     studio.fails("status", &["--password", "hunter"], 2, "--password", "");
     studio.fails("status", &["--user", "a:b"], 2, "--user", "name alone");
 }
+
+/// Types at a terminal of its own: each text once the one before it has been shown. What the terminal showed in the end.
+#[cfg(all(target_os = "linux", feature = "real-clients"))]
+fn at_a_terminal(studio: &Studio, typed: &[(&str, &str)]) -> (Option<i32>, String) {
+    let binary = env!("CARGO_BIN_EXE_tapdeck");
+    let line =
+        format!("stty -a | md5sum; {binary} devkit status {}; code=$?; stty -a | md5sum; exit $code", studio.address());
+    let mut command = Command::new("script");
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .env("TAPDECK_HOME", studio.home.path())
+        .env("TAPDECK_DEVKIT_USER", "dev");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut shown, mut buffer, mut typed) = (String::new(), [0; 1024], typed.iter().peekable());
+    loop {
+        if let Some((prompt, text)) = typed.peek()
+            && shown.contains(prompt)
+        {
+            keyboard.write_all(text.as_bytes()).unwrap();
+            typed.next();
+        }
+        match std::io::Read::read(&mut screen, &mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => shown.push_str(&String::from_utf8_lossy(&buffer[..read])),
+        }
+    }
+    let modes: Vec<&str> = shown.lines().filter(|line| line.ends_with("  -")).collect();
+    assert!(modes.len() == 2 && modes[0] == modes[1], "the terminal is left otherwise: {shown}");
+    (child.wait().unwrap().code(), shown)
+}
+
+#[test]
+#[cfg(all(target_os = "linux", feature = "real-clients"))]
+fn a_person_confirms_the_kit_and_types_the_password_unseen() {
+    let studio = Studio::new();
+    let (code, shown) = at_a_terminal(&studio, &[("[y/N] ", "n\n")]);
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(shown.contains("nobody has confirmed") && shown.contains(&studio.portal.fingerprint()), "{shown}");
+    let (code, shown) = at_a_terminal(&studio, &[("[y/N] ", "y\n"), ("password of dev: ", "hunter2\n")]);
+    assert!(code == Some(0) && shown.contains("KIT-7") && !shown.contains(PASSWORD), "{shown}");
+    let asked = studio.portal.asked().len();
+    let (code, shown) = at_a_terminal(&studio, &[("password of dev: ", "hunt\x03")]);
+    assert!(code == Some(2) && shown.contains("nothing was answered") && !shown.contains("hunt"), "{shown}");
+    assert_eq!(studio.portal.asked().len(), asked);
+}

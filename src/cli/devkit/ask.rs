@@ -1,6 +1,6 @@
 //! Asking the person at the terminal, also for what nobody may see.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 
 use crate::cli::Failure;
 
@@ -44,9 +44,20 @@ fn prompt(text: &str) {
 }
 
 fn line() -> io::Result<String> {
-    let mut line = String::new();
-    io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
-    Ok(line)
+    text_until(b"\n")
+}
+
+/// What is typed or piped in, up to one of these bytes, or a bounded length.
+fn text_until(ends: &[u8]) -> io::Result<String> {
+    let mut text = Vec::new();
+    for byte in io::stdin().lock().take(LONGEST_LINE).bytes() {
+        let byte = byte?;
+        text.push(byte);
+        if ends.contains(&byte) {
+            break;
+        }
+    }
+    String::from_utf8(text).map_err(io::Error::other)
 }
 
 /// Reads a line that is not shown as it is typed. Ctrl-C ends it too, after the terminal shows again what is typed.
@@ -59,10 +70,10 @@ fn unseen() -> io::Result<String> {
     hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
     hidden.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
     tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
-    let typed = line();
+    let typed = text_until(&[b'\n', CTRL_C]);
     tcsetattr(&stdin, OptionalActions::Flush, &before)?;
     let typed = typed?;
-    if typed.as_bytes().contains(&CTRL_C) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(typed) }
+    if typed.as_bytes().last() == Some(&CTRL_C) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(typed) }
 }
 
 #[cfg(windows)]

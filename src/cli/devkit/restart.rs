@@ -70,11 +70,10 @@ enum Phase {
 }
 
 async fn wait(visit: &mut Visit, mut phase: Phase, most: Duration) -> Result<Option<bool>, Failure> {
-    visit.portal.hurry(LOOK);
     let (begun, mut told_at) = (Instant::now(), Instant::now());
     let mut last = None;
     while let Some(left) = most.checked_sub(begun.elapsed()) {
-        match timeout(left, visit.portal.has_proxy()).await {
+        match timeout(LOOK.min(left), visit.portal.has_proxy()).await {
             Ok(Ok(told)) if phase == Phase::Down => return Ok(told),
             Ok(Ok(_)) => {}
             Ok(Err(error)) if error.is_absence() => {
@@ -82,7 +81,8 @@ async fn wait(visit: &mut Visit, mut phase: Phase, most: Duration) -> Result<Opt
                 last = Some(error);
             }
             Ok(Err(error)) => return Err(visit.failure(&error)),
-            Err(_) => break,
+            // Who does not answer at all is away, too.
+            Err(_) => phase = Phase::Down,
         }
         if told_at.elapsed() >= TOLD_EVERY {
             told_at = Instant::now();
