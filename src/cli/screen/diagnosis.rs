@@ -14,10 +14,8 @@ pub(super) struct Scene<'a> {
     pub(super) now: Instant,
     /// When the deck began to listen.
     pub(super) began: Instant,
-    /// Where it listens first.
+    /// Where clients find it.
     pub(super) proxy: &'a str,
-    /// The certificate clients must trust.
-    pub(super) certificate: &'a str,
     /// Who came, by address.
     pub(super) guests: &'a [(IpAddr, Guest)],
     /// Who called.
@@ -144,15 +142,15 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
 
 fn rejects(scene: &Scene<'_>, who: &str, fault: TlsFault, host: Option<&str>) -> String {
     let host = host.map_or_else(String::new, |host| format!(" for {}", plain(host)));
-    let certificate = scene.certificate;
+    let install = format!("open http://{} on it, and install the certificate", scene.proxy);
     let why = match fault {
-        TlsFault::Untrusted => format!("it does not know our authority · install {certificate} there"),
+        TlsFault::Untrusted => format!("it does not know our authority · {install}"),
         TlsFault::Pinned => "it wants a certificate of its own · it pins one, or does not check ours as usual".into(),
         TlsFault::WrongName => "it asks for another name · point only intercepted hosts here".into(),
         TlsFault::Constraint => "our authority is limited to other hosts · `tapdeck ca doctor` says which".into(),
         TlsFault::Clock => "it is not valid by its clock · set the date there".into(),
         TlsFault::Protocol => "both speak no common version of TLS · it needs TLS 1.2 or 1.3".into(),
-        TlsFault::Dropped => format!("it hangs up without a word · install {certificate} there, if it is not yet"),
+        TlsFault::Dropped => format!("it hangs up without a word · {install}, unless that is done"),
     };
     format!("{who} connects but rejects our certificate{host}: {why}")
 }
@@ -239,7 +237,6 @@ mod tests {
                 now: self.at(second),
                 began: self.began,
                 proxy: "127.0.0.1:8888",
-                certificate: "/home/ca.pem",
                 guests: &self.guests,
                 callers: &self.callers,
                 sockets: self.sockets,
@@ -282,7 +279,11 @@ mod tests {
         assert_eq!((deck.kinds(14), deck.kinds(15)), (vec![], vec![Kind::Silent]));
         assert!(deck.told(15).starts_with("10.0.0.31 connects but asks for nothing: "), "{}", deck.told(15));
         assert_eq!(Deck::new().arrives(5, &[Event::Connected, called()]).kinds(100), []);
-        assert_eq!(Deck::new().arrives(5, &[Event::Connected, Event::Visited]).kinds(100), [], "it reads how it is done");
+        assert_eq!(
+            Deck::new().arrives(5, &[Event::Connected, Event::Visited]).kinds(100),
+            [],
+            "it reads how it is done"
+        );
     }
 
     #[test]
@@ -306,7 +307,7 @@ mod tests {
         assert_eq!(
             deck.told(5),
             "10.0.0.31 connects but rejects our certificate for sessiondirectory.xboxlive.com: it does not know our \
-             authority · install /home/ca.pem there"
+             authority · open http://127.0.0.1:8888 on it, and install the certificate"
         );
         assert_eq!(Deck::new().arrives(5, &[failed(TlsFault::Untrusted), called()]).kinds(100), []);
         assert_eq!(Deck::new().arrives(5, &[called(), failed(TlsFault::Pinned)]).kinds(6), [Kind::Tls]);
