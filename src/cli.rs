@@ -8,6 +8,7 @@ mod contract;
 mod control;
 mod demo;
 mod destination;
+mod devkit;
 mod drift;
 mod failure;
 mod init;
@@ -91,6 +92,9 @@ enum Command {
     /// The certificate authority that intercepted clients must trust
     #[command(subcommand, after_help = "Example:\n  tapdeck ca export > ca.pem")]
     Ca(ca::Command),
+    /// Make an Xbox development kit use a deck as its proxy, and undo it
+    #[command(subcommand, after_help = "Example:\n  tapdeck devkit enable 10.0.0.5 --user dev --restart")]
+    Devkit(devkit::Command),
     /// Set a project up: tapdeck.toml, attributes of cassettes, a workflow for CI
     #[command(after_help = init::EXAMPLES)]
     Init(init::Options),
@@ -146,6 +150,7 @@ fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
         Command::Rules(options) => rules::run(&options),
         Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),
+        Command::Devkit(command) => devkit::run(&command),
         Command::Init(options) => init::run(&options),
         Command::Config(command) => config::run(&command, project),
     }?;

@@ -3,8 +3,8 @@
 mod child;
 mod jks;
 mod junit;
-mod surroundings;
-mod trust;
+pub(super) mod surroundings;
+pub(super) mod trust;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

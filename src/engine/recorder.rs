@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::journal::{Journal, JournalError};
-use crate::cassette::{Circumstances, HttpRecord, LineBody, Mark, Record, StoredBody, Timing, WireBytes};
+use crate::cassette::{Circumstances, HttpRecord, LineBody, Mark, Record, StoredBody, Timing, WireBytes, Withheld};
 use crate::exchange::{Answer, Call};
 use crate::message::Headers;
-use crate::redact::{REDACTED, Redacted, Redactor};
+use crate::redact::{REDACTED, Redacted, Redactor, Unkept};
 use crate::slot::alias::AliasClass;
 
 /// Writes exchanges to a journal, each before its client is answered.
@@ -229,13 +229,18 @@ fn http_record(
         response_wire: wire(answer.body_changed),
     };
     let mut record = HttpRecord::new(about, &call.message.request, &answer.message);
-    if let Some((reason, bytes)) = &call.withheld {
-        record.request.body = Some(StoredBody::withheld(reason, bytes));
+    if let Some(unkept) = &call.withheld {
+        record.request.body = Some(withheld(unkept));
     }
-    if let Some((reason, bytes)) = &answer.withheld {
-        record.response.body = Some(StoredBody::withheld(reason, bytes));
+    if let Some(unkept) = &answer.withheld {
+        record.response.body = Some(withheld(unkept));
     }
     record
+}
+
+fn withheld(unkept: &Unkept) -> StoredBody {
+    let Unkept { reason, length, sha256 } = unkept.clone();
+    StoredBody::known(Withheld { reason: reason.to_owned(), length, sha256 })
 }
 
 fn milliseconds(from: Instant, to: Instant) -> u64 {

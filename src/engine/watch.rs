@@ -14,7 +14,7 @@ use super::elsewhere::{Elsewhere, Passage};
 use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::mpsd::Service;
-use crate::redact::Redacted;
+use crate::redact::{Redacted, Unkept};
 
 use pace::Pace;
 pub use pace::{LIMITS, Limit};
@@ -220,8 +220,13 @@ impl Watch {
                 request.method, request.target
             );
         }
-        for (reason, bytes) in call.withheld.iter().chain(&answer.withheld) {
-            let bytes = bytes.len();
+        self.tell_unkept(lane, call, answer);
+    }
+
+    /// Tells which bodies are not kept.
+    pub(super) fn tell_unkept(&self, lane: &str, call: &Redacted<Call>, answer: &Redacted<Answer>) {
+        let (op, request) = (call.message.resolution.name(), &call.message.request);
+        for Unkept { reason, length: bytes, .. } in call.withheld.iter().chain(&answer.withheld) {
             tracing::warn!(
                 target: TELLING, lane, op, bytes, "{} {}: a body cannot be kept: {reason}", request.method, request.target
             );

@@ -30,6 +30,10 @@ pub struct Guest {
     pub refused: u64,
     /// Handshakes that came to nothing.
     pub failed: u64,
+    /// The same by what was wrong.
+    pub faults: BTreeMap<TlsFault, u64>,
+    /// Handshakes after which the client left without a word.
+    pub silent: u64,
     /// What last happened.
     pub last: Event,
     /// When.
@@ -121,6 +125,20 @@ impl Arrivals {
         Some(guest.take(event.cut(), now))
     }
 
+    /// How often a client's handshakes came to nothing for one reason.
+    pub(super) fn times(&self, client: IpAddr, fault: TlsFault) -> u64 {
+        self.guests().get(&client).and_then(|guest| guest.faults.get(&fault).copied()).unwrap_or_default()
+    }
+
+    /// Takes down that a client left without a word after its handshake. True when that is suspicious: it has done so
+    /// before, and never made a call. A browser does it now and then, with connections it made in advance.
+    pub(super) fn silent(&self, client: IpAddr) -> bool {
+        let mut guests = self.guests();
+        let Some(guest) = guests.get_mut(&client) else { return false };
+        guest.silent += 1;
+        guest.silent > 1 && guest.calls == 0
+    }
+
     /// Everybody by now, by address.
     pub fn all(&self) -> Vec<(IpAddr, Guest)> {
         self.guests().iter().map(|(address, guest)| (*address, guest.clone())).collect()
@@ -137,8 +155,24 @@ impl Guest {
         let last = Event::Connected;
         let (name, fault, refusal, elsewhere) = (None, None, None, Vec::new());
         let (connections, visits, calls, tunnels, refused, failed) = (0, 0, 0, 0, 0, 0);
-        let since = at;
-        Self { name, connections, visits, calls, tunnels, refused, failed, last, at, since, fault, refusal, elsewhere }
+        let (since, faults, silent) = (at, BTreeMap::new(), 0);
+        Self {
+            name,
+            connections,
+            visits,
+            calls,
+            tunnels,
+            refused,
+            failed,
+            faults,
+            silent,
+            last,
+            at,
+            since,
+            fault,
+            refusal,
+            elsewhere,
+        }
     }
 
     /// Counts what happened, and keeps of it what later events do not make untrue. How often the like of it has by now.
@@ -155,7 +189,10 @@ impl Guest {
                 }
             }
             Event::Refused { why } => self.refusal = Some(why.clone()),
-            Event::Failed { fault, host } => self.fault = Some((*fault, host.clone())),
+            Event::Failed { fault, host } => {
+                *self.faults.entry(*fault).or_default() += 1;
+                self.fault = Some((*fault, host.clone()));
+            }
         }
         (self.last, self.at) = (event, at);
         count

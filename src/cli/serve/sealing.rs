@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{many, many_do, unreadable};
-use crate::cassette::{Cassette, Notice, Record, Seal, seal};
+use crate::cassette::{Cassette, HttpRecord, Notice, Record, Seal, seal};
 use crate::cli::Failure;
 use crate::exchange::Outcome;
+use crate::mpsd::Service;
 use crate::replay;
 
 /// What sealing a journal came to.
@@ -69,6 +70,11 @@ fn summary(cassette: &Cassette, lost: usize, unfaithful: usize) -> String {
     if messages > 0 {
         parts.insert(1, format!("{} on {}", many(messages, "message"), many(sockets, "socket")));
     }
+    let is_hollow = |record: &&HttpRecord| record.service() == Service::Neighbour && record.withheld().is_some();
+    let hollow = cassette.exchanges().filter(is_hollow).count();
+    if hollow > 0 {
+        parts.push(format!("{} with other hosts kept without what was said", many(hollow, "exchange")));
+    }
     if unserved > 0 {
         parts.push(format!("{} answered by tapdeck, not the service", many(unserved, "exchange")));
     }
@@ -82,7 +88,7 @@ fn summary(cassette: &Cassette, lost: usize, unfaithful: usize) -> String {
 mod tests {
     use super::*;
     use crate::cassette::line::MAX_LINE;
-    use crate::cassette::{Circumstances, HttpRecord, LineBody, WireBytes};
+    use crate::cassette::{Circumstances, LineBody, WireBytes};
     use crate::exchange::{Answer, Protocol};
     use crate::message::{Body, Headers, Request, Response};
     use crate::slot::alias::AliasClass;
