@@ -193,12 +193,13 @@ impl Watcher {
             now: Instant::now(),
             began: self.began,
             proxy: &self.proxy,
+            authority: self.door.authority().path(),
             guests: &guests,
             callers: &callers,
             sockets: engine.watch().tallied().open,
         };
         let found = diagnose(&scene, &self.patience);
-        for Diagnosis { kind, who, text } in &found {
+        for Diagnosis { kind, who, text } in found.iter().filter(|found| !found.kind.is_logged()) {
             if self.told.len() < MOST_TOLD && self.told.insert((*kind, who.clone())) {
                 tracing::warn!(target: "tapdeck::diagnosis", diagnosis = kind.as_str(), "{text}");
             }
