@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::options::as_clients_see;
 use super::say;
 use crate::engine::{Engine, Tallied};
 use crate::intercept::{Door, Event, Guest};
@@ -44,8 +45,7 @@ impl Screen {
         let watcher = Watcher {
             door: Arc::clone(door),
             engine: Arc::clone(engine),
-            proxy: proxy.to_string(),
-            certificate: door.authority().path().display().to_string(),
+            proxy: as_clients_see(proxy).to_string(),
             runtime: Handle::current(),
             began: Instant::now(),
             patience: Patience::default(),
@@ -87,7 +87,6 @@ struct Watcher {
     /// What answers where the door has nothing of its own.
     engine: Arc<Engine>,
     proxy: String,
-    certificate: String,
     runtime: Handle,
     began: Instant,
     patience: Patience,
@@ -135,7 +134,7 @@ impl Watcher {
         if tallied != last {
             let Tallied { calls, open, errors, warnings, .. } = tallied;
             let (clients, elapsed) = (engine.watch().lanes(), clock(self.began.elapsed()));
-            tracing::info!(target: "tapdeck::heartbeat", calls, clients, sockets = open, errors, warnings, "{elapsed}");
+            tracing::info!(target: "tapdeck::heartbeat", calls, clients, sockets = open, errors, warnings, "running for {elapsed}");
         }
         tallied
     }
@@ -194,13 +193,13 @@ impl Watcher {
             now: Instant::now(),
             began: self.began,
             proxy: &self.proxy,
-            certificate: &self.certificate,
+            authority: self.door.authority().path(),
             guests: &guests,
             callers: &callers,
             sockets: engine.watch().tallied().open,
         };
         let found = diagnose(&scene, &self.patience);
-        for Diagnosis { kind, who, text } in &found {
+        for Diagnosis { kind, who, text } in found.iter().filter(|found| !found.kind.is_logged()) {
             if self.told.len() < MOST_TOLD && self.told.insert((*kind, who.clone())) {
                 tracing::warn!(target: "tapdeck::diagnosis", diagnosis = kind.as_str(), "{text}");
             }

@@ -160,7 +160,8 @@ mod tests {
     }
 
     fn finding(count: usize, rejected: Option<u16>, pointer: Option<&str>) {
-        let (place, schema) = (pointer.map_or("header x".into(), |pointer| format!("body {pointer}")), None::<&str>);
+        let (place, schema) =
+            (pointer.map_or_else(|| "header x".into(), |pointer| format!("body {pointer}")), None::<&str>);
         tracing::error!(
             target: FINDING, rule = "contract-version-missing", severity = "error", side = "client", place, pointer,
             lane = "guest", op = "session.put", method = "PUT", subject = "session{lobby}", path = "/serviceconfigs/…",

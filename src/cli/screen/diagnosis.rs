@@ -1,6 +1,7 @@
 //! What is wrong with a client, told from who came, how far each got, and who has stopped calling.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::engine::Caller;
@@ -14,10 +15,10 @@ pub(super) struct Scene<'a> {
     pub(super) now: Instant,
     /// When the deck began to listen.
     pub(super) began: Instant,
-    /// Where it listens first.
+    /// Where clients find it.
     pub(super) proxy: &'a str,
-    /// The certificate clients must trust.
-    pub(super) certificate: &'a str,
+    /// The certificate they must trust.
+    pub(super) authority: &'a Path,
     /// Who came, by address.
     pub(super) guests: &'a [(IpAddr, Guest)],
     /// Who called.
@@ -82,6 +83,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// True where the connection itself is logged, with the reason.
+    pub(super) fn is_logged(self) -> bool {
+        matches!(self, Self::Tls | Self::Refused)
+    }
+
     /// One word for programs.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -119,7 +125,8 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
     // Whoever hangs up in the middle of a handshake may do so once; who calls besides has no trouble with us.
     let fault = guest.fault.as_ref().filter(|(fault, _)| guest.calls == 0 || *fault != TlsFault::Dropped);
     if let Some((fault, host)) = fault {
-        return Some((Kind::Tls, rejects(scene, who, *fault, host.as_deref())));
+        let (told, advice) = (fault.told(), plain(&fault.advice(host.as_deref(), scene.authority)));
+        return Some((Kind::Tls, format!("{who} connects but {told}: {advice}")));
     }
     if guest.calls > 0 {
         return None;
@@ -140,21 +147,6 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
     }
     let text = format!("{who} connects but asks for nothing: is tapdeck its HTTP proxy, and not a SOCKS one?");
     (guest.visits == 0 && age >= patience.silent).then_some((Kind::Silent, text))
-}
-
-fn rejects(scene: &Scene<'_>, who: &str, fault: TlsFault, host: Option<&str>) -> String {
-    let host = host.map_or_else(String::new, |host| format!(" for {}", plain(host)));
-    let certificate = scene.certificate;
-    let why = match fault {
-        TlsFault::Untrusted => format!("it does not know our authority · install {certificate} there"),
-        TlsFault::Pinned => "it wants a certificate of its own · it pins one, or does not check ours as usual".into(),
-        TlsFault::WrongName => "it asks for another name · point only intercepted hosts here".into(),
-        TlsFault::Constraint => "our authority is limited to other hosts · `tapdeck ca doctor` says which".into(),
-        TlsFault::Clock => "it is not valid by its clock · set the date there".into(),
-        TlsFault::Protocol => "both speak no common version of TLS · it needs TLS 1.2 or 1.3".into(),
-        TlsFault::Dropped => format!("it hangs up without a word · install {certificate} there, if it is not yet"),
-    };
-    format!("{who} connects but rejects our certificate{host}: {why}")
 }
 
 /// A client that called and has stopped: the others go on, or nothing holds it here any more.
@@ -239,7 +231,7 @@ mod tests {
                 now: self.at(second),
                 began: self.began,
                 proxy: "127.0.0.1:8888",
-                certificate: "/home/ca.pem",
+                authority: Path::new("/home/ca.pem"),
                 guests: &self.guests,
                 callers: &self.callers,
                 sockets: self.sockets,
@@ -307,11 +299,12 @@ mod tests {
     #[test]
     fn a_certificate_that_is_not_accepted_until_a_call_comes() {
         let deck = Deck::new().arrives(5, &[Event::Connected, failed(TlsFault::Untrusted), Event::Connected]);
-        assert_eq!(
-            deck.told(5),
-            "10.0.0.31 connects but rejects our certificate for sessiondirectory.xboxlive.com: it does not know our \
-             authority · install /home/ca.pem there"
+        let told = deck.told(5);
+        assert!(
+            told.starts_with("10.0.0.31 connects but rejects our certificate; most likely it does not know"),
+            "{told}"
         );
+        assert!(told.contains(": make it trust /home/ca.pem: "), "{told}");
         assert_eq!(Deck::new().arrives(5, &[failed(TlsFault::Untrusted), called()]).kinds(100), []);
         assert_eq!(Deck::new().arrives(5, &[called(), failed(TlsFault::Pinned)]).kinds(6), [Kind::Tls]);
     }
@@ -327,7 +320,7 @@ mod tests {
         use TlsFault::{Clock, Constraint, Dropped, Pinned, Protocol, Untrusted, WrongName};
         let faults = [Untrusted, Pinned, WrongName, Constraint, Clock, Protocol, Dropped];
         let told = faults.map(|fault| Deck::new().arrives(0, &[failed(fault)]).told(1));
-        assert!(told.iter().all(|text| text.contains(" connects but rejects our certificate for ")), "{told:?}");
+        assert!(told.iter().all(|text| text.starts_with("10.0.0.31 connects but ")), "{told:?}");
         assert_eq!(std::collections::BTreeSet::from(told).len(), faults.len());
     }
 

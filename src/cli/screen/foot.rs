@@ -42,9 +42,9 @@ pub(super) fn columns() -> usize {
     Term::stderr().size_checked().map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns).max(1))
 }
 
-/// True when standard error is a terminal that can draw a line again.
+/// True when standard error is a terminal that can draw a line again. A console of Windows is told to by being asked.
 pub(super) fn can_draw() -> bool {
-    io::stderr().is_terminal() && !is_dumb()
+    io::stderr().is_terminal() && !is_dumb() && (cfg!(unix) || Term::stderr().features().colors_supported())
 }
 
 /// True when colours on standard error would be seen as such.

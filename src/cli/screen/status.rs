@@ -35,19 +35,21 @@ pub(super) struct View {
 struct Plan {
     callers: usize,
     has_sockets: bool,
-    has_event: bool,
+    /// The room the event needs at least; without it, there is none of it.
+    event: Option<usize>,
     has_keys: bool,
 }
 
 /// From everything to what cannot be left out.
-const PLANS: [Plan; 5] = [
-    Plan { callers: 5, has_sockets: true, has_event: true, has_keys: true },
-    Plan { callers: 3, has_sockets: true, has_event: true, has_keys: false },
-    Plan { callers: 3, has_sockets: true, has_event: false, has_keys: false },
-    Plan { callers: 2, has_sockets: true, has_event: false, has_keys: false },
+const PLANS: [Plan; 6] = [
+    Plan { callers: 5, has_sockets: true, event: Some(usize::MAX), has_keys: true },
+    Plan { callers: 5, has_sockets: true, event: Some(usize::MAX), has_keys: false },
+    Plan { callers: 3, has_sockets: true, event: Some(LEAST_EVENT), has_keys: false },
+    Plan { callers: 3, has_sockets: true, event: None, has_keys: false },
+    Plan { callers: 2, has_sockets: true, event: None, has_keys: false },
     LEAST,
 ];
-const LEAST: Plan = Plan { callers: 1, has_sockets: false, has_event: false, has_keys: false };
+const LEAST: Plan = Plan { callers: 1, has_sockets: false, event: None, has_keys: false };
 
 /// A piece of the line, in a colour.
 #[derive(Clone, Debug)]
@@ -71,18 +73,15 @@ impl View {
 
     /// Everything that fits.
     fn told(&self, width: usize) -> Vec<Part> {
-        let fits = |plan: &&Plan| {
-            let reserved = if plan.has_event && self.event.is_some() { LEAST_EVENT } else { 0 };
-            width_of(&self.parts(plan)) + reserved <= width
-        };
+        let event = self.event.as_ref().map(|(what, age)| (plain(what), format!(", {} ago", spoken(age.as_secs()))));
+        let whole = event.as_ref().map_or(0, |(what, age)| measure_text_width(what) + age.len() + GAP);
+        let needed = |plan: &Plan| plan.event.map_or(0, |least| whole.min(least));
+        let fits = |plan: &&Plan| width_of(&self.parts(plan)) + needed(plan) <= width;
         let plan = PLANS.iter().find(fits).unwrap_or(&LEAST);
         let mut parts = self.parts(plan);
-        if let (Some((what, age)), true) = (&self.event, plan.has_event) {
-            let age = format!(", {} ago", spoken(age.as_secs()));
-            let keys = if plan.has_keys { parts.pop() } else { None };
-            let room = width.saturating_sub(width_of(&parts) + keys.as_ref().map_or(0, part_width) + GAP + age.len());
-            parts.push(Part(cut(&plain(what), room) + &age, None));
-            parts.extend(keys);
+        if let (Some((what, age)), true) = (event, plan.event.is_some()) {
+            let room = width.saturating_sub(width_of(&parts) + GAP + age.len());
+            parts.insert(parts.len() - usize::from(self.tells_keys(plan)), Part(cut(&what, room) + &age, None));
         }
         parts
     }
@@ -101,12 +100,13 @@ impl View {
 
     fn parts(&self, plan: &Plan) -> Vec<Part> {
         let mut parts = vec![self.time(), self.lanes(plan.callers)];
-        let Tallied { open, errors, warnings, calls, .. } = self.tallied;
+        let Tallied { open, errors, warnings, infos, calls, .. } = self.tallied;
         if plan.has_sockets && open > 0 {
             parts.push(Part(many(open, "socket"), None));
         }
         match (errors, warnings) {
             (0, 0) if calls == 0 => {}
+            (0, 0) if infos > 0 => parts.push(Part(many(infos, "note"), None)),
             (0, 0) => parts.push(Part("no violations".into(), GREEN)),
             (0, warnings) => parts.push(Part(many(warnings, "warning"), YELLOW)),
             (errors, 0) => parts.push(Part(many(errors, "error"), RED)),
@@ -115,10 +115,14 @@ impl View {
             }
         }
         parts.extend(self.rate(plan));
-        if plan.has_keys && self.has_keys {
+        if self.tells_keys(plan) {
             parts.push(Part("? keys".into(), None));
         }
         parts
+    }
+
+    fn tells_keys(&self, plan: &Plan) -> bool {
+        plan.has_keys && self.has_keys
     }
 
     fn time(&self) -> Part {
@@ -259,6 +263,11 @@ mod tests {
             view().line(200, false),
             "00:12:31 · guest 41, host 37 · 2 sockets · 1 error, 3 warnings · guest 12/30 per 15 s · guest PUT \
              session{lobby/3f2a91c0} 201, 2 s ago · ? keys"
+        );
+        assert_eq!(
+            view().line(120, false),
+            "00:12:31 · guest 41, host 37 · 2 sockets · 1 error, 3 warnings · guest 12/30 per 15 s · guest PUT \
+             session{l…, 2 s ago"
         );
         let quiet = View { callers: vec![], tallied: Tallied::default(), event: None, ..view() };
         assert_eq!(quiet.line(200, false), "00:12:31 · nobody called yet · ? keys");

@@ -86,7 +86,7 @@ fn fitting(lanes: &[&str], room: usize) -> Vec<usize> {
     let whole: usize = widths.iter().map(|width| width + 1).sum();
     let mut room = if whole <= room { room } else { room.saturating_sub(OTHERS + 1) };
     let fits = |width: &usize| {
-        let fits = width + 1 <= room;
+        let fits = *width < room;
         room = room.saturating_sub(width + 1);
         fits
     };

@@ -108,7 +108,7 @@ pub(in crate::cli) async fn finish(engine: &Engine, cassette: &CassettePath, end
         say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
         return Ok(Code::Clean);
     };
-    say(&format!("{}; {}", verdict.summary, found(engine)));
+    say(&format!("{}; secrets: {}; {}", verdict.summary, recorder.secrets(), found(engine)));
     for problem in verdict.unfaithful.iter().take(MOST_SHOWN) {
         say(&format!("  exchange {} (line {}) does not replay: {}", problem.exchange, problem.line, problem.what));
     }

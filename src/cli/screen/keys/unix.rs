@@ -57,7 +57,7 @@ impl Keys {
     }
 
     /// Sets the modes again, which somebody may have changed while we stood still.
-    pub(in crate::cli::screen) fn resume(&mut self) {
+    pub(in crate::cli::screen) fn resume(&self) {
         if let (Some(stdin), Some(before)) = (self.foreground(), &self.before) {
             let _ = tcsetattr(stdin, OptionalActions::Now, &ours(before));
         }
