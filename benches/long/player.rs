@@ -19,8 +19,6 @@ use crate::wire::Message;
 pub(crate) struct Day {
     /// Exchanges that were answered.
     pub(crate) had: AtomicU64,
-    /// Exchanges after which everybody goes home.
-    pub(crate) most: u64,
     /// Exchanges of one player between two tokens.
     pub(crate) hour: u64,
 }
@@ -42,10 +40,10 @@ impl Player {
         Self { number, deck, way, token: String::new(), line: None, socket: None }
     }
 
-    /// Plays until the day is over or the deck is gone; how many answers it had.
+    /// Plays until the deck is gone; how many answers it had.
     pub(crate) async fn play(mut self, day: Arc<Day>) -> u64 {
         let mut had = 0;
-        while day.had.load(Ordering::Relaxed) < day.most {
+        loop {
             if had % day.hour == 0 && self.renew(had / day.hour).await.is_none() {
                 break;
             }
@@ -86,7 +84,7 @@ impl Player {
     /// One call with a mark of its own; `None` when it got no answer.
     async fn exchange(&mut self, n: u64) -> Option<()> {
         let (round, place) = (n / CALLS_OF_A_SESSION, n % CALLS_OF_A_SESSION);
-        let name = format!("0b5d2c1a-7c6e-4c55-9d11-{:04x}{round:08x}", self.number);
+        let name = session(self.number, round);
         let session = format!("/serviceconfigs/{SCID}/sessionTemplates/lobby/sessions/{name}");
         let xuid = format!("28146463{:08}", self.number);
         let (method, target, body) = match place {
@@ -124,6 +122,11 @@ impl Player {
         assert!(answer.second_word().starts_with('2'), "{request}\n{}", answer.head);
         Some(())
     }
+}
+
+/// The name of a player's session.
+pub(crate) fn session(player: u64, round: u64) -> String {
+    format!("0b5d2c1a-7c6e-4c55-9d11-{player:04x}{round:08x}")
 }
 
 /// The header that tells an exchange from all others.

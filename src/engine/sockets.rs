@@ -325,6 +325,8 @@ impl Scribe {
             let written = recorder.broken(spot).await;
             self.engine.unless_failed(written).ok_or(Unrecorded)?;
         }
+        let (socket, at) = (self.socket, self.engine.docket.position());
+        self.engine.docket.put(Case::Broken { socket, at }).await;
         Ok(())
     }
 

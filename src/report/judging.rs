@@ -86,8 +86,11 @@ impl Report {
         opening: &Opening,
         lines: &mut Lines<'_, '_>,
     ) {
-        let Some(message) = record.what.message() else { return };
         let FrameRecord { lane, socket, from, at, .. } = record;
+        let Some(message) = record.what.message() else {
+            judge.broken(*socket, *at);
+            return;
+        };
         let heard = Heard { lane, socket: *socket, at: *at, from: *from, message: &message };
         self.judge_message(judge, &heard, Some(file), opening, lines);
     }

@@ -9,6 +9,7 @@ use crate::cassette::{FrameRecord, HttpRecord, Record, StoredBody};
 use crate::contract::quoted;
 use crate::json::Doc;
 use crate::mpsd::{Op, ParamName, Service, resolve};
+use crate::socket::Sender;
 
 /// The records of a recording in short.
 #[derive(Debug, Default)]
@@ -52,6 +53,8 @@ pub(super) struct Said {
     pub(super) at: u64,
     /// The sessions it tells of.
     pub(super) sessions: Vec<String>,
+    /// It is the client's: only those have a position of their own.
+    is_clients: bool,
     /// It subscribes or unsubscribes, or is the reply to that.
     pub(super) is_subscription: bool,
 }
@@ -120,8 +123,8 @@ impl Sketch {
     pub(super) fn positions(&self, index: usize) -> Vec<u64> {
         match self.entries.get(index) {
             Some(Sketched::Exchange(call)) => vec![call.asked, call.answered],
-            Some(Sketched::Message(said)) => vec![said.at],
-            Some(Sketched::Mark { .. }) | None => Vec::new(),
+            Some(Sketched::Message(said)) if said.is_clients => vec![said.at],
+            Some(Sketched::Message(_) | Sketched::Mark { .. }) | None => Vec::new(),
         }
     }
 
@@ -210,7 +213,8 @@ impl Sketch {
         }
         socket.messages.push(index);
         let is_subscription = matches!(talk, Talk::Question(..));
-        Said { lane: frame.lane.clone(), at: frame.at, sessions, is_subscription }
+        let is_clients = frame.from == Sender::Client;
+        Said { lane: frame.lane.clone(), at: frame.at, sessions, is_clients, is_subscription }
     }
 }
 

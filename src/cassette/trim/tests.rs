@@ -85,7 +85,7 @@ fn a_round_keeps_its_sockets_and_the_handle_it_uses() {
     let (round, notes) = trimmed(&choice(&[("from", "round two")])).unwrap();
     assert_eq!(
         targets(&round),
-        ["guest connect", "host connect", "host handles", "guest session", "host Two", "guest Two"]
+        ["host connect", "guest connect", "host handles", "guest session", "host Two", "guest Two"]
     );
     assert_eq!(round.messages(), (5, 2), "what was subscribed, and one tap");
     assert_eq!(notes.len(), 2, "{notes:?}");
@@ -94,7 +94,7 @@ fn a_round_keeps_its_sockets_and_the_handle_it_uses() {
     let (same, _) = trimmed(&choice(&[("from", "2")])).unwrap();
     assert_eq!(seal::seal(&same).unwrap(), seal::seal(&round).unwrap());
     let (first, _) = trimmed(&choice(&[("from", "round one"), ("to", "round two")])).unwrap();
-    assert_eq!(targets(&first), ["guest connect", "host connect", "host One", "guest One"]);
+    assert_eq!(targets(&first), ["host connect", "guest connect", "host One", "guest One"]);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_lane_hears_what_others_caused_by_its_own_doing() {
 #[test]
 fn a_session_keeps_what_tells_of_it() {
     let (two, _) = trimmed(&choice(&[("session", "TWO")])).unwrap();
-    assert_eq!(targets(&two), ["guest connect", "host connect", "host Two", "guest Two"]);
+    assert_eq!(targets(&two), ["host connect", "guest connect", "host Two", "guest Two"]);
     assert_eq!(two.messages().0, 5);
     let (both, _) = trimmed(&choice(&[("session", "two"), ("session", "one")])).unwrap();
     assert_eq!(both.exchanges().count(), evening().exchanges().count());
@@ -118,9 +118,9 @@ fn a_session_keeps_what_tells_of_it() {
 #[test]
 fn what_is_not_there_is_told_with_what_is() {
     for (pairs, message) in [
-        (&[("lane", "nobody")][..], "no lane is called \"nobody\"; there are \"guest\", \"host\""),
-        (&[("session", "three")], "no session is called \"three\"; there are \"one\", \"two\""),
-        (&[("from", "3")], "no mark is called \"3\"; there are 1 \"round one\", 2 \"round two\""),
+        (&[("lane", "nobody")][..], "no lane is called `nobody`; there are `host`, `guest`"),
+        (&[("session", "three")], "no session is called `three`; there are `one`, `two`"),
+        (&[("from", "3")], "no mark is called `3`; there are 1 `round one`, 2 `round two`"),
         (&[("from", "2"), ("to", "1")], "mark 2 does not come before mark 1"),
         (&[("from", "2"), ("session", "one"), ("lane", "host")], "nothing would be left: no exchange fits"),
     ] {
