@@ -61,7 +61,7 @@ fn operating_systems_are_told_apart_in_one_place() {
     for module in modules().iter().filter(|module| *module != "platform") {
         for file in files(module) {
             let code = code(&file);
-            for word in ["(unix", "(not(unix", "(windows", "(not(windows", "target_os", "std::os::"] {
+            for word in ["cfg(unix", "cfg(windows", "cfg(not(", "cfg!(", "target_os", "std::os::"] {
                 assert!(!code.contains(word), "{} names {word}: that is for `platform`", file.display());
             }
         }

@@ -15,7 +15,7 @@ use crate::support::text;
 const SESSION: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/duel/sessions/one";
 const HEADERS: [(&str, &str); 3] =
     [("authorization", "XBL3.0 x=1234;token"), ("x-xbl-contract-version", "107"), ("content-type", "application/json")];
-const LOBBY: &[u8] = br#"{"properties":{"custom":{"map":"harbour"}},"members":{"me":{"constants":{"system":{"xuid":"2814639011617876","initialize":true}}}}}"#;
+const LOBBY: &[u8] = br#"{"properties":{"custom":{"map":"harbour"}},"members":{"me":{"constants":{"system":{"xuid":"2814639011617876","initialize":true}},"properties":{"system":{"active":true}}}}}"#;
 
 /// Files in two directories: as they are, and as Windows has them.
 struct Both(TempDir);
@@ -111,7 +111,7 @@ fn a_baseline_knows_what_it_knew() {
 
 const SETTINGS: &str = "# settings\nothers = \"refuse\"\n[record]\nseed = 7\n[emulator]\ntemplates = \"templates.json\"\n\
                         people = \"people.toml\"\nneighbours = \"neighbours.toml\"\n[rules]\nbody-on-get = \"off\"\n\
-                        [[title]]\ntemplate = \"*\"\nsession-properties = \"schema.json\"\n";
+                        [[title]]\ntemplate = \"duel\"\nsession-properties = \"schema.json\"\n";
 
 #[tokio::test]
 async fn settings_mean_the_same() {
