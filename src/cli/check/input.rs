@@ -84,10 +84,15 @@ fn judge_ledger(mut ledger: Ledger, judge: &mut Judge, report: &mut Report) -> R
     if seal == Seal::Unsealed
         && let Ok(mut canonical) = ledger.canonical(&mut |_| {})
     {
-        let entries = 0..canonical.records();
-        return entries.into_iter().try_for_each(|nth| Ok(reading.entry(&canonical.entry(nth).map_err(changed)?)));
+        for nth in 0..canonical.records() {
+            reading.entry(&canonical.entry(nth).map_err(changed)?);
+        }
+        return Ok(());
     }
-    (0..ledger.records()).try_for_each(|index| Ok(reading.entry(&ledger.entry(index).map_err(changed)?)))
+    for index in 0..ledger.records() {
+        reading.entry(&ledger.entry(index).map_err(changed)?);
+    }
+    Ok(())
 }
 
 /// Tells what there is to know before anything is judged.
