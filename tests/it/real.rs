@@ -9,6 +9,7 @@ mod readme;
 mod run;
 mod screen;
 mod shell;
+mod trust;
 
 use std::process::Command;
 
