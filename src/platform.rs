@@ -13,6 +13,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use tempfile::{NamedTempFile, TempDir};
 use tokio::process::Child;
@@ -130,6 +131,48 @@ impl Signals {
     /// Waits for the next one. Where the system is about to end the process anyway, the last wait is cut short by one.
     pub async fn next(&mut self) -> Heard {
         self.0.next().await
+    }
+}
+
+/// A key, as far as we ask for any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A letter, a digit, a space.
+    Letter(char),
+    /// The end of a line.
+    Enter,
+    /// Not after all.
+    Escape,
+    /// One letter back.
+    Backspace,
+    /// All of them back: Ctrl-U.
+    Erase,
+}
+
+/// What is typed, key by key, where standard input is a terminal. The terminal is left as it was found, however this
+/// ends; Ctrl-C and Ctrl-Z stay what they are.
+#[derive(Debug)]
+pub struct Keys(os::Keys);
+
+impl Keys {
+    /// Begins to hear keys; needs a runtime.
+    pub fn open() -> Self {
+        Self(os::Keys::open())
+    }
+
+    /// True when keys are heard.
+    pub fn are_heard(&self) -> bool {
+        self.0.are_heard()
+    }
+
+    /// True when the terminal is ours to draw on: no other job of its shell has it.
+    pub fn are_in_front(&self) -> bool {
+        self.0.are_in_front()
+    }
+
+    /// The keys pressed within a time; it is over sooner if there are any. Before Ctrl-Z stops us, `leave` is done.
+    pub fn next(&mut self, wait: Duration, leave: impl FnOnce()) -> Vec<Key> {
+        self.0.next(wait, leave)
     }
 }
 

@@ -4,9 +4,6 @@
 
 mod diagnosis;
 pub(super) mod foot;
-#[cfg(unix)]
-mod jobs;
-mod keys;
 mod prompt;
 mod status;
 mod table;
@@ -24,10 +21,10 @@ use super::options::as_clients_see;
 use super::say;
 use crate::engine::{Engine, Tallied};
 use crate::intercept::{Door, Event, Guest};
+use crate::platform::{Key, Keys};
 use crate::report::plain;
 use diagnosis::{Diagnosis, Kind, Patience, Scene, diagnose};
-use keys::Keys;
-use prompt::{HELP, Key, Prompt, Wish};
+use prompt::{HELP, Prompt, Wish};
 use status::{View, clock};
 
 /// Shows a deck for as long as it lives.
@@ -52,14 +49,10 @@ impl Screen {
             told: BTreeSet::new(),
             notice: None,
         };
-        #[cfg(unix)]
-        let jobs = foot::can_draw().then(jobs::Jobs::heard).and_then(Result::ok);
-        let thread = std::thread::spawn(move || match foot::can_draw() {
-            #[cfg(unix)]
-            true => watcher.draw(&ended, |keys| jobs.iter().for_each(|jobs| jobs.heed(keys))),
-            #[cfg(windows)]
-            true => watcher.draw(&ended, |_| {}),
-            false => watcher.log(&ended),
+        let keys = foot::can_draw().then(Keys::open);
+        let thread = std::thread::spawn(move || match keys {
+            Some(keys) => watcher.draw(&ended, keys),
+            None => watcher.log(&ended),
         });
         Self { end: Some(end), thread: Some(thread) }
     }
@@ -98,16 +91,14 @@ struct Watcher {
 
 impl Watcher {
     /// Draws the line and hears keys, until the end.
-    fn draw(mut self, ended: &Receiver<()>, heed: impl Fn(&mut Keys)) {
-        let (mut keys, mut prompt) = (Keys::open(), Prompt::default());
-        let is_coloured = foot::is_coloured();
+    fn draw(mut self, ended: &Receiver<()>, mut keys: Keys) {
+        let (mut prompt, is_coloured) = (Prompt::default(), foot::is_coloured());
         while ended.try_recv() == Err(TryRecvError::Empty) {
-            for key in keys.next(TICK) {
+            for key in keys.next(TICK, foot::clear) {
                 self.press(&mut prompt, key);
             }
-            heed(&mut keys);
             let view = self.look(&prompt, keys.are_heard());
-            match keys.is_ours() {
+            match keys.are_in_front() {
                 true => foot::show(view.line(foot::columns(), is_coloured)),
                 false => foot::clear(),
             }

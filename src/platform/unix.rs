@@ -1,5 +1,8 @@
 //! Unix: modes, signals, and a rename that always replaces.
 
+mod jobs;
+mod keys;
+
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
@@ -15,6 +18,7 @@ use tokio::process::Child;
 use tokio::signal::unix::{self, SignalKind, signal as listen};
 
 use super::Heard;
+pub(super) use keys::Keys;
 
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)

@@ -1,5 +1,7 @@
 //! Windows: access lists, files that others have open, console events.
 
+mod keys;
+
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,6 +17,7 @@ use tokio::signal::windows::{self, CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, Ctrl
 use tokio::time::{Instant, sleep_until};
 
 use super::Heard;
+pub(super) use keys::Keys;
 
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
     File::create_new(path)?;

@@ -149,7 +149,8 @@ async fn no_canary_is_found_anywhere_and_the_recording_plays_back() {
         let Ended { code, stdout, talk: stderr } = &recording.ended;
         assert!(stderr.contains("this recording replays"), "{}", &stderr[stderr.len().saturating_sub(2000)..]);
         assert_eq!(*code, Some(0), "{}", &stderr[stderr.len().saturating_sub(2000)..]);
-        assert!(stderr.contains("TRACE"), "the log is not at trace level");
+        let traced = if format == "text" { " trace " } else { r#""level":"TRACE""# };
+        assert!(stderr.contains(traced), "the log is not at trace level");
         take.assert_none_in("the journal", &recording.journal);
         let sealed = fs::read_to_string(&recording.cassette).unwrap();
         take.assert_none_in("the cassette", &sealed);

@@ -42,14 +42,14 @@ pub(super) fn columns() -> usize {
     Term::stderr().size_checked().map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns).max(1))
 }
 
-/// True when standard error is a terminal that can draw a line again. A console of Windows is told to by being asked.
+/// True when standard error is a terminal that can draw a line again.
 pub(super) fn can_draw() -> bool {
-    io::stderr().is_terminal() && !is_dumb() && (cfg!(unix) || Term::stderr().features().colors_supported())
+    io::stderr().is_terminal() && !is_dumb() && platform::shows_colour()
 }
 
 /// True when colours on standard error would be seen as such.
 pub(in crate::cli) fn is_coloured() -> bool {
-    can_draw() && platform::shows_colour() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    can_draw() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn is_dumb() -> bool {

@@ -1,19 +1,6 @@
 //! What keys come to: a mark with a note, a mark without one, help.
 
-/// A key, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    /// A letter, a digit, a space.
-    Letter(char),
-    /// The end of a note.
-    Enter,
-    /// No note after all.
-    Escape,
-    /// One letter back.
-    Backspace,
-    /// All of it back.
-    Erase,
-}
+use crate::platform::Key;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]

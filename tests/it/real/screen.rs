@@ -158,7 +158,7 @@ fn a_recording_is_watched_and_marked() {
     call(deck, "127.0.0.1", &VERSION);
     call(deck, "127.0.0.2", &[]);
     let foot = terminal.foot("guest 1, lane-1 3 · ");
-    assert!(foot.contains(" · 1 note · ") && foot.contains("/30 per 15 s · "), "{foot}");
+    assert!(foot.contains(" · 2 notes · ") && foot.contains("/30 per 15 s · "), "{foot}");
     assert!(foot.contains(" · guest GET session{lobby/3f2a91c0} 400, "), "{foot}");
     let page = terminal.shows("tapdeck rules contract-version-missing");
     let line = page.lines().find(|line| line.contains("tapdeck rules contract-version-missing")).unwrap();

@@ -9,7 +9,6 @@ use std::time::Duration;
 use rustix::process::{Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::foot;
 use super::keys::Keys;
 
 /// What was asked for since it was looked at last.
@@ -44,11 +43,11 @@ impl Jobs {
         Ok(jobs)
     }
 
-    /// Does what was asked for.
-    pub(super) fn heed(&self, keys: &mut Keys) {
+    /// Does what was asked for; `leave` before we stop.
+    pub(super) fn heed(&self, keys: &mut Keys, leave: impl FnOnce()) {
         if self.stop.swap(false, Ordering::AcqRel) && can_be_resumed() {
             self.resumed.store(false, Ordering::Release);
-            foot::clear();
+            leave();
             keys.give_back();
             stop_now();
             while !self.resumed.load(Ordering::Acquire) {

@@ -4,6 +4,7 @@
 //! modes are left alone, and nothing is read.
 
 use std::io::{self, IsTerminal, Stdin};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -11,35 +12,40 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, getpgrp};
 use rustix::termios::{InputModes, LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
-use crate::cli::screen::prompt::Key;
+use super::jobs::Jobs;
+use crate::platform::Key;
 
 /// What is typed at the terminal.
 #[derive(Debug)]
-pub(in crate::cli::screen) struct Keys {
+pub(in crate::platform) struct Keys {
     /// The terminal, if standard input is one.
     stdin: Option<Stdin>,
     /// Its modes as they were before ours.
     before: Option<Termios>,
+    jobs: Option<Arc<Jobs>>,
 }
 
 impl Keys {
-    /// The keys of standard input, if that is a terminal.
-    pub(in crate::cli::screen) fn open() -> Self {
-        Self { stdin: Some(io::stdin()).filter(IsTerminal::is_terminal), before: None }
+    /// The keys of standard input, if that is a terminal; needs a runtime.
+    pub(in crate::platform) fn open() -> Self {
+        Self { stdin: Some(io::stdin()).filter(IsTerminal::is_terminal), before: None, jobs: Jobs::heard().ok() }
     }
 
     /// True when keys are heard.
-    pub(in crate::cli::screen) fn are_heard(&self) -> bool {
+    pub(in crate::platform) fn are_heard(&self) -> bool {
         self.before.is_some()
     }
 
-    /// True when we may draw: the terminal is not lent to another job of its shell.
-    pub(in crate::cli::screen) fn is_ours(&self) -> bool {
+    /// True when the terminal is not lent to another job of its shell.
+    pub(in crate::platform) fn are_in_front(&self) -> bool {
         tcgetpgrp(io::stderr()).map_or(true, is_us)
     }
 
-    /// The keys pressed within a time; it is over sooner if there are any.
-    pub(in crate::cli::screen) fn next(&mut self, wait: Duration) -> Vec<Key> {
+    /// The keys pressed within a time; it is over sooner if there are any. Before Ctrl-Z stops us, `leave` is done.
+    pub(in crate::platform) fn next(&mut self, wait: Duration, leave: impl FnOnce()) -> Vec<Key> {
+        if let Some(jobs) = self.jobs.clone() {
+            jobs.heed(self, leave);
+        }
         let Some(stdin) = self.take() else {
             thread::sleep(wait);
             return Vec::new();
@@ -57,7 +63,7 @@ impl Keys {
     }
 
     /// Sets the modes again, which somebody may have changed while we stood still.
-    pub(in crate::cli::screen) fn resume(&self) {
+    pub(super) fn resume(&self) {
         if let (Some(stdin), Some(before)) = (self.foreground(), &self.before) {
             let _ = tcsetattr(stdin, OptionalActions::Now, &ours(before));
         }
@@ -80,7 +86,7 @@ impl Keys {
     }
 
     /// Sets the modes the terminal had; the next key wanted sets ours.
-    pub(in crate::cli::screen) fn give_back(&mut self) {
+    pub(super) fn give_back(&mut self) {
         if let (Some(stdin), Some(before)) = (self.foreground(), &self.before) {
             let _ = tcsetattr(stdin, OptionalActions::Now, before);
         }

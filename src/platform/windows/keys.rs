@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use console::Term;
 
-use crate::cli::screen::prompt::Key;
+use crate::platform::Key;
 
 /// What is typed at the console.
-pub(in crate::cli::screen) struct Keys(Option<Receiver<Key>>);
+#[derive(Debug)]
+pub(in crate::platform) struct Keys(Option<Receiver<Key>>);
 
 impl Keys {
     /// The keys of standard input, if that is a console.
-    pub(in crate::cli::screen) fn open() -> Self {
+    pub(in crate::platform) fn open() -> Self {
         if !std::io::stdin().is_terminal() {
             return Self(None);
         }
@@ -32,17 +33,17 @@ impl Keys {
     }
 
     /// True when keys are heard.
-    pub(in crate::cli::screen) fn are_heard(&self) -> bool {
+    pub(in crate::platform) fn are_heard(&self) -> bool {
         self.0.is_some()
     }
 
-    /// True when we may draw: nobody else uses the console.
-    pub(in crate::cli::screen) fn is_ours(&self) -> bool {
+    /// Nobody else uses the console.
+    pub(in crate::platform) fn are_in_front(&self) -> bool {
         true
     }
 
     /// The keys pressed within a time; it is over sooner if there are any.
-    pub(in crate::cli::screen) fn next(&mut self, wait: Duration) -> Vec<Key> {
+    pub(in crate::platform) fn next(&mut self, wait: Duration, _leave: impl FnOnce()) -> Vec<Key> {
         match self.0.as_ref().map(|keys| keys.recv_timeout(wait)) {
             Some(Ok(key)) => vec![key],
             Some(Err(RecvTimeoutError::Timeout)) => Vec::new(),
