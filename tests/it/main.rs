@@ -19,6 +19,7 @@ mod intercept;
 mod judged;
 mod lanes;
 mod learn;
+mod long;
 mod mutation;
 mod openapi;
 mod playback;
