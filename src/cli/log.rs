@@ -80,7 +80,7 @@ impl Write for GuardedLine<'_> {
 
 impl Drop for GuardedLine<'_> {
     fn drop(&mut self) {
-        let text = self.redactor.text(&String::from_utf8_lossy(&self.line));
+        let text = self.redactor.log_line(&String::from_utf8_lossy(&self.line));
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }

@@ -9,8 +9,6 @@ use ::http::header::ACCEPT;
 use ::http::{Method, Request};
 use bytes::Bytes;
 
-use bytes::Bytes;
-
 use super::session::Session;
 use super::{hosts, scheme_of};
 use crate::exchange::Protocol;
