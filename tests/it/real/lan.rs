@@ -196,21 +196,20 @@ fn other_ports_and_our_own_are_not_reached() {
     let Some(mut stage) = Stage::open_to_the_lan() else { return };
     let control = stage.deck.control().port();
     let proxy = format!("http://{DECK}:8888");
-    for (target, status, code) in [
-        ("https://10.0.0.1:22/".to_owned(), "403", "host-refused"),
-        (format!("https://10.0.0.1:{control}/"), "403", "host-refused"),
-        (format!("https://127.0.0.1:{control}/"), "403", "host-refused"),
-        ("https://10.0.0.1/".to_owned(), "508", "upstream-loop"),
-        ("https://home.test/".to_owned(), "508", "--resolve home.test=ADDRESS"),
-        ("https://sessiondirectory.xboxlive.com:22/".to_owned(), "403", "host-refused"),
+    for (target, status) in [
+        ("https://10.0.0.1:22/".to_owned(), 403),
+        (format!("https://10.0.0.1:{control}/"), 403),
+        (format!("https://127.0.0.1:{control}/"), 403),
+        ("https://sessiondirectory.xboxlive.com:22/".to_owned(), 403),
+        ("https://10.0.0.1/".to_owned(), 508),
+        ("https://home.test/".to_owned(), 508),
     ] {
         let refused = stage.curl(&["-x", &proxy, "-k", &target]);
-        assert!(!refused.ok && refused.told.contains(&format!("HTTP/1.1 {status}")), "{target}: {}", refused.told);
-        // curl keeps the body of a refused CONNECT to itself.
-        let _ = code;
+        assert!(!refused.ok && refused.told.contains(&format!("response {status}")), "{target}: {}", refused.told);
     }
-    let line = stage.deck.hear("leads back to tapdeck itself");
-    assert!(line.contains("10.0.0.1"), "{line}");
+    stage.curl(&["-x", &proxy, "http://10.0.0.1:443/"]).says(&["HTTP/1.1 508", "is tapdeck's own address"]);
+    stage.curl(&["-x", &proxy, "http://home.test:443/"]).says(&["HTTP/1.1 508", "--resolve home.test=ADDRESS"]);
+    stage.deck.hear("`10.0.0.1` is tapdeck's own address");
     stage.deck.hear("--resolve home.test=ADDRESS");
     let ended = stage.deck.stopped();
     assert_eq!(ended.talk.matches("only ports 443 and 80 are reached").count(), 4, "{}", ended.talk);
@@ -226,16 +225,12 @@ fn a_password_opens_the_proxy_and_is_told_to_nobody() {
     let pem = stage.home.path().join("ca/cert.pem");
     let trust = ["--cacert", text(&pem)];
     let through = |user: &str| stage.curl(&[&["-x", &proxy, "-U", user], &trust[..], &[host]].concat());
-    for user in ["", ":", "guest:wrong", "opensesame:"] {
-        through(user).says(
-            &["HTTP/1.1 407", "Proxy-Authenticate: Basic realm=\"tapdeck\""]
-                .map(str::to_lowercase)
-                .each_ref()
-                .map(String::as_str),
-        );
+    for user in [":", "guest:wrong", "opensesame:"] {
+        through(user).says(&["HTTP/1.1 407", "proxy-authenticate: Basic realm=\"tapdeck\""]);
     }
     for user in ["guest:opensesame", ":opensesame"] {
-        through(user).says(&["HTTP/2 204"]);
+        // The emulator knows nobody without a token: its own word, so the call came through.
+        through(user).says(&["HTTP/2 401", "x-xblcorrelationid"]);
     }
     stage.curl(&[&proxy]).says(&["407", "proxy-password"]);
     let straight = stage.curl(&[&["--connect-to", "::10.0.0.1:443"], &trust[..], &[host]].concat());
