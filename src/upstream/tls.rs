@@ -52,7 +52,7 @@ pub enum TrustError {
         source: rustls::Error,
     },
     /// The platform's trust store would not load.
-    #[error("loading the platform's trusted certificates")]
+    #[error("what this machine trusts cannot be loaded")]
     Platform(#[source] rustls::Error),
 }
 
@@ -113,7 +113,10 @@ fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
-    CertificateDer::pem_file_iter(path).and_then(Iterator::collect)
+    let text = std::fs::read(path).map_err(pem::Error::Io)?;
+    // Editors of Windows may begin a file with a mark, and the first certificate would be overlooked behind it.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    CertificateDer::pem_slice_iter(text).collect()
 }
 
 #[cfg(test)]
@@ -154,5 +157,13 @@ mod tests {
         let error = client_config(Some(file.path()), None).unwrap_err();
         assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
         assert!(matches!(client_config(Some(Path::new("/nowhere/at/all")), None), Err(TrustError::Roots { .. })));
+    }
+
+    #[test]
+    fn roots_are_read_as_editors_of_windows_save_them() {
+        let root = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("\u{feff}{}", root.pem().replace('\n', "\r\n"))).unwrap();
+        assert_eq!(read_roots(file.path()).unwrap(), [root.der().clone()]);
     }
 }

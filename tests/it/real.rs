@@ -8,6 +8,8 @@ mod lan;
 mod openssl;
 mod readme;
 mod run;
+mod screen;
+mod shell;
 
 use std::process::Command;
 

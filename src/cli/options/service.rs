@@ -1,7 +1,7 @@
 //! Where calls go.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use http::Uri;
@@ -13,7 +13,8 @@ use crate::config::Project;
 use crate::emulator::{Emulator, Settings};
 use crate::engine::Source;
 use crate::intercept::{Limits, Neighbours, Reverse};
-use crate::upstream::{self, Dialler, Identity, Route, Upstream};
+use crate::platform;
+use crate::upstream::{self, Dialler, Identity, Route, TrustError, Upstream};
 
 /// Where calls go.
 #[derive(Debug, clap::Args)]
@@ -101,14 +102,19 @@ impl Service {
 
     fn client(&self, dialler: &Dialler, base: Option<Uri>, limits: Limits) -> Result<Upstream, Failure> {
         let identity = self.identity();
-        if let Some(identity) = identity.as_ref().filter(|identity| is_for_everybody(identity.key_file())) {
+        if let Some(identity) = identity.as_ref().filter(|identity| platform::is_for_everybody(identity.key_file())) {
             let key = identity.key_file().display();
             say(&format!("warning: everybody on this machine can read the key in {key}; `chmod 600 {key}`"));
         }
         let options = upstream::Options { base, extra_roots: self.upstream_ca.clone(), identity, limits };
         Upstream::new(dialler, options).map_err(|error| {
-            Failure::usage(format!("no trust for the upstream: {}", told(&error)))
-                .hint("--upstream-ca, --upstream-cert and --upstream-key take PEM files")
+            let hint = match error {
+                TrustError::Platform(_) => {
+                    "install its root certificates (ca-certificates), or give --upstream-ca FILE"
+                }
+                _ => "--upstream-ca, --upstream-cert and --upstream-key take PEM files",
+            };
+            Failure::usage(format!("no trust for the upstream: {}", told(&error))).hint(hint)
         })
     }
 
@@ -128,18 +134,6 @@ impl Service {
             _ => Ok(()),
         }
     }
-}
-
-#[cfg(unix)]
-fn is_for_everybody(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
-}
-
-// Who may read a file is in its access list there, and usually inherited from the user's profile.
-#[cfg(not(unix))]
-fn is_for_everybody(_file: &Path) -> bool {
-    false
 }
 
 #[derive(Clone, Debug)]

@@ -206,10 +206,9 @@ mod tests {
             connections: 3,
             calls: 21,
             tunnels: 4,
-            refused: 0,
             failed: 1,
             last: Event::Tunnelled { host: host.to_owned() },
-            at: now,
+            ..Guest::new(now)
         };
         Page {
             about: "recording <it>".to_owned(),
