@@ -4,6 +4,7 @@
 
 mod clients;
 mod curl;
+mod lan;
 mod openssl;
 mod readme;
 mod run;
