@@ -1,5 +1,6 @@
 //! The command line: what was typed becomes parts, the parts run, and what happened becomes an exit code.
 
+mod bar;
 mod ca;
 mod cassette;
 mod check;
@@ -9,6 +10,7 @@ mod contract;
 mod control;
 mod demo;
 mod destination;
+mod devkit;
 mod drift;
 mod failure;
 mod init;
@@ -18,6 +20,7 @@ mod log;
 mod options;
 mod rules;
 mod run;
+mod screen;
 mod serve;
 mod session;
 
@@ -92,6 +95,9 @@ enum Command {
     /// The certificate authority that intercepted clients must trust
     #[command(subcommand, after_help = "Example:\n  tapdeck ca export > ca.pem")]
     Ca(ca::Command),
+    /// Make an Xbox development kit use a deck as its proxy, and undo it
+    #[command(subcommand, after_help = "Example:\n  tapdeck devkit enable 10.0.0.5 --user dev --restart")]
+    Devkit(devkit::Command),
     /// Set a project up: tapdeck.toml, attributes of cassettes, a workflow for CI
     #[command(after_help = init::EXAMPLES)]
     Init(init::Options),
@@ -153,6 +159,7 @@ fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
         Command::Rules(options) => rules::run(&options),
         Command::Contract(options) => contract::run(&options),
         Command::Ca(command) => ca::run(&command),
+        Command::Devkit(command) => devkit::run(&command),
         Command::Init(options) => init::run(&options),
         Command::Config(command) => config::run(&command, project),
         Command::Completions(options) => completions::run(&options),
@@ -217,7 +224,7 @@ fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Talks to the person at the terminal.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    screen::foot::line(line);
 }
 
 /// Colour where it would be seen as colour.

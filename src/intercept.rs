@@ -9,6 +9,7 @@ pub mod arrivals;
 pub mod authority;
 mod calls;
 mod fault;
+mod greeting;
 pub mod hosts;
 mod http;
 mod landing;

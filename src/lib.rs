@@ -45,6 +45,7 @@
 //! | [`intercept`] | listeners, certificates, hosts, tunnels |
 //! | [`admin`] | the control port: replay sessions, the emulator's clock and state |
 //! | [`client`] | a small HTTP client that comes in by every way a game does |
+//! | [`devkit`] | the Device Portal of a development kit |
 //! | [`testing`] | replays for Rust tests |
 //! | [`config`] | `tapdeck.toml` |
 //! | [`cli`] | the command line and the demo |
@@ -91,6 +92,8 @@ pub mod intercept;
 pub mod admin;
 
 pub mod client;
+
+pub mod devkit;
 
 pub mod testing;
 

@@ -1,6 +1,7 @@
 //! The service as a source: one request out, one answer in, and a problem of our own when none comes.
 
 pub mod dial;
+mod flow;
 pub mod limits;
 pub mod line;
 pub mod relay;
@@ -24,12 +25,14 @@ use crate::message::{Body, Headers, Request, Response, strip_hop_by_hop};
 use crate::mpsd::Service;
 
 pub use dial::{DialError, Dialler, Route};
+pub use flow::{Flow, Passed, Sent, Uplink};
 pub use limits::Limits;
 pub use line::{Cut, Line};
 pub use relay::Relay;
 pub use tls::{Identity, TrustError};
 
 use dial::Secured;
+use flow::Outgoing;
 use wire::{Payload, ReadError, header_map, headers_of, read_whole};
 
 /// Where requests go and whom they trust there.
@@ -59,8 +62,8 @@ pub struct Upstream {
 
 /// Connections by the version that is offered on them.
 struct Clients {
-    h1: Client<Secured, Payload>,
-    h2: Client<Secured, Payload>,
+    h1: Client<Secured, Outgoing>,
+    h2: Client<Secured, Outgoing>,
 }
 
 impl Clients {
@@ -73,7 +76,7 @@ impl Clients {
         Self { h1: offering(&[b"http/1.1"]), h2: offering(&[b"h2", b"http/1.1"]) }
     }
 
-    fn of(&self, protocol: Protocol) -> &Client<Secured, Payload> {
+    fn of(&self, protocol: Protocol) -> &Client<Secured, Outgoing> {
         match protocol {
             Protocol::H1 => &self.h1,
             Protocol::H2 => &self.h2,
@@ -101,7 +104,8 @@ impl Upstream {
         let Ok(outgoing) = self.outgoing(call, call.protocol) else { return untargeted() };
         let client = self.clients(call.service).of(call.protocol);
         let exchange = async {
-            let (head, mut body) = client.request(outgoing).await.map_err(|error| failure(&error))?.into_parts();
+            let (head, mut body) =
+                client.request(outgoing.map(Outgoing::Whole)).await.map_err(|error| failure(&error))?.into_parts();
             let read = read_whole(&mut body, self.limits.body).await;
             Ok((head, read.map_err(|error| broken(&error))?))
         };

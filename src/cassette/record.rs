@@ -227,11 +227,13 @@ pub(super) enum Time {
     Took(Option<(u64, u64)>),
 }
 
-/// When a recording began: in the head line of a journal.
+/// When a recording began, and which part of it this is: in the head line of a journal.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Began {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) recorded: Option<Timestamp>,
+    #[serde(default = "first_part", skip_serializing_if = "is_first_part")]
+    pub(super) part: u32,
 }
 
 /// What a recording says about itself: the first line of a journal, and the head of a sealed file.
@@ -280,6 +282,15 @@ pub struct Mark {
 #[expect(clippy::expect_used, reason = "structs of strings, numbers and checked JSON always serialise")]
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("our own types serialise")
+}
+
+fn first_part() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first_part(part: &u32) -> bool {
+    *part == 1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

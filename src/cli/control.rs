@@ -79,9 +79,7 @@ impl Control {
         let token = self.admin_token;
         if token.is_none() && !address.ip().is_loopback() {
             let hint = "give it a token, by TAPDECK_ADMIN_TOKEN or --admin-token, or an address like 127.0.0.1:8889";
-            return Err(
-                Failure::usage(format!("--admin {address}: others than this machine reach that address")).hint(hint)
-            );
+            return Err(Failure::usage(format!("--admin {address}: other machines reach that address")).hint(hint));
         }
         let (listener, address) = session::listen(address, "--admin").await?;
         Ok(Port { listener, address, token })

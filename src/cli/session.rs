@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -115,6 +116,35 @@ impl Stop for Signals {
         self.next().await;
         if !std::mem::replace(&mut self.is_stopping, true) {
             say("stopping: waiting for calls to end (press Ctrl-C again to cut them off)");
+        }
+    }
+}
+
+/// Signals, and one thing more that asks to stop once it is over.
+pub(super) struct Until<F> {
+    signals: Signals,
+    over: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output = String>> Until<F> {
+    /// `over` says why.
+    pub(super) fn new(signals: Signals, over: F) -> Self {
+        Self { signals, over: Some(Box::pin(over)) }
+    }
+}
+
+impl<F: Future<Output = String>> Stop for Until<F> {
+    async fn asked(&mut self) {
+        let Some(over) = self.over.as_mut().filter(|_| !self.signals.is_stopping) else {
+            return self.signals.asked().await;
+        };
+        tokio::select! {
+            () = self.signals.asked() => {}
+            why = over => {
+                self.over = None;
+                self.signals.is_stopping = true;
+                say(&format!("stopping: {why}; waiting for calls to end (press Ctrl-C to cut them off)"));
+            }
         }
     }
 }

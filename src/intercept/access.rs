@@ -97,10 +97,7 @@ impl Session {
         if self.admission == Admission::Welcome {
             return None;
         }
-        let credentials = headers.get(header::PROXY_AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let given = credentials.and_then(names::credentials).map(|(_, password)| password);
-        let password = self.door.access.password.as_ref();
-        if given.is_some_and(|given| password.is_some_and(|password| password.is(given.as_bytes()))) {
+        if self.door.access.password.is_some_and(|password| shows(headers, password)) {
             return None;
         }
         self.keep_out();
@@ -120,11 +117,20 @@ impl Session {
     }
 }
 
+/// True for a request that carries the password, whatever its user is.
+fn shows(headers: &HeaderMap, password: Secret) -> bool {
+    let credentials = headers.get(header::PROXY_AUTHORIZATION).and_then(|value| value.to_str().ok());
+    credentials.and_then(names::credentials).is_some_and(|(_, given)| password.is(given.as_bytes()))
+}
+
 const HOW_TO_COME_IN: &str = "this proxy has a password: write it as http://NAME:PASSWORD@HOST:PORT, with a player's \
                               name or none; or have your address let in with `--allow`";
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     fn access(networks: &[&str], password: Option<&str>) -> Access {
@@ -181,5 +187,20 @@ mod tests {
         }
         assert_eq!(Network::around("192.168.7.20".parse().unwrap()).to_string(), "192.168.7.0/24");
         assert_eq!(Network::around("fd00::7:1".parse().unwrap()).to_string(), "fd00::/64");
+    }
+
+    #[test]
+    fn the_password_stands_behind_any_user() {
+        let shown = |value: &str| {
+            let headers = HeaderMap::from_iter([(header::PROXY_AUTHORIZATION, value.parse().unwrap())]);
+            shows(&headers, Secret::of("open:sesame"))
+        };
+        let basic = |plain: &str| format!("Basic {}", STANDARD.encode(plain));
+        assert!(shown(&basic("guest:open:sesame")) && shown(&basic(":open:sesame")));
+        for wrong in ["guest:open", "open:sesame", "guest", "guest:", ""] {
+            assert!(!shown(&basic(wrong)), "{wrong}");
+        }
+        assert!(!shown("Bearer open:sesame") && !shown("open:sesame"));
+        assert!(!shows(&HeaderMap::new(), Secret::of("open:sesame")));
     }
 }

@@ -7,7 +7,6 @@ mod page;
 
 use ::http::header::ACCEPT;
 use ::http::{Method, Request};
-
 use bytes::Bytes;
 
 use super::session::Session;
@@ -35,7 +34,8 @@ pub(super) fn answer<B>(
         }
         "/tapdeck/ca.pem" => file("ca.pem", "application/x-pem-file", authority.cert_pem().to_owned()),
         "/tapdeck/ca.cer" => file("ca.cer", "application/x-x509-ca-cert", authority.cert_der().to_vec()),
-        _ => Response::problem(404, "not-found", "tapdeck has `/`, `/tapdeck/ca.pem` and `/tapdeck/ca.cer` here"),
+        "/tapdeck/ca.p12" => file("ca.p12", "application/x-pkcs12", authority.cert_p12()),
+        _ => Response::problem(404, "not-found", "tapdeck has `/` and `/tapdeck/ca.pem`, `.cer` and `.p12` here"),
     })
 }
 

@@ -26,7 +26,7 @@ use super::fault::TlsFault;
 use super::hosts::Hosts;
 use super::stream::{Opening, Stream};
 use super::tls::Met;
-use super::{Door, hosts, http, tls, tunnel};
+use super::{Door, greeting, hosts, http, tls, tunnel};
 
 /// One client connection, or what is inside one of its tunnels.
 #[derive(Clone)]
@@ -84,6 +84,16 @@ pub(super) struct Origin {
     pub(super) service: Service,
 }
 
+impl Way {
+    /// The host that is named by it.
+    fn host(&self) -> Option<String> {
+        match self {
+            Self::Front(_) => None,
+            Self::Inside(origin) => Some(origin.host.clone()),
+        }
+    }
+}
+
 impl Origin {
     /// Host and, unless it is the scheme's own, port.
     pub(super) fn authority(&self) -> String {
@@ -100,6 +110,8 @@ pub(super) enum ConnectionError {
     Open(#[source] io::Error),
     #[error("TLS handshake")]
     Tls { host: Option<String>, source: io::Error },
+    #[error("the client left without a word after its handshake")]
+    Silent(Option<String>),
     #[error("a tunnel to an intercepted host carries TLS for `{0}`, which is none")]
     NotOurs(String),
     #[error("TLS for `{0}` from a client that must send the proxy password, and there cannot")]
@@ -235,13 +247,17 @@ impl Session {
         let Some(accepted) = self.stage("TLS handshake", deadline, tls::accept(&self, stream)).await? else {
             return Ok(());
         };
-        match accepted? {
-            Met::Ours(stream, way) => {
-                let protocol = tls::protocol(&stream);
-                http::serve(self.meant(way), stream, protocol, pulse).await
-            }
-            Met::Others(stream, host) => tunnel::straight(&self, stream, &host).await,
-        }
+        let (stream, way) = match accepted? {
+            Met::Ours(stream, way) => (stream, way),
+            Met::Others(stream, host) => return tunnel::straight(&self, stream, &host).await,
+        };
+        let protocol = tls::protocol(&stream);
+        let greeting = greeting::first_word(stream, way.host());
+        let Some(stream) = self.stage("request", self.door.limits.request_head, greeting).await? else {
+            return Ok(());
+        };
+        let stream = stream?;
+        http::serve(self.meant(way), stream, protocol, pulse).await
     }
 
     /// Waits for a stage before any request; `None` when it was cut short because we are to stop.
@@ -266,19 +282,39 @@ impl Session {
         let cause = error.source().map(ToString::to_string);
         match error {
             ConnectionError::Tls { host, source } => {
-                let fault = TlsFault::of(source);
-                self.note(Event::Failed { fault, host: host.clone() });
-                let certificate = self.door.authority.path().display();
-                tracing::warn!(connection, %peer, cause, "{error} failed; does the client trust `{certificate}`?");
+                self.log_fault(TlsFault::of(source, host.as_deref()), host.as_deref(), cause)
             }
-            ConnectionError::NotOurs(_)
-            | ConnectionError::Undialled { .. }
-            | ConnectionError::Authority(_)
-            | ConnectionError::Unanswered => {
+            ConnectionError::Authority(AuthorityError::OutOfBounds { host, .. }) => {
+                self.log_fault(TlsFault::Constraint, Some(host), cause);
+            }
+            ConnectionError::Silent(host) if self.door.arrivals.silent(self.client()) => {
+                self.log_fault(TlsFault::Pinned, host.as_deref(), cause);
+            }
+            ConnectionError::NotOurs(host) => {
+                self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()) });
+                tracing::warn!(connection, %peer, cause, "{error}");
+            }
+            ConnectionError::Undialled { .. } | ConnectionError::Authority(_) | ConnectionError::Unanswered => {
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
             _ => tracing::debug!(connection, %peer, cause, "{error}"),
         }
+    }
+
+    /// Says what is wrong between a client and our certificate: the first time, the tenth, the hundredth.
+    fn log_fault(&self, fault: TlsFault, host: Option<&str>, cause: Option<String>) {
+        self.note(Event::Failed { fault, host: host.map(str::to_owned) });
+        let (connection, client, word) = (self.id, self.client(), fault.as_str());
+        let times = self.door.arrivals.times(client, fault);
+        if times == 0 || 10_u64.pow(times.ilog10()) != times {
+            tracing::debug!(connection, %client, host, cause, times, "{client} {}", fault.told());
+            return;
+        }
+        let advice = match (fault, host) {
+            (TlsFault::Constraint, Some(host)) => format!("`{}` makes one that may", self.door.authority.widened(host)),
+            _ => fault.advice(host, self.door.authority.path()),
+        };
+        tracing::warn!(connection, fault = word, host, cause, times, "{client} {}: {advice}", fault.told());
     }
 }
 

@@ -98,6 +98,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Stream<IO> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.kept.as_ref().is_some_and(|kept| kept.len() > MOST_KEPT) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the ClientHello does not end")));
+        }
         let before = buffer.filled().len();
         let read = if self.first.is_empty() {
             let read = ready!(Pin::new(&mut self.io).poll_read(context, buffer));
@@ -111,9 +114,6 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Stream<IO> {
         };
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(&buffer.filled()[before..]);
-            if kept.len() > MOST_KEPT {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the ClientHello does not end")));
-            }
         }
         Poll::Ready(read)
     }

@@ -38,13 +38,13 @@ where
     };
     start.io.forget();
     let host = match (&name, &way) {
-        (Some(name), _) => name,
-        (None, Way::Inside(origin)) => &origin.host,
-        (None, Way::Front(_)) => NAMELESS,
+        (Some(name), _) => Some(name),
+        (None, Way::Inside(origin)) => Some(&origin.host),
+        (None, Way::Front(_)) => None,
     };
-    let config = session.door.authority.server_config(host)?;
+    let config = session.door.authority.server_config(host.map_or(NAMELESS, String::as_str))?;
     let stream = start.into_stream(config).await;
-    let stream = stream.map_err(|source| ConnectionError::Tls { host: Some(host.to_owned()), source })?;
+    let stream = stream.map_err(|source| ConnectionError::Tls { host: host.cloned(), source })?;
     Ok(Met::Ours(Box::new(stream), way))
 }
 

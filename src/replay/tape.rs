@@ -39,11 +39,16 @@ pub struct Recorded {
     pub response: Response,
     /// What is known of the request's body when the cassette could not keep it.
     pub request_withheld: Option<Withheld>,
-    /// False when the cassette could not keep the answer's body.
-    pub replayable: bool,
+    /// What is known of the answer's body when the cassette could not keep it: then it cannot be replayed.
+    pub response_withheld: Option<Withheld>,
 }
 
 impl Recorded {
+    /// True for a neighbour's exchange whose bodies went by without being kept.
+    pub fn only_passed_by(&self) -> bool {
+        self.service == Service::Neighbour && (self.request_withheld.is_some() || self.response_withheld.is_some())
+    }
+
     /// The exchanges of a cassette, in its order.
     pub fn all(cassette: &Cassette) -> Vec<Self> {
         let exchanges = cassette.entries.iter().filter_map(|entry| Some((entry.line, entry.record.http()?)));
@@ -59,7 +64,7 @@ impl Recorded {
                 request: record.request(),
                 response: record.response(),
                 request_withheld: record.request.body.as_ref().and_then(StoredBody::as_withheld).cloned(),
-                replayable: record.response.body.as_ref().and_then(StoredBody::as_withheld).is_none(),
+                response_withheld: record.response.body.as_ref().and_then(StoredBody::as_withheld).cloned(),
             })
             .collect()
     }

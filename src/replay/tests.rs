@@ -62,7 +62,7 @@ impl Script {
             request,
             response,
             request_withheld: None,
-            replayable: true,
+            response_withheld: None,
         });
         self
     }

@@ -5,6 +5,7 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
+use super::flow::Outgoing;
 use super::line::Cut;
 use super::wire::read_whole;
 use super::{Upstream, broken, failure, timed_out, untargeted};
@@ -41,7 +42,12 @@ impl Upstream {
         ask(outgoing.headers_mut());
         *outgoing.extensions_mut() = spelling;
         let exchange = async {
-            let answer = self.clients(call.service).h1.request(outgoing).await.map_err(|error| failure(&error))?;
+            let answer = self
+                .clients(call.service)
+                .h1
+                .request(outgoing.map(Outgoing::Whole))
+                .await
+                .map_err(|error| failure(&error))?;
             let (mut head, mut body) = answer.into_parts();
             without_compression(&mut head.headers);
             if head.status == StatusCode::SWITCHING_PROTOCOLS {

@@ -7,6 +7,7 @@ mod curl;
 mod openssl;
 mod readme;
 mod run;
+mod screen;
 mod shell;
 
 use std::process::Command;

@@ -1,6 +1,7 @@
 //! What the tests stand on: a scripted service, a proxy in front of it or of another source, raw sockets, and the binary.
 
 pub(crate) mod binary;
+pub(crate) mod foreign;
 pub(crate) mod socket;
 
 use std::collections::BTreeMap;
@@ -229,7 +230,15 @@ fn service_identity() -> (rustls::ServerConfig, String) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let names = [HOST, "rta.xboxlive.com", "smartmatch.xboxlive.com", "localhost", "studio.localhost"];
+    let names = [
+        HOST,
+        "rta.xboxlive.com",
+        "smartmatch.xboxlive.com",
+        "social.xboxlive.com",
+        "user.auth.xboxlive.com",
+        "localhost",
+        "studio.localhost",
+    ];
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(names.map(str::to_owned)).unwrap().signed_by(&key, &root).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));

@@ -10,6 +10,13 @@ pub(super) fn around(listening: IpAddr) -> Network {
     Network::around(address.unwrap_or(LIKELY))
 }
 
+/// Where clients find a listener of ours: one on every address is found at the usual one.
+pub(in crate::cli) fn as_clients_see(listening: SocketAddr) -> SocketAddr {
+    let is_everywhere = listening.ip().is_unspecified();
+    let ip = Some(listening.ip()).filter(|_| is_everywhere).and_then(usual).unwrap_or_else(|| listening.ip());
+    SocketAddr::new(ip, listening.port())
+}
+
 /// The address from which this machine would call the outside. Nothing is sent to find out.
 fn usual(family: IpAddr) -> Option<IpAddr> {
     let from = |local: IpAddr, far: IpAddr| {

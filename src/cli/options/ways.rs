@@ -59,7 +59,7 @@ impl Ways {
             None => Ok(()),
             Some(ListenArg { address, .. }) => {
                 let network = lan::around(address.ip());
-                Err(Failure::usage(format!("--listen {address}: others than this machine reach that address"))
+                Err(Failure::usage(format!("--listen {address}: other machines reach that address"))
                     .hint(format!("say who may come in: `--allow {network}`, or a password by --proxy-password")))
             }
         }

@@ -14,7 +14,7 @@ use crate::mpsd::Service;
 use crate::mpsd::host::is_within;
 
 /// A variable and its value.
-pub(super) type Variable = (&'static str, OsString);
+pub(in crate::cli) type Variable = (&'static str, OsString);
 
 /// What the environment is made of.
 pub(super) struct Surroundings<'a> {
@@ -32,16 +32,13 @@ impl Surroundings<'_> {
     /// The variables to set. `of` gives the value a variable has now.
     pub(super) fn variables(&self, of: impl Fn(&str) -> Option<OsString>) -> Vec<Variable> {
         let url = OsString::from(format!("http://{}", self.proxy));
-        let bundle = self.trust.bundle().into_os_string();
         let mut variables: Vec<Variable> = PROXIES.into_iter().map(|name| (name, url.clone())).collect();
-        variables.extend(BUNDLES.into_iter().map(|name| (name, bundle.clone())));
         let direct = self.direct(of("NO_PROXY").or_else(|| of("no_proxy")));
         variables.extend(["NO_PROXY", "no_proxy"].map(|name| (name, direct.clone())));
-        variables.push(("NODE_EXTRA_CA_CERTS", bundle));
         variables.push(("NODE_USE_ENV_PROXY", "1".into()));
-        variables.push((JAVA, self.java(of(JAVA))));
+        let proxied = self.java(of(JAVA));
+        variables.extend(trusting(self.trust, |name| if name == JAVA { Some(proxied.clone()) } else { of(name) }));
         variables.push(("TAPDECK_PROXY", url));
-        variables.push(("TAPDECK_CA", self.trust.own().into_os_string()));
         variables.extend(self.control.map(|address| ("TAPDECK_CONTROL", format!("http://{address}").into())));
         variables
     }
@@ -74,30 +71,49 @@ impl Surroundings<'_> {
     fn java(&self, before: Option<OsString>) -> OsString {
         let mut options = before.unwrap_or_default();
         let (host, port) = (self.proxy.ip(), self.proxy.port());
-        let mut add = |option: &OsStr| {
-            if !options.is_empty() {
-                options.push(" ");
-            }
-            options.push(option);
-        };
         for scheme in ["http", "https"] {
-            add(format!("-D{scheme}.proxyHost={host}").as_ref());
-            add(format!("-D{scheme}.proxyPort={port}").as_ref());
+            add(&mut options, format!("-D{scheme}.proxyHost={host}").as_ref());
+            add(&mut options, format!("-D{scheme}.proxyPort={port}").as_ref());
         }
-        // A space would end the option.
-        let quote = if self.trust.java().to_string_lossy().contains(char::is_whitespace) { "\"" } else { "" };
-        let mut store = OsString::from(format!("-Djavax.net.ssl.trustStore={quote}"));
-        store.push(self.trust.java());
-        store.push(quote);
-        add(&store);
-        add("-Djavax.net.ssl.trustStoreType=JKS".as_ref());
-        add(format!("-Djavax.net.ssl.trustStorePassword={}", jks::PASSWORD).as_ref());
         options
     }
 }
 
+/// The variables that say whom to trust. `of` gives the value a variable has now.
+pub(in crate::cli) fn trusting(trust: &Trust, of: impl Fn(&str) -> Option<OsString>) -> Vec<Variable> {
+    let bundle = trust.bundle().into_os_string();
+    let mut variables: Vec<Variable> = BUNDLES.into_iter().map(|name| (name, bundle.clone())).collect();
+    variables.push(("NODE_EXTRA_CA_CERTS", bundle));
+    variables.push((JAVA, java_trusting(trust, of(JAVA).unwrap_or_default())));
+    variables.push(("TAPDECK_CA", trust.own().into_os_string()));
+    variables
+}
+
+/// The options of a Java machine with a trust store, said once.
+fn java_trusting(trust: &Trust, mut options: OsString) -> OsString {
+    // A space would end the option.
+    let quote = if trust.java().to_string_lossy().contains(char::is_whitespace) { "\"" } else { "" };
+    let mut store = OsString::from(format!("-Djavax.net.ssl.trustStore={quote}"));
+    store.push(trust.java());
+    store.push(quote);
+    if options.to_string_lossy().contains(&*store.to_string_lossy()) {
+        return options;
+    }
+    add(&mut options, &store);
+    add(&mut options, "-Djavax.net.ssl.trustStoreType=JKS".as_ref());
+    add(&mut options, format!("-Djavax.net.ssl.trustStorePassword={}", jks::PASSWORD).as_ref());
+    options
+}
+
+fn add(options: &mut OsString, option: &OsStr) {
+    if !options.is_empty() {
+        options.push(" ");
+    }
+    options.push(option);
+}
+
 /// Files of roots that the environment names: what is in them stays trusted.
-pub(super) fn named_roots(of: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+pub(in crate::cli) fn named_roots(of: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     let named: BTreeSet<PathBuf> =
         BUNDLES.into_iter().chain(["NODE_EXTRA_CA_CERTS"]).filter_map(of).map(PathBuf::from).collect();
     named.into_iter().filter(|file| file.is_file()).collect()

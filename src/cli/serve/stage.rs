@@ -9,7 +9,8 @@ use super::ready::{Ready, ReadyFile};
 use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
-use crate::cli::session::{self, Ended, Signals, Stop};
+use crate::cli::screen::{self, Screen};
+use crate::cli::session::{self, Ended, Signals, Stop, Until};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
@@ -77,7 +78,12 @@ impl Stage {
 
     /// Serves until a signal.
     pub(in crate::cli) async fn run(self) -> Result<Ran, Failure> {
-        let mut signals = Signals::new()?;
+        self.run_until_over(std::future::pending()).await
+    }
+
+    /// Serves until a signal, or until something is over that says why.
+    pub(in crate::cli) async fn run_until_over(self, over: impl Future<Output = String>) -> Result<Ran, Failure> {
+        let mut stop = Until::new(Signals::new()?, over);
         let _ready = self.tell()?;
         if let Some(control) = self.control() {
             say(&format!("control port on http://{control}"));
@@ -88,7 +94,10 @@ impl Stage {
             let player = listener.name.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
             say(&format!("listening on http://{address}{player} (clients trust {trusted}); Ctrl-C ends it"));
         }
-        Ok(self.run_until(&mut signals).await)
+        let proxy = self.address();
+        let ran = self.run_until(&mut stop, |door, engine| Screen::open(door, engine, proxy)).await;
+        screen::say_found(&ran.engine);
+        Ok(ran)
     }
 
     /// Tells whoever waits for it that it is there.
@@ -102,8 +111,12 @@ impl Stage {
         Ready { proxy: &proxy, players, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
     }
 
-    /// Serves until it is asked to stop.
-    pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ran {
+    /// Serves until it is asked to stop; what `show` makes of the deck lives as long as that.
+    pub(in crate::cli) async fn run_until<S>(
+        self,
+        stop: &mut impl Stop,
+        show: impl FnOnce(&Arc<Door>, &Arc<Engine>) -> S,
+    ) -> Ran {
         let Self { deck, title, engine, reverse, neighbours, dialler, control, sessions } = self;
         if let Some(control) = &control {
             dialler.avoid(control.address());
@@ -122,7 +135,9 @@ impl Stage {
         });
         let sessions = sessions.map(|plan| plan.sessions(&door, &engine));
         let control = control.map(|port| port.serve(Arc::clone(&door), sessions));
+        let shown = show(&door, &engine);
         let ended = session::run(deck.listeners, Arc::clone(&door), &engine, stop).await;
+        drop(shown);
         if let Some(control) = control {
             control.close(ended).await;
         }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::super::authority::PASSWORD;
 use super::super::session::Session;
 use super::super::{Guest, Reverse};
 use crate::mpsd::Service;
@@ -61,12 +62,16 @@ impl Page {
     }
 
     /// How clients are told to trust the certificate, once they have it.
-    fn trust() -> [(&'static str, &'static str); 4] {
-        [
-            ("curl", "curl --cacert tapdeck-ca.pem …"),
-            ("Node", "NODE_EXTRA_CA_CERTS=tapdeck-ca.pem"),
-            ("Python, and others with OpenSSL", "SSL_CERT_FILE=tapdeck-ca.pem REQUESTS_CA_BUNDLE=tapdeck-ca.pem"),
-            ("Windows", "certutil -user -addstore Root tapdeck-ca.cer"),
+    fn trust() -> Vec<(&'static str, String)> {
+        let java = "-Djavax.net.ssl.trustStore=tapdeck-ca.p12 -Djavax.net.ssl.trustStorePassword=";
+        let env =
+            |names: &[&str]| names.iter().map(|name| format!("{name}=tapdeck-ca.pem")).collect::<Vec<_>>().join(" ");
+        vec![
+            ("curl", "curl --cacert tapdeck-ca.pem …".to_owned()),
+            ("Node", env(&["NODE_EXTRA_CA_CERTS"])),
+            ("Python, and others with OpenSSL", env(&["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])),
+            ("Java", format!("java {java}{PASSWORD} …")),
+            ("Windows", "certutil -user -addstore Root tapdeck-ca.cer".to_owned()),
         ]
     }
 
@@ -134,7 +139,6 @@ impl Page {
             .iter()
             .map(|(name, what)| format!("<li><a href=\"/tapdeck/{name}\">{name}</a> {what}</li>\n"))
             .collect();
-        let trust = Self::trust().map(|(what, how)| (what, how.to_owned()));
         let rows: String = self.rows().iter().map(|row| cells("td", row)).collect();
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -146,7 +150,7 @@ impl Page {
             safe(&self.so_far),
             pairs(&self.ways()),
             safe(&self.fingerprint),
-            pairs(&trust),
+            pairs(&Self::trust()),
             cells("th", &COLUMNS.map(str::to_owned)),
             self.left_out().unwrap_or_default(),
         )
@@ -180,8 +184,11 @@ fn safe(text: &str) -> String {
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COLUMNS: [&str; 8] = ["address", "player", "connections", "calls", "unread", "refused", "failed TLS", "last"];
 /// The forms of the certificate.
-const FILES: [(&str, &str); 2] =
-    [("ca.pem", "for Linux, macOS and most programs"), ("ca.cer", "for Windows, consoles and phones")];
+const FILES: [(&str, &str); 3] = [
+    ("ca.pem", "for Linux, macOS and most programs"),
+    ("ca.cer", "for Windows, consoles and phones"),
+    ("ca.p12", "for Java"),
+];
 const SERVICES: [Service; 4] = [Service::Mpsd, Service::Rta, Service::SmartMatch, Service::MultiplayerActivity];
 const MOST_ROWS: usize = 200;
 const STYLE: &str = "body{font-family:sans-serif;margin:2em;max-width:70em}dt{margin-top:.5em}\
@@ -199,10 +206,9 @@ mod tests {
             connections: 3,
             calls: 21,
             tunnels: 4,
-            refused: 0,
             failed: 1,
             last: Event::Tunnelled { host: host.to_owned() },
-            at: now,
+            ..Guest::new(now)
         };
         Page {
             about: "recording <it>".to_owned(),
