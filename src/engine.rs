@@ -42,7 +42,6 @@ pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
 pub use watch::{Caller, LIMITS, Latest, Limit, Seen, Tallied, Watch};
 
 /// What answers calls.
-#[expect(clippy::large_enum_variant, reason = "an engine has one")]
 pub enum Source {
     /// The service itself, or whatever stands in for it.
     Upstream(Upstream),
