@@ -18,11 +18,12 @@
 //!
 //! # The modules, in order
 //!
-//! A module uses only modules above it; a test holds this order, and that everything above `upstream` knows no
-//! sockets, no clock and (but for `cassette`) no files.
+//! A module uses only modules above it; a test holds this order, and that everything from `clock` to above `upstream`
+//! knows no sockets, no clock and (but for `cassette`) no files.
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | [`platform`] | what operating systems do differently: files, signals, consoles |
 //! | [`clock`], [`dice`] | time and draws as values |
 //! | [`json`] | one scanner: values with their byte spans |
 //! | [`message`] | requests and responses as bytes |
@@ -44,10 +45,13 @@
 //! | [`intercept`] | listeners, certificates, hosts, tunnels |
 //! | [`admin`] | the control port: replay sessions, the emulator's clock and state |
 //! | [`client`] | a small HTTP client that comes in by every way a game does |
+//! | [`devkit`] | the Device Portal of a development kit |
 //! | [`testing`] | replays for Rust tests |
 //! | [`config`] | `tapdeck.toml` |
 //! | [`cli`] | the command line and the demo |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic"))]
+
+pub mod platform;
 
 pub mod clock;
 pub mod dice;
@@ -88,6 +92,8 @@ pub mod intercept;
 pub mod admin;
 
 pub mod client;
+
+pub mod devkit;
 
 pub mod testing;
 

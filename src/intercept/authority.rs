@@ -295,8 +295,8 @@ mod tests {
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
-    #[test]
     #[cfg(unix)]
+    #[test]
     fn the_key_is_the_owners_alone() {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use super::jks;
 use super::trust::Trust;
+use crate::intercept::Neighbours;
 use crate::mpsd::Service;
+use crate::mpsd::host::is_within;
 
 /// A variable and its value.
 pub(in crate::cli) type Variable = (&'static str, OsString);
@@ -23,7 +25,7 @@ pub(super) struct Surroundings<'a> {
     /// What is to be trusted.
     pub(super) trust: &'a Trust,
     /// The hosts it answers for beside the contract's own.
-    pub(super) neighbours: &'a BTreeSet<String>,
+    pub(super) neighbours: &'a Neighbours,
 }
 
 impl Surroundings<'_> {
@@ -55,11 +57,14 @@ impl Surroundings<'_> {
         let name = entry.trim_start_matches(['*', '.']).to_lowercase();
         let name = name.split(':').next().unwrap_or_default();
         let mut contract = CONTRACT.into_iter().flat_map(Service::hosts);
-        let covers = |host: &str| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        let covers = |host: &str| is_within(host, name);
         // A lone `*` is every host; an address with colons in it is none.
         let is_pattern = !entry.starts_with(':') && !entry.starts_with('[');
         is_pattern
-            && (name.is_empty() || contract.any(|host| covers(host)) || self.neighbours.iter().any(|host| covers(host)))
+            && (name.is_empty()
+                || contract.any(|host| covers(host))
+                || self.neighbours.covers(name)
+                || self.neighbours.iter().any(|pattern| covers(pattern.name())))
     }
 
     /// The options of a Java machine, after those there are.
@@ -127,12 +132,12 @@ const CONTRACT: [Service; 4] = [Service::Mpsd, Service::Rta, Service::SmartMatch
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intercept::Authority;
+    use crate::intercept::{Authority, Pattern};
 
     fn variables(before: &[(&str, &str)], neighbours: &[&str]) -> Vec<(&'static str, String)> {
         let home = tempfile::tempdir().unwrap();
         let trust = Trust::new(&Authority::create(home.path()).unwrap(), &[]).unwrap();
-        let neighbours = neighbours.iter().map(|&host| host.to_owned()).collect();
+        let neighbours = neighbours.iter().map(|pattern| pattern.parse::<Pattern>().unwrap()).collect();
         let proxy = SocketAddr::from(([127, 0, 0, 1], 4321));
         let surroundings = Surroundings { proxy, control: None, trust: &trust, neighbours: &neighbours };
         let of = |name: &str| before.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
@@ -153,7 +158,8 @@ mod tests {
 
     #[test]
     fn no_host_of_ours_is_reached_past_us() {
-        let direct = |before: &str| value(&variables(&[("NO_PROXY", before)], &["api.example.com"]), "no_proxy");
+        let direct =
+            |before: &str| value(&variables(&[("NO_PROXY", before)], &["api.example.com", "*.corp.test"]), "no_proxy");
         let here = "localhost,127.0.0.1,::1";
         for ours in [
             "*",
@@ -164,6 +170,7 @@ mod tests {
             "SessionDirectory.XboxLive.com:443",
             "rta.xboxlive.com",
             "example.com",
+            "git.corp.test",
             "localhost",
             "127.0.0.1",
             "",

@@ -10,6 +10,7 @@ use super::jks;
 use crate::cli::{Failure, say};
 use crate::intercept::Authority;
 use crate::intercept::authority::armoured;
+use crate::platform;
 
 /// Files with whom to trust.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(in crate::cli) struct Trust {
 impl Trust {
     /// Writes files that are gone when this is. `named` are files of roots that the environment names already.
     pub(super) fn new(authority: &Authority, named: &[PathBuf]) -> Result<Self, Failure> {
-        let held = private_folder().map_err(|error| unwritten(&error))?;
+        let held = platform::private_folder(PREFIX).map_err(|error| unwritten(&error))?;
         let trust = Self { folder: held.path().to_owned(), _held: Some(held) };
         trust.write(authority, named)
     }
@@ -80,26 +81,12 @@ fn roots(authority: &Authority, named: &[PathBuf]) -> BTreeSet<Vec<u8>> {
     roots
 }
 
-#[cfg(unix)]
-fn private_folder() -> io::Result<TempDir> {
-    use std::os::unix::fs::PermissionsExt;
-    let ours_alone = std::fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix(PREFIX).permissions(ours_alone).tempdir()
-}
-
-// The user's own folder for temporary files passes its access list on.
-#[cfg(not(unix))]
-fn private_folder() -> io::Result<TempDir> {
-    tempfile::Builder::new().prefix(PREFIX).tempdir()
-}
-
 /// Writes a file that only we can read: nobody else is to say whom the command trusts.
 fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    platform::persist(file, path)
 }
 
 const PREFIX: &str = "tapdeck-";

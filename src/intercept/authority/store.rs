@@ -1,11 +1,12 @@
 //! Where an authority is kept: a folder with two files that appear together, the key the owner's alone.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::AuthorityError;
 use super::making::Existing;
+use crate::platform;
 
 /// The files of an authority, as PEM.
 pub(super) struct Files {
@@ -40,14 +41,15 @@ pub(super) fn place(dir: &Path, files: &Files, existing: Existing) -> Result<Opt
     let home = folder(dir);
     fs::create_dir_all(dir).map_err(|source| file_error(dir, source))?;
     let draft = tempfile::Builder::new().prefix(".ca-").tempdir_in(dir).map_err(|source| file_error(dir, source))?;
-    write_private(&draft.path().join(KEY), &files.key)?;
-    write_new(&draft.path().join(CERTIFICATE), &files.certificate, OpenOptions::new())?;
+    let (private, public) = (draft.path().join(KEY), draft.path().join(CERTIFICATE));
+    platform::write_private(&private, &files.key).map_err(|source| file_error(&private, source))?;
+    platform::write_new(&public, &files.certificate).map_err(|source| file_error(&public, source))?;
     let before = (existing == Existing::Aside && home.exists()).then(|| aside(dir));
     if let Some(before) = &before {
-        fs::rename(&home, before).map_err(|source| file_error(&home, source))?;
+        platform::replace(&home, before).map_err(|source| file_error(&home, source))?;
     }
     // Renaming a folder onto one that is not empty fails, so the first process wins and the pair is never torn.
-    match fs::rename(draft.path(), &home) {
+    match platform::replace(draft.path(), &home) {
         Ok(()) => Ok(before),
         Err(_) if home.exists() => Err(AuthorityError::Exists(home)),
         Err(source) => Err(file_error(&home, source)),
@@ -62,26 +64,6 @@ fn aside(dir: &Path) -> PathBuf {
 
 fn read(path: &Path) -> Result<String, AuthorityError> {
     fs::read_to_string(path).map_err(|source| file_error(path, source))
-}
-
-#[cfg(unix)]
-fn write_private(path: &Path, text: &str) -> Result<(), AuthorityError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    write_new(path, text, options)
-}
-
-// The folder lies in the user's profile, whose access list the file inherits.
-#[cfg(not(unix))]
-fn write_private(path: &Path, text: &str) -> Result<(), AuthorityError> {
-    write_new(path, text, OpenOptions::new())
-}
-
-fn write_new(path: &Path, text: &str, mut options: OpenOptions) -> Result<(), AuthorityError> {
-    let opened = options.write(true).create_new(true).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|source| file_error(path, source))
 }
 
 fn file_error(path: &Path, source: io::Error) -> AuthorityError {
