@@ -1,9 +1,9 @@
 //! The control port: what a test harness asks of a running deck, on a listener of its own.
 //!
-//! Only programs of this machine may ask: a request whose `Host` or `Origin` is not a loopback name is refused, so that
-//! no web page can.
+//! Whoever asks names this machine as `Host`, so that no web page can, and knows the token where there is one.
 
 mod emulation;
+mod guard;
 mod metrics;
 mod replaying;
 mod session;
@@ -15,9 +15,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cassette::FORMAT;
 use crate::engine::Engine;
-use crate::intercept::Door;
-use crate::intercept::hosts::is_loopback;
+use crate::intercept::{Door, Secret};
 
 pub use session::{Means, Session};
 pub use sessions::{Sessions, Setup};
@@ -40,6 +39,8 @@ pub struct Panel {
     pub door: Arc<Door>,
     /// What a deck that replays has.
     pub sessions: Option<Sessions>,
+    /// What whoever asks must know.
+    pub token: Option<Secret>,
 }
 
 /// Why something cannot be done: the answer says it as a problem (RFC 9457).
@@ -56,7 +57,8 @@ pub struct Fault {
 
 /// Serves the control port until it is told to stop.
 pub async fn serve(listener: TcpListener, panel: Arc<Panel>, stop: CancellationToken) {
-    let routes = routes().with_state(panel);
+    let guard = middleware::from_fn_with_state(panel.token, guard::admit);
+    let routes = routes().layer(guard).with_state(panel).into_make_service_with_connect_info::<guard::Here>();
     let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::warn!(%error, "the control port ended");
@@ -77,7 +79,6 @@ fn routes() -> Router<Arc<Panel>> {
         .merge(emulation::routes())
         .method_not_allowed_fallback(|| async { Fault::new(405, "method-not-allowed", SEE_HELP.to_owned()) })
         .fallback(|| async { Fault::new(404, "not-found", SEE_HELP.to_owned()) })
-        .layer(middleware::from_fn(from_here_only))
 }
 
 type Answer = Result<Response, Fault>;
@@ -129,34 +130,6 @@ async fn marked(engine: &Engine, body: &[u8]) -> Answer {
     let unmarked = |error: crate::engine::journal::JournalError| Fault::new(503, "not-ready", error.to_string());
     engine.mark(&note).await.map_err(unmarked)?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Refuses what a web page may have sent: those name the host they think they talk to, and where they come from.
-async fn from_here_only(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let is_ours = |name| match headers.get(name).map(|value| value.to_str()) {
-        None => true,
-        Some(Ok(value)) => is_loopback(host_of(value)),
-        Some(Err(_)) => false,
-    };
-    if is_ours(header::HOST) && is_ours(header::ORIGIN) && names_host(headers) {
-        return next.run(request).await;
-    }
-    let detail = "the control port answers programs of this machine only".to_owned();
-    Fault::new(403, "foreign-request", detail).into_response()
-}
-
-fn names_host(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::HOST)
-}
-
-/// The host of an authority or an origin.
-fn host_of(value: &str) -> &str {
-    let authority = value.split_once("://").map_or(value, |(_, rest)| rest);
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    }
 }
 
 fn read(body: Read) -> Result<Bytes, Fault> {
@@ -224,20 +197,3 @@ const HOW_TO_MARK: &str = r#"send {"note": "round two"}: one line of 1 to 500 ch
 const LONGEST_NOTE: usize = 500;
 /// Whatever describes a session or a note is short.
 const BODY_BYTES: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_are_read_from_authorities_and_origins() {
-        for (value, host) in [
-            ("localhost:8889", "localhost"),
-            ("http://evil.test", "evil.test"),
-            ("[::1]:80", "[::1]"),
-            ("null", "null"),
-        ] {
-            assert_eq!(host_of(value), host);
-        }
-    }
-}

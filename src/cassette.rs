@@ -5,7 +5,9 @@
 //! **The journal**, `NAME.cassette.jsonl`, is what is written while recording: one JSON object a line, append-only.
 //! Every line is `{"crc":"<8 hex digits>",…}`, and the CRC-32 covers each byte between the comma after it and the
 //! line's end. The first line is the head; then come `lane`, `alias`, `http`, `frame` and `mark` lines. An `http`
-//! line also carries `answered`, its place in the order of answers. A crash tears the last line at worst.
+//! line also carries `answered`, its place in the order of answers. A crash tears the last line at worst. A long
+//! recording goes on in `NAME.2.cassette.jsonl` and so forth: each part is a journal by itself, whose head says which
+//! part it is and whose `lane` and `alias` lines name what is in it; positions go on from part to part.
 //!
 //! **The sealed file**, `NAME.cassette.json`, is what is reviewed and committed: one JSON document with `$schema`,
 //! `head`, `aliases`, `lanes`, `records`, `timing` and `seal`. It is canonical: records in an order that depends on
@@ -29,18 +31,22 @@ pub mod seal;
 pub(crate) mod session;
 
 mod cue;
+mod ledger;
 mod load;
 mod maintain;
 mod order;
+mod outline;
+mod parts;
 mod passage;
 mod renumber;
 mod rewrite;
 mod show;
+mod trim;
 
 #[cfg(test)]
 pub(crate) mod sample;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -48,14 +54,18 @@ use jiff::Timestamp;
 
 pub use body::{StoredBody, WireBytes, Withheld};
 pub use frame::{Cue, FrameRecord, What};
+pub use ledger::{Canonical, Ledger, Polish};
 pub use line::{LineBody, LineFault};
 pub use load::CassetteError;
 pub(crate) use load::is_journal;
 pub use maintain::{Formatted, MaintainError, Verdict, fmt, fsck};
+use outline::Outline;
+pub use parts::{first_part, in_the_way, part_path, parts};
 pub use passage::{Passage, Passages};
 pub use record::{Circumstances, Head, HttpRecord, Mark, Timing};
 pub(crate) use rewrite::{rewrite, rewrite_request, rewrite_response};
 pub use show::{View, show};
+pub use trim::{Choice, TrimError, Trimmed, trim};
 
 /// A recording in memory, from either container.
 #[derive(Clone, Debug)]
@@ -136,6 +146,8 @@ pub enum Notice {
     Timing,
     /// Messages on a socket whose opening is not there: they cannot be replayed.
     NoOpening(u64),
+    /// A part of a long recording is not there.
+    NoPart(u32),
 }
 
 impl Cassette {
@@ -163,10 +175,6 @@ impl Cassette {
         self.entries.iter().filter_map(|entry| entry.record.http())
     }
 
-    fn exchanges_indexed(&self) -> impl Iterator<Item = (usize, &HttpRecord)> {
-        self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.http()?)))
-    }
-
     /// How many messages there are, and on how many sockets.
     pub fn messages(&self) -> (usize, usize) {
         let frames = || self.entries.iter().filter_map(|entry| entry.record.frame());
@@ -176,30 +184,21 @@ impl Cassette {
 
     /// What there is of everything, in words.
     pub fn contents(&self) -> String {
-        let (messages, sockets) = self.messages();
-        let mut text = format!("{}, {}", many(self.exchanges().count(), "exchange"), many(self.lanes.len(), "lane"));
-        if messages > 0 {
-            text += &format!(", {} on {}", many(messages, "message"), many(sockets, "socket"));
-        }
-        text
+        contents(self.exchanges().count(), self.lanes.len(), self.messages())
     }
 
     /// What releases each of the service's messages on replay, by the entry that holds it.
-    pub(crate) fn cues(&self) -> BTreeMap<usize, Cue> {
-        cue::find(self)
+    pub(crate) fn cues(&self) -> HashMap<usize, Cue> {
+        cue::find(&Outline::of(self))
     }
 
     /// How many lines or records could not be read.
     pub fn lost(&self) -> usize {
-        self.notes.iter().filter(|note| matches!(note.what, Notice::Lost(_) | Notice::Torn { .. })).count()
+        self.notes.iter().filter(|note| note.what.is_loss() || matches!(note.what, Notice::Torn { .. })).count()
     }
 
     fn push(&mut self, line: usize, record: Record) {
-        match &record {
-            Record::Http(http) => self.name_lane(&http.lane),
-            Record::Frame(frame) => self.name_lane(&frame.lane),
-            Record::Mark(_) => {}
-        }
+        record.lane().into_iter().for_each(|lane| self.name_lane(lane));
         self.entries.push(Entry { line, record });
     }
 
@@ -220,12 +219,37 @@ impl Record {
         }
     }
 
+    /// The lane it is in, if it is in any.
+    pub fn lane(&self) -> Option<&str> {
+        match self {
+            Self::Http(http) => Some(&http.lane),
+            Self::Frame(frame) => Some(&frame.lane),
+            Self::Mark(_) => None,
+        }
+    }
+
+    /// Gives it its wall-clock facts, or takes them away.
+    fn set_timing(&mut self, timing: Option<Timing>) {
+        match self {
+            Self::Http(http) => http.timing = timing,
+            Self::Frame(frame) => frame.timing = timing,
+            Self::Mark(_) => {}
+        }
+    }
+
     /// The message on a socket, if it is one.
     pub fn frame(&self) -> Option<&FrameRecord> {
         match self {
             Self::Frame(frame) => Some(frame),
             Self::Http(_) | Self::Mark(_) => None,
         }
+    }
+}
+
+impl Notice {
+    /// True when something is missing that was recorded. A torn last line was answered to nobody.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::NoPart(_))
     }
 }
 
@@ -252,9 +276,18 @@ impl fmt::Display for Note {
                     "line {line}: a message on socket {socket}, whose opening is not recorded: it does not replay"
                 )
             }
+            Notice::NoPart(part) => write!(f, "line {line}: here part {part} of the recording is missing"),
             Notice::Timing => write!(f, "line {line}: `timing` does not fit the records, ignored"),
         }
     }
+}
+
+fn contents(exchanges: usize, lanes: usize, (messages, sockets): (usize, usize)) -> String {
+    let mut text = format!("{}, {}", many(exchanges, "exchange"), many(lanes, "lane"));
+    if messages > 0 {
+        text += &format!(", {} on {}", many(messages, "message"), many(sockets, "socket"));
+    }
+    text
 }
 
 fn many(count: usize, name: &str) -> String {

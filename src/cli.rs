@@ -1,8 +1,10 @@
 //! The command line: what was typed becomes parts, the parts run, and what happened becomes an exit code.
 
+mod bar;
 mod ca;
 mod cassette;
 mod check;
+mod completions;
 mod config;
 mod contract;
 mod control;
@@ -18,6 +20,7 @@ mod log;
 mod options;
 mod rules;
 mod run;
+mod screen;
 mod serve;
 mod session;
 
@@ -32,6 +35,7 @@ use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::Project;
+use crate::platform;
 use crate::redact::Redactor;
 use crate::report::Colour;
 pub use failure::{Code, Failure};
@@ -100,6 +104,12 @@ enum Command {
     /// Tell what is set, where it comes from, and what can be set
     #[command(subcommand, after_help = "Example:\n  tapdeck config show record")]
     Config(config::Command),
+    /// Print a shell's completions of this command line
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Options),
+    /// Write the manual: a page for each command
+    #[command(after_help = completions::MAN_EXAMPLES, hide = true)]
+    Man(completions::ManOptions),
 }
 
 /// Parses the command line, runs it, and says how it went.
@@ -152,6 +162,8 @@ fn run(cli: Cli, project: &Project) -> Result<ExitCode, Failure> {
         Command::Devkit(command) => devkit::run(&command),
         Command::Init(options) => init::run(&options),
         Command::Config(command) => config::run(&command, project),
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => completions::manual(&options),
     }?;
     Ok(code.into())
 }
@@ -188,16 +200,10 @@ struct Home {
 
 impl Home {
     fn dir(&self) -> Result<PathBuf, Failure> {
-        let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        self.home
-            .clone()
-            .or_else(|| from("XDG_DATA_HOME").map(|data| data.join("tapdeck")))
-            .or_else(|| from("LOCALAPPDATA").map(|data| data.join("tapdeck")))
-            .or_else(|| from("HOME").map(|home| home.join(".local/share/tapdeck")))
-            .ok_or_else(|| {
-                Failure::usage("no home directory to keep the certificate authority in")
-                    .hint("set TAPDECK_HOME or give --home DIR")
-            })
+        self.home.clone().or_else(|| platform::data_folder().map(|data| data.join("tapdeck"))).ok_or_else(|| {
+            Failure::usage("no home directory to keep the certificate authority in")
+                .hint("set TAPDECK_HOME or give --home DIR")
+        })
     }
 }
 
@@ -218,12 +224,12 @@ fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Talks to the person at the terminal.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    screen::foot::line(line);
 }
 
 /// Colour where it would be seen as colour.
 fn colour() -> Colour {
-    let is_seen = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let is_seen = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() && platform::shows_colour();
     if is_seen { Colour::Always } else { Colour::Never }
 }
 

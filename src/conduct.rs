@@ -105,6 +105,11 @@ impl Judge {
         findings
     }
 
+    /// Takes note that a socket broke.
+    pub fn broken(&mut self, socket: u64, at: u64) {
+        self.sockets.ended(socket, at);
+    }
+
     fn sequence(&mut self, exchange: &Exchange<'_>) -> Vec<Finding> {
         let Exchange { lane, asked: position, call, answer, .. } = *exchange;
         let mut findings = Findings::default();

@@ -45,7 +45,7 @@ pub fn toml_of<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     })
 }
 
-/// A text file of a size a person would write.
+/// A text file of a size a person would write, without the mark that some editors begin a file with.
 ///
 /// # Errors
 /// The file cannot be read, is too large or no UTF-8.
@@ -54,12 +54,16 @@ pub fn text_of(path: &Path) -> Result<String, ConfigError> {
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(io)?;
     file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(io)?;
-    match text.len() as u64 <= MAX_BYTES {
-        true => Ok(text),
-        false => Err(ConfigError::TooLarge { path: path.to_owned() }),
+    if text.len() as u64 > MAX_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.remove(0);
+    }
+    Ok(text)
 }
 
 /// The file a project is set up in.
 pub const NAME: &str = "tapdeck.toml";
 const MAX_BYTES: u64 = 4 << 20;
+const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -276,7 +276,7 @@ impl Desk<'_> {
         let operation = match &call.resolution {
             Resolution::Known(operation) => operation,
             Resolution::WrongMethod(verbs) => return Err(Refusal::WrongMethod(verbs.clone())),
-            Resolution::Unknown => return Err(Refusal::NotFound("No resource has this path.")),
+            Resolution::Unknown | Resolution::NextDoor => return Err(Refusal::NotFound("No resource has this path.")),
         };
         if operation.op.route().service == Service::Rta {
             return self.serve_rta(operation, caller);

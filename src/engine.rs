@@ -3,9 +3,11 @@
 //! What is kept, logged and judged is the redacted call, so that live traffic, journal and cassette give the same
 //! findings. What is sent on is the call as it came. The client's answer waits for its record and for nothing else.
 
+mod elsewhere;
 pub mod journal;
 mod judging;
 mod outcomes;
+mod passing;
 mod receipt;
 mod recorder;
 mod replaying;
@@ -14,7 +16,6 @@ mod watch;
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -23,22 +24,25 @@ use crate::contract::{self, Contract, Finding};
 use crate::emulator::{Emulator, Reply, Ticket};
 use crate::exchange::{Answer, Call, Crowd, LaneKey, Nonces, Outcome};
 use crate::message::{Body, Request, Response};
-use crate::redact::{Redacted, Redactor};
+use crate::redact::{Redacted, Redactor, Unkept};
 use crate::replay::Player;
 use crate::upstream::Upstream;
 
+pub use elsewhere::{Elsewhere, Foreign, Passage};
 use journal::JournalError;
 use judging::{Case, Docket};
 pub use outcomes::{Entry, MOST_ENTRIES, Outcomes, What};
+pub use passing::{Passing, Piece, Said};
 pub use receipt::{Binding, Exchanges, Fault, Found, Lane, Left, Receipt};
 use recorder::Begun;
 pub use recorder::Recorder;
 use replaying::{OUTCOME, replayed};
 use sockets::Sockets;
 pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
-pub use watch::{Seen, Tallied, Watch};
+pub use watch::{Caller, LIMITS, Latest, Limit, Seen, Tallied, Watch};
 
 /// What answers calls.
+#[expect(clippy::large_enum_variant, reason = "an engine has one")]
 pub enum Source {
     /// The service itself, or whatever stands in for it.
     Upstream(Upstream),
@@ -159,7 +163,7 @@ impl Engine {
             call.request.body = Body::unknown();
         }
         let answer = Answer { outcome: Outcome::Refused, response };
-        let withheld = unread.map(|reason| (reason, Bytes::new()));
+        let withheld = unread.map(Unkept::unseen);
         let kept = Redacted { withheld, ..self.redactor.call(&call) };
         let recorded = self.record(&place, &kept, &self.redactor.answer(&call, &answer)).await;
         self.unless_failed(recorded)?;
@@ -179,6 +183,11 @@ impl Engine {
     /// What was found so far.
     pub fn watch(&self) -> &Watch {
         &self.watch
+    }
+
+    /// Counts what became of a host that is not looked into.
+    pub fn passed(&self, host: &str, passage: Passage) {
+        self.watch.passed(&self.redactor.text(host), passage);
     }
 
     /// What was replayed so far, call by call.
@@ -213,7 +222,7 @@ impl Engine {
     /// The recording cannot be written any more.
     pub async fn mark(&self, note: &str) -> Result<(), JournalError> {
         let note = self.redactor.text(note);
-        tracing::info!(target: "tapdeck::mark", "{note}");
+        tracing::info!(target: "tapdeck::mark", "mark {}: {note}", self.watch.marked());
         self.outcomes.marked(&note);
         match &self.recorder {
             Some(recorder) => recorder.mark(&note).await,
@@ -268,7 +277,7 @@ impl Engine {
             return None;
         }
         let begun = self.recorder.as_ref().map(Recorder::begin);
-        Some(Place { lane: self.watch.lane(LaneKey::of(call)), begun, asked: self.docket.position() })
+        Some(Place { lane: self.watch.lane(LaneKey::of(call), call.service), begun, asked: self.docket.position() })
     }
 
     /// The answer to a call that is not to be let through.
@@ -320,7 +329,7 @@ impl Engine {
 
     /// An exchange without its bodies, and without the aliases only those show.
     fn heads(&self, call: &Call, answer: &Answer, reason: &'static str) -> (Redacted<Call>, Redacted<Answer>) {
-        let withheld = |body: &Body| (!body.is_empty()).then(|| (reason, body.wire().clone()));
+        let withheld = |body: &Body| (!body.is_empty()).then(|| Unkept::of(reason, body.wire()));
         let left = |body: &Body| if body.is_empty() { Body::default() } else { Body::unknown() };
         let request = Request { body: left(&call.request.body), ..call.request.clone() };
         let response = Response { body: left(&answer.response.body), ..answer.response.clone() };
@@ -346,7 +355,7 @@ impl Engine {
 
     async fn source(&self, client: &str, call: &Call, kept: &Call) -> (Answer, Caused) {
         match &self.source {
-            Source::Upstream(upstream) => (upstream.send(&call.request, call.protocol).await, Caused::Nothing),
+            Source::Upstream(upstream) => (upstream.send(call).await, Caused::Nothing),
             Source::Emulator(emulator) => {
                 let Reply { outcome, response, ticket } = emulator.answer(call);
                 (Answer { outcome, response }, Caused::Messages(ticket))

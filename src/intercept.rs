@@ -3,15 +3,19 @@
 //! A connection is plain HTTP (forward or reverse proxy), TLS straight in, or `CONNECT` with either inside. What
 //! comes out is a [`Call`](crate::exchange::Call) on an intercepted host, or bytes that pass through unread.
 
+pub mod access;
 mod answering;
 pub mod arrivals;
 pub mod authority;
 mod calls;
 mod fault;
+mod greeting;
 pub mod hosts;
 mod http;
+mod landing;
 mod names;
 mod reply;
+mod secret;
 mod session;
 mod socket;
 mod stream;
@@ -19,7 +23,6 @@ mod tls;
 mod tunnel;
 mod upgrade;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, RwLock};
@@ -37,15 +40,18 @@ use crate::message::Scheme;
 use crate::upstream::{Dialler, Line, Relay};
 
 pub use crate::upstream::limits;
+pub use access::{Access, Network};
 pub use arrivals::{Arrivals, Event, Guest};
 pub use authority::{Authority, AuthorityError};
 pub use fault::TlsFault;
-pub use hosts::{Hosts, Others, neighbours_in};
+pub use hosts::{Beyond, Hosts, Neighbours, Others, Pattern};
 pub use limits::Limits;
 pub use names::Listener;
+pub use secret::Secret;
 
+use access::Admission;
 use answering::{Answering, Table};
-use session::{Session, Work};
+use session::{Caller, Session, Work};
 
 /// What a door needs.
 pub struct Options {
@@ -53,10 +59,14 @@ pub struct Options {
     pub engine: Option<Arc<Engine>>,
     /// Who vouches for intercepted hosts.
     pub authority: Arc<Authority>,
+    /// Who may come in.
+    pub access: Access,
+    /// What the deck does, in words.
+    pub about: String,
     /// Where requests to our own address go, if anywhere.
     pub reverse: Option<Reverse>,
-    /// Hosts that are intercepted beside the contract's own, lower-case.
-    pub neighbours: BTreeSet<String>,
+    /// Hosts that are intercepted beside the contract's own.
+    pub neighbours: Neighbours,
     /// What happens to hosts that are not intercepted.
     pub others: Others,
     /// How those are reached.
@@ -82,6 +92,13 @@ impl Reverse {
     }
 }
 
+impl std::fmt::Display for Reverse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let authority = hosts::canonical(&format!("{}:{}", self.host, self.port), self.scheme);
+        write!(f, "{}://{}", self.scheme.as_str(), authority.as_deref().unwrap_or(&self.host))
+    }
+}
+
 impl Default for Reverse {
     /// The session directory under its own name.
     fn default() -> Self {
@@ -93,6 +110,8 @@ impl Default for Reverse {
 pub struct Door {
     table: RwLock<Table>,
     authority: Arc<Authority>,
+    access: Access,
+    about: String,
     reverse: Option<Reverse>,
     dialler: Dialler,
     relay: Relay,
@@ -100,6 +119,8 @@ pub struct Door {
     seats: Arc<Semaphore>,
     /// Says once that clients have to wait for a seat.
     crowded: Once,
+    /// Says once why some calls are not recorded.
+    certified: Once,
     buffers: Arc<Semaphore>,
     accepted: AtomicU64,
     arrivals: Arrivals,
@@ -108,7 +129,7 @@ pub struct Door {
 impl Door {
     /// A door, open to as many listeners as there are.
     pub fn new(options: Options) -> Arc<Self> {
-        let Options { engine, authority, reverse, neighbours, others, dialler, limits } = options;
+        let Options { engine, authority, access, about, reverse, neighbours, others, dialler, limits } = options;
         let hosts =
             Hosts::new(reverse.as_ref().map(|reverse| (reverse.host.as_str(), reverse.port)), neighbours, others);
         let table = RwLock::new(Table::new(Answering { engine, hosts: Arc::new(hosts) }));
@@ -120,12 +141,15 @@ impl Door {
         Arc::new(Self {
             table,
             authority,
+            access,
+            about,
             reverse,
             dialler,
             relay,
             limits,
             seats,
             crowded,
+            certified: Once::new(),
             buffers,
             accepted,
             arrivals: Arrivals::default(),
@@ -183,10 +207,18 @@ pub async fn serve(listener: impl Into<Listener>, door: Arc<Door>, shutdown: Shu
             () = abort.cancelled() => break,
             accepted = accept(&listener.socket, &door) => accepted,
         };
+        // A client that is gone already has no address of ours; that of the listener does as well.
+        let Ok(here) = stream.local_addr().or_else(|_| listener.socket.local_addr()) else { continue };
+        let here = SocketAddr::new(here.ip().to_canonical(), here.port());
+        let admission = door.access.admission(peer.ip(), here.ip());
+        if admission == Admission::Never {
+            door.turn_away(peer.ip().to_canonical());
+            continue;
+        }
         let id = door.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         let line = Line::accepted(stream);
-        let session = Session::new(Arc::clone(&door), work.clone(), id, peer, seat, line.cut());
-        let session = session.named(listener.name(peer.ip()));
+        let caller = Caller { id, peer, here, admission, seat, cut: line.cut() };
+        let session = Session::new(Arc::clone(&door), work.clone(), caller).named(listener.name(peer.ip()));
         session.note(Event::Connected);
         session.clone().spawn(session.speak(line));
     }

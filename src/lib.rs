@@ -18,11 +18,12 @@
 //!
 //! # The modules, in order
 //!
-//! A module uses only modules above it; a test holds this order, and that everything above `upstream` knows no
-//! sockets, no clock and (but for `cassette`) no files.
+//! A module uses only modules above it; a test holds this order, and that everything from `clock` to above `upstream`
+//! knows no sockets, no clock and (but for `cassette`) no files.
 //!
 //! | module | what it is |
 //! | --- | --- |
+//! | [`platform`] | what operating systems do differently: files, signals, consoles |
 //! | [`clock`], [`dice`] | time and draws as values |
 //! | [`json`] | one scanner: values with their byte spans |
 //! | [`message`] | requests and responses as bytes |
@@ -49,6 +50,8 @@
 //! | [`config`] | `tapdeck.toml` |
 //! | [`cli`] | the command line and the demo |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is a panic"))]
+
+pub mod platform;
 
 pub mod clock;
 pub mod dice;

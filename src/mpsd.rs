@@ -1,6 +1,7 @@
 //! MPSD's own words: hosts, operations, names. What a request *is*, resolved once and carried everywhere.
 
 pub mod bag;
+pub mod host;
 pub mod name;
 pub mod route;
 pub mod rta;

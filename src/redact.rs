@@ -3,23 +3,26 @@
 //! Tokens, signatures, cookies, nonces and debug headers are removed. Xuids, gamertags, device tokens, secure device
 //! addresses, IPs and e-mail addresses become consistent aliases of the same shape wherever they stand: in a target,
 //! a header, a JSON value or key, or inside another string. A value is found by its place, by its shape, or because
-//! an earlier place taught it to us. What is left is scanned, and the scan fails closed: a body that still holds a
+//! an earlier place taught it to us. Of sign-in, nothing is kept but that it happened. What is left is scanned, and the scan fails closed: a body that still holds a
 //! secret is withheld, whole.
 
 mod frame;
 mod header;
 mod judges;
+mod sign_in;
 mod table;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
+use crate::dice::hex;
 use crate::exchange::{Answer, Call};
 use crate::json::Doc;
 use crate::message::{Body, Coding, Headers, Request, Response};
 use crate::mpsd::Operation;
+use crate::mpsd::host::is_sign_in;
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, Slot};
 use judges::{FirstJudge, FullJudge, ScanJudge};
@@ -40,8 +43,32 @@ pub struct Redacted<T> {
     pub aliases: Vec<(AliasClass, String)>,
     /// The body differs from what was sent, so its wire bytes may not be kept.
     pub body_changed: bool,
-    /// Why the body was withheld, when it was, and the bytes that were.
-    pub withheld: Option<(&'static str, Bytes)>,
+    /// What is known of the body, when it was withheld.
+    pub withheld: Option<Unkept>,
+}
+
+/// A body that is not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unkept {
+    /// Why.
+    pub reason: &'static str,
+    /// How many bytes travelled; nothing when none were seen.
+    pub length: u64,
+    /// SHA-256 of the bytes that travelled, lower-case hex.
+    pub sha256: String,
+}
+
+impl Unkept {
+    /// What is known of these bytes.
+    pub fn of(reason: &'static str, wire: &[u8]) -> Self {
+        let length = u64::try_from(wire.len()).unwrap_or(u64::MAX);
+        Self { reason, length, sha256: hex(&Sha256::digest(wire)) }
+    }
+
+    /// A body that nobody has seen, or should.
+    pub fn unseen(reason: &'static str) -> Self {
+        Self::of(reason, &[])
+    }
 }
 
 impl<T> Redacted<T> {
@@ -81,6 +108,9 @@ impl Redactor {
         let mut pass = Pass::new(self, call.resolution.operation());
         pass.learn(pass.in_target(&request.target, &FirstJudge));
         pass.learn_message(&request.headers, &request.trailers, &content);
+        if is_sign_in(request.host()) {
+            return sign_in::call(pass, call);
+        }
         let redacted = Request {
             method: request.method.clone(),
             scheme: request.scheme,
@@ -100,6 +130,9 @@ impl Redactor {
         let content = Content::of(&response.body, &response.headers);
         let mut pass = Pass::new(self, call.resolution.operation());
         pass.learn_message(&response.headers, &response.trailers, &content);
+        if is_sign_in(call.request.host()) {
+            return sign_in::answer(pass, answer);
+        }
         let headers = pass.headers(&response.headers);
         let trailers = pass.headers(&response.trailers);
         let body = pass.body(&response.body, &content);
@@ -225,7 +258,7 @@ struct Pass<'a> {
     look: Look,
     aliases: Vec<(AliasClass, String)>,
     body_changed: bool,
-    withheld: Option<(&'static str, Bytes)>,
+    withheld: Option<Unkept>,
 }
 
 impl<'a> Pass<'a> {
@@ -295,7 +328,7 @@ impl<'a> Pass<'a> {
 
     fn body(&mut self, body: &Body, content: &Content<'_>) -> Body {
         let Some(plain) = body.decoded() else {
-            self.withheld = Some(("content coding not understood", body.wire().clone()));
+            self.withheld = Some(Unkept::of("content coding not understood", body.wire()));
             return Body::unknown();
         };
         let slots = content.slots(&self.judge());

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use baseline::{Baseline, BaselineError};
-pub use judging::{Opening, Source};
+pub use judging::{Opening, Reading, Source};
 pub use rules::{rule_page, rules_json, rules_list, rules_markdown};
 pub use tally::Tally;
 

@@ -51,7 +51,7 @@ use crate::admin::{Fault, Loaded, Means, Session};
 use crate::cassette::{Cassette, CassetteError};
 use crate::contract::Contract;
 use crate::engine::{Enforce, Entry, Left, Receipt};
-use crate::intercept::{Authority, AuthorityError, Others};
+use crate::intercept::{Authority, AuthorityError, Neighbours, Others};
 use crate::redact::Redactor;
 use crate::replay::{Miss, Options, Tape};
 
@@ -121,6 +121,7 @@ impl Replay {
             redactor: Arc::new(Redactor::new(1)),
             contract: Arc::new(Contract::default()),
             enforce: Enforce::Report,
+            neighbours: Neighbours::default(),
             others: Others::Refuse,
         };
         let stop = CancellationToken::new();

@@ -1,6 +1,7 @@
 //! The service as a source: one request out, one answer in, and a problem of our own when none comes.
 
 pub mod dial;
+mod flow;
 pub mod limits;
 pub mod line;
 pub mod relay;
@@ -17,26 +18,32 @@ use http::Uri;
 use http::uri::{Authority, Parts, Scheme as UriScheme};
 use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::{AlertDescription, ClientConfig};
 
-use crate::exchange::{Answer, Outcome, Protocol};
+use crate::exchange::{Answer, Call, Outcome, Protocol};
 use crate::message::{Body, Headers, Request, Response, strip_hop_by_hop};
+use crate::mpsd::Service;
 
 pub use dial::{DialError, Dialler, Route};
+pub use flow::{Flow, Passed, Sent, Uplink};
 pub use limits::Limits;
 pub use line::{Cut, Line};
 pub use relay::Relay;
-pub use tls::TrustError;
+pub use tls::{Identity, TrustError};
 
 use dial::Secured;
+use flow::Outgoing;
 use wire::{Payload, ReadError, header_map, headers_of, read_whole};
 
 /// Where requests go and whom they trust there.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The service that takes every request, whatever host it named (reverse proxy).
+    /// The service that takes every request but a neighbour's, whatever host it named (reverse proxy).
     pub base: Option<Uri>,
     /// A PEM file of roots to trust besides the platform's.
     pub extra_roots: Option<PathBuf>,
+    /// Who we are, where the service asks for a certificate.
+    pub identity: Option<Identity>,
     /// Deadlines and caps.
     pub limits: Limits,
 }
@@ -46,49 +53,65 @@ pub struct Options {
 /// It speaks the HTTP version the client speaks, never sends a request twice once a byte of it left, and
 /// never fails: what goes wrong is an answer with its outcome. Header names travel lower-case.
 pub struct Upstream {
-    h1: Client<Secured, Payload>,
-    h2: Client<Secured, Payload>,
+    service: Clients,
+    /// For neighbours, who must not learn who we are.
+    neighbours: Box<Clients>,
     base: Option<(UriScheme, Authority)>,
     limits: Limits,
+}
+
+/// Connections by the version that is offered on them.
+struct Clients {
+    h1: Client<Secured, Outgoing>,
+    h2: Client<Secured, Outgoing>,
+}
+
+impl Clients {
+    fn new(dialler: &Dialler, tls: &ClientConfig, limits: &Limits) -> Self {
+        let offering = |versions: &[&[u8]]| {
+            let mut tls = tls.clone();
+            tls.alpn_protocols = versions.iter().map(|version| version.to_vec()).collect();
+            client_builder(limits).build(Secured::new(dialler.clone(), tls))
+        };
+        Self { h1: offering(&[b"http/1.1"]), h2: offering(&[b"h2", b"http/1.1"]) }
+    }
+
+    fn of(&self, protocol: Protocol) -> &Client<Secured, Outgoing> {
+        match protocol {
+            Protocol::H1 => &self.h1,
+            Protocol::H2 => &self.h2,
+        }
+    }
 }
 
 impl Upstream {
     /// An upstream over that dialler.
     pub fn new(dialler: &Dialler, options: Options) -> Result<Self, TrustError> {
-        let tls = tls::client_config(options.extra_roots.as_deref())?;
-        let offering = |versions: &[&[u8]]| {
-            let mut tls = tls.clone();
-            tls.alpn_protocols = versions.iter().map(|version| version.to_vec()).collect();
-            Secured::new(dialler.clone(), tls)
-        };
-        let builder = client_builder(&options.limits);
+        let roots = options.extra_roots.as_deref();
+        let clients =
+            |identity| tls::client_config(roots, identity).map(|tls| Clients::new(dialler, &tls, &options.limits));
         let base = options.base.map(Uri::into_parts);
         Ok(Self {
-            h1: builder.build(offering(&[b"http/1.1"])),
-            h2: builder.build(offering(&[b"h2", b"http/1.1"])),
+            service: clients(options.identity.as_ref())?,
+            neighbours: Box::new(clients(None)?),
             base: base.and_then(|Parts { scheme, authority, .. }| scheme.zip(authority)),
             limits: options.limits,
         })
     }
 
-    /// Sends a request the way `protocol` would and reads the answer whole.
-    pub async fn send(&self, request: &Request, protocol: Protocol) -> Answer {
-        let Ok(outgoing) = self.outgoing(request, protocol) else {
-            let detail = "the request names no target that HTTP can carry";
-            return ours(Outcome::Refused, 400, "bad-target", detail);
-        };
-        let client = match protocol {
-            Protocol::H1 => &self.h1,
-            Protocol::H2 => &self.h2,
-        };
+    /// Sends a call's request over the version its client speaks and reads the answer whole.
+    pub async fn send(&self, call: &Call) -> Answer {
+        let Ok(outgoing) = self.outgoing(call, call.protocol) else { return untargeted() };
+        let client = self.clients(call.service).of(call.protocol);
         let exchange = async {
-            let (head, mut body) = client.request(outgoing).await.map_err(|error| failure(&error))?.into_parts();
+            let (head, mut body) =
+                client.request(outgoing.map(Outgoing::Whole)).await.map_err(|error| failure(&error))?.into_parts();
             let read = read_whole(&mut body, self.limits.body).await;
             Ok((head, read.map_err(|error| broken(&error))?))
         };
         match tokio::time::timeout(self.limits.answer, exchange).await {
             Ok(Ok((head, (body, trailers)))) => {
-                let response = self.response(&request.method, &head, body);
+                let response = self.response(&call.request.method, &head, body);
                 Answer::answered(Response { trailers, ..response })
             }
             Ok(Err(answer)) => answer,
@@ -96,8 +119,13 @@ impl Upstream {
         }
     }
 
-    fn outgoing(&self, request: &Request, protocol: Protocol) -> Result<http::Request<Payload>, http::Error> {
-        let (scheme, authority) = match &self.base {
+    fn clients(&self, service: Service) -> &Clients {
+        if service == Service::Neighbour { &self.neighbours } else { &self.service }
+    }
+
+    fn outgoing(&self, call: &Call, protocol: Protocol) -> Result<http::Request<Payload>, http::Error> {
+        let request = &call.request;
+        let (scheme, authority) = match self.base.as_ref().filter(|_| call.service != Service::Neighbour) {
             Some((scheme, authority)) => (scheme.as_str(), authority.as_str()),
             None => (request.scheme.as_str(), request.authority.as_str()),
         };
@@ -132,6 +160,11 @@ impl Upstream {
     }
 }
 
+/// The answer to a request that cannot be sent.
+fn untargeted() -> Answer {
+    ours(Outcome::Refused, 400, "bad-target", "the request names no target that HTTP can carry")
+}
+
 fn client_builder(limits: &Limits) -> Builder {
     let mut builder = Client::builder(TokioExecutor::new());
     builder
@@ -154,8 +187,12 @@ fn trailer_names(request: &Request) -> String {
 fn failure(error: &(dyn Error + 'static)) -> Answer {
     let unopened = causes(error).find_map(|cause| cause.downcast_ref::<DialError>());
     match unopened {
-        Some(DialError::Loop) => ours(Outcome::Refused, 508, "upstream-loop", LOOP_HINT),
+        Some(error @ DialError::Loop { .. }) => ours(Outcome::Refused, 508, "upstream-loop", &error.to_string()),
         Some(error @ DialError::Timeout(_)) => ours(Outcome::Timeout, 504, "upstream-timeout", &chain(error)),
+        Some(DialError::Refused(_)) | None if wants_certificate(error) => {
+            let detail = format!("{}; {IDENTITY_HINT}", chain(error));
+            ours(Outcome::Refused, 502, "upstream-wants-certificate", &detail)
+        }
         Some(error @ DialError::Refused(_)) if is_distrust(error) => {
             let detail = format!("{}; {TRUST_HINT}", chain(error));
             ours(Outcome::Refused, 502, "upstream-untrusted", &detail)
@@ -167,6 +204,18 @@ fn failure(error: &(dyn Error + 'static)) -> Answer {
 
 fn is_distrust(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+}
+
+/// True when the far end ended TLS for want of a certificate of ours, or of one it takes.
+fn wants_certificate(error: &(dyn Error + 'static)) -> bool {
+    let is_wanting = |alert: &AlertDescription| {
+        matches!(
+            alert,
+            AlertDescription::CertificateRequired | AlertDescription::BadCertificate | AlertDescription::UnknownCA
+        )
+    };
+    causes(error)
+        .any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::AlertReceived(alert)) if is_wanting(alert)))
 }
 
 /// The answer tapdeck gives in place of a connection it could not open.
@@ -213,6 +262,6 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Only sent while an answer is awaited: a connection that died silently would hold up every later request.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-const LOOP_HINT: &str = "the host resolves to tapdeck's own listener; give the service's real address with `--resolve`";
+const IDENTITY_HINT: &str = "the service takes only callers with a certificate it knows; `--upstream-cert` gives one";
 
 const TRUST_HINT: &str = "if the service's certificates come from a company root, name its file with `--upstream-ca`";

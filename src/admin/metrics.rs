@@ -1,17 +1,20 @@
-//! Counters in the text format of Prometheus. No label holds what a client made up.
+//! Counters in the text format of Prometheus. No label holds what a client made up, but for names of other hosts, which
+//! have an end.
 
 use std::fmt::Write;
 
 use super::Panel;
-use crate::engine::Engine;
+use crate::engine::{Elsewhere, Engine, Foreign};
 use crate::replay::Player;
 
 /// What an engine, or several, came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     calls: usize,
     sockets: usize,
     tunnels: usize,
+    refused: usize,
+    elsewhere: Elsewhere,
     hits: usize,
     bound: usize,
     repeats: usize,
@@ -30,6 +33,8 @@ impl Totals {
             calls: tallied.calls,
             sockets: tallied.sockets,
             tunnels: tallied.tunnels,
+            refused: tallied.refused,
+            elsewhere: engine.watch().elsewhere(),
             hits: played.hits,
             bound: played.bound,
             repeats: played.repeats,
@@ -45,6 +50,8 @@ impl Totals {
         self.calls += other.calls;
         self.sockets += other.sockets;
         self.tunnels += other.tunnels;
+        self.refused += other.refused;
+        self.elsewhere.join(&other.elsewhere);
         self.hits += other.hits;
         self.bound += other.bound;
         self.repeats += other.repeats;
@@ -87,6 +94,9 @@ pub(super) fn page(panel: &Panel) -> String {
     );
     let tunnels = count(totals.tunnels);
     page.family("tapdeck_tunnels_total", "counter", "What was passed on to other hosts unread", &[("", tunnels)]);
+    let refused = count(totals.refused);
+    page.family("tapdeck_refused_total", "counter", "What was not passed on to other hosts", &[("", refused)]);
+    page.elsewhere(&totals.elsewhere);
     page.family("tapdeck_sessions", "gauge", "Replay sessions that are open", &[("", count(open))]);
     page.family("tapdeck_sessions_total", "counter", "Replay sessions that were opened", &[("", opened)]);
     page.0
@@ -95,6 +105,17 @@ pub(super) fn page(panel: &Panel) -> String {
 struct Page(String);
 
 impl Page {
+    fn elsewhere(&mut self, elsewhere: &Elsewhere) {
+        let by_passage = |foreign: Foreign| {
+            [("tunnelled", foreign.tunnels), ("refused", foreign.refused)].map(|(passage, number)| {
+                (format!("{{host=\"{}\",passage=\"{passage}\"}}", foreign.host), count(number))
+            })
+        };
+        let samples: Vec<(String, u64)> = elsewhere.hosts().into_iter().flat_map(by_passage).collect();
+        let samples: Vec<(&str, u64)> = samples.iter().map(|(labels, number)| (labels.as_str(), *number)).collect();
+        self.family("tapdeck_elsewhere_total", "counter", "Both by host, of which there is an end", &samples);
+    }
+
     fn family(&mut self, name: &str, kind: &str, help: &str, samples: &[(&str, u64)]) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");

@@ -12,7 +12,7 @@ use super::metrics::Totals;
 use super::tapes::Loaded;
 use crate::contract::Contract;
 use crate::engine::{Enforce, Engine, Receipt, Source};
-use crate::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
+use crate::intercept::{self, Access, Authority, Beyond, Door, Limits, Neighbours, Others, Reverse, Shutdown};
 use crate::redact::Redactor;
 use crate::replay::{self, Player};
 use crate::upstream::{Dialler, Route};
@@ -28,6 +28,8 @@ pub struct Means {
     pub contract: Arc<Contract>,
     /// What happens to calls that break it.
     pub enforce: Enforce,
+    /// Hosts that are intercepted beside the contract's and a cassette's own.
+    pub neighbours: Neighbours,
     /// What happens to hosts that are not intercepted.
     pub others: Others,
 }
@@ -47,7 +49,7 @@ enum Place {
     /// Everybody's at a port of its own.
     Port { door: Arc<Door>, address: SocketAddr, shutdown: Shutdown, serving: Mutex<Option<JoinHandle<()>>> },
     /// Those of some addresses, at the deck's own port.
-    Clients { door: Arc<Door>, addresses: BTreeSet<IpAddr>, neighbours: BTreeSet<String> },
+    Clients { door: Arc<Door>, addresses: BTreeSet<IpAddr>, neighbours: Neighbours },
 }
 
 impl Session {
@@ -59,8 +61,9 @@ impl Session {
     /// Plays a cassette on a free port of this machine.
     ///
     /// # Errors
-    /// There is no port.
+    /// There is no port, or no certificate for a host of the cassette's.
     pub async fn on_port(means: &Means, loaded: Loaded, options: replay::Options) -> Result<Self, Fault> {
+        let neighbours = neighbours(means, &loaded)?;
         let unbound = |error: std::io::Error| Fault::new(503, "no-port", format!("cannot listen: {error}; try again"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
@@ -69,8 +72,10 @@ impl Session {
         let door = Door::new(intercept::Options {
             engine: Some(Arc::clone(&engine)),
             authority: Arc::clone(&means.authority),
+            access: Access::default(),
+            about: "replaying, for a session of the control port".to_owned(),
             reverse: Some(Reverse::default()),
-            neighbours: loaded.facts.neighbours,
+            neighbours,
             others: means.others,
             dialler: Dialler::new(Route { own: vec![address], ..Route::default() }, limits.connect),
             limits,
@@ -81,15 +86,19 @@ impl Session {
     }
 
     /// Plays a cassette for clients of some addresses, who come in by the deck's door.
+    ///
+    /// # Errors
+    /// There is no certificate for a host of the cassette's.
     pub(super) fn for_clients(
         means: &Means,
         loaded: Loaded,
         options: replay::Options,
         door: Arc<Door>,
         addresses: BTreeSet<IpAddr>,
-    ) -> Self {
+    ) -> Result<Self, Fault> {
+        let neighbours = neighbours(means, &loaded)?;
         let engine = engine(means, &loaded, options);
-        Self::new(Place::Clients { door, addresses, neighbours: loaded.facts.neighbours }, engine)
+        Ok(Self::new(Place::Clients { door, addresses, neighbours }, engine))
     }
 
     fn new(place: Place, engine: Arc<Engine>) -> Self {
@@ -181,7 +190,7 @@ impl Session {
 
     /// What it came to, resets included.
     pub(super) fn totals(&self) -> Totals {
-        let mut totals = *self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = self.before.lock().unwrap_or_else(PoisonError::into_inner).clone();
         totals.add(&Totals::of(&self.engine()));
         totals
     }
@@ -207,6 +216,13 @@ impl Drop for Session {
             shutdown.abort.cancel();
         }
     }
+}
+
+/// The hosts that are looked into for a session.
+fn neighbours(means: &Means, loaded: &Loaded) -> Result<Neighbours, Fault> {
+    let neighbours = loaded.facts.neighbours.and(&means.neighbours);
+    let unvouched = |beyond: Beyond| Fault::new(422, "no-certificate", format!("{beyond}; {}", beyond.advice()));
+    neighbours.within(&means.authority).map(|()| neighbours).map_err(unvouched)
 }
 
 fn engine(means: &Means, loaded: &Loaded, options: replay::Options) -> Arc<Engine> {

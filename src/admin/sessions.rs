@@ -147,7 +147,7 @@ impl Sessions {
                 state.free(&addresses)?;
                 let number = state.number()?;
                 let door = Arc::clone(&self.door);
-                let session = Session::for_clients(&self.setup.means, loaded, options, door, addresses);
+                let session = Session::for_clients(&self.setup.means, loaded, options, door, addresses)?;
                 Ok(state.enter(number, entry(format!("s{number}"), session)))
             }
         }
@@ -209,7 +209,7 @@ impl Sessions {
     pub(super) fn totals(&self) -> Totals {
         let (mut totals, open) = {
             let state = self.state();
-            (state.ended, state.open.values().cloned().collect::<Vec<_>>())
+            (state.ended.clone(), state.open.values().cloned().collect::<Vec<_>>())
         };
         open.iter().for_each(|entry| totals.add(&entry.session.totals()));
         totals

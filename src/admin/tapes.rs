@@ -1,6 +1,6 @@
 //! Cassettes by name, read once for all sessions that play the same one, and forgotten with the last of these.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::Fault;
 use crate::cassette::{Cassette, CassetteError, Seal};
-use crate::intercept::neighbours_in;
+use crate::intercept::Neighbours;
 use crate::replay::Tape;
 
 /// How a cassette is made ready for playing; or one line that says why it is not.
@@ -42,7 +42,7 @@ pub struct Loaded {
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Hosts it answers for beside the contract's own.
-    pub neighbours: BTreeSet<String>,
+    pub neighbours: Neighbours,
     /// How far it can be trusted.
     pub seal: Seal,
 }
@@ -50,7 +50,7 @@ pub struct Facts {
 impl Loaded {
     /// A cassette and what was made of it.
     pub fn of(cassette: &Cassette, tape: Tape) -> Self {
-        let facts = Facts { neighbours: neighbours_in(cassette), seal: cassette.seal };
+        let facts = Facts { neighbours: Neighbours::of(cassette), seal: cassette.seal };
         Self { tape: Arc::new(tape), facts }
     }
 }

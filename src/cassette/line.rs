@@ -18,31 +18,33 @@ pub struct LineBody {
     takes: Takes,
 }
 
-/// Whether a line takes an `answered` position.
+/// What a line takes of a journal: an `answered` position, or less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// It is an exchange.
     Position,
+    /// It names something, and stands in a journal once.
+    Once,
     /// It is anything else.
     Nothing,
 }
 
 impl LineBody {
-    /// The line every journal starts with, and when that was by the wall clock.
-    pub fn head(recorded: Option<Timestamp>) -> Self {
-        let (head, began) = (json(&Head::current()), json(&Began { recorded }));
-        let both = if recorded.is_none() { head } else { [&head[..head.len() - 1], b",", &began[1..]].concat() };
-        Self::tagged("head", &both)
+    /// The line every journal starts with: when the recording began, by the wall clock, and which part of it this is.
+    pub fn head(recorded: Option<Timestamp>, part: u32) -> Self {
+        let (head, began) = (json(&Head::current()), json(&Began { recorded, part }));
+        let both = if began == b"{}" { head } else { [&head[..head.len() - 1], b",", &began[1..]].concat() };
+        Self::tagged("head", &both, Takes::Nothing)
     }
 
     /// A lane opens.
     pub fn lane(name: &str) -> Self {
-        Self::tagged("lane", &json(&Lane { name: name.to_owned() }))
+        Self::tagged("lane", &json(&Lane { name: name.to_owned() }), Takes::Once)
     }
 
     /// An alias is used from here on.
     pub fn alias(class: AliasClass, text: &str) -> Self {
-        Self::tagged("alias", &json(&Alias { class: class.name().to_owned(), text: text.to_owned() }))
+        Self::tagged("alias", &json(&Alias { class: class.name().to_owned(), text: text.to_owned() }), Takes::Once)
     }
 
     /// A human note.
@@ -67,7 +69,7 @@ impl LineBody {
         &self.json
     }
 
-    /// Whether the line takes a position.
+    /// What the line takes.
     pub fn takes(&self) -> Takes {
         self.takes
     }
@@ -92,9 +94,9 @@ impl LineBody {
         out.push(b'\n');
     }
 
-    fn tagged(kind: &str, json: &[u8]) -> Self {
+    fn tagged(kind: &str, json: &[u8], takes: Takes) -> Self {
         let json = [format!("{{\"kind\":\"{kind}\",").as_bytes(), &json[1..]].concat();
-        Self { json, takes: Takes::Nothing }
+        Self { json, takes }
     }
 }
 

@@ -1,17 +1,20 @@
 //! Reads either container. The file may be torn, edited, converted by a version control system, or hostile.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::frame::FrameRecord;
 use super::line::{self, LineFault, MAX_LINE, PREFIX};
+use super::outline::Names;
+use super::parts::parts;
 use super::record::{Alias, Began, Head, HttpRecord, Lane, Time, Timing};
-use super::{Cassette, FORMAT, Note, Notice, Record, Seal, seal};
+use super::{Cassette, Entry, FORMAT, Note, Notice, Record, Seal, seal};
 use crate::json::{Doc, JsonError, Kind, Node, compact};
 
 /// A file that is no cassette we can read. Each says what to do about it.
@@ -20,7 +23,7 @@ use crate::json::{Doc, JsonError, Kind, Node, compact};
 pub enum CassetteError {
     #[error("cannot read {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path} is larger than {} MiB, the most a {what} may have; split the recording", max >> 20)]
+    #[error("{path} is larger than {} MiB, the most of a {what} that is read into memory", max >> 20)]
     TooLarge { path: PathBuf, what: &'static str, max: u64 },
     #[error("{path} holds more than {MAX_VALUES} JSON values, the most a sealed file may have")]
     TooManyValues { path: PathBuf },
@@ -38,6 +41,11 @@ pub enum CassetteError {
     Missing { path: PathBuf, missing: &'static str },
     #[error("{path} holds no whole line")]
     NoLine { path: PathBuf },
+    #[error(
+        "{path} is larger than {} MiB and not laid out as it was sealed, so that it cannot be read record by record",
+        MAX_SEALED >> 20
+    )]
+    Layout { path: PathBuf },
 }
 
 impl CassetteError {
@@ -45,7 +53,10 @@ impl CassetteError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "check the path",
-            Self::TooLarge { .. } | Self::TooManyValues { .. } => "split the recording",
+            Self::TooLarge { .. } | Self::TooManyValues { .. } => {
+                "`tapdeck cassette trim` cuts a smaller one out of it; `check` and `cassette fsck` read it as it is"
+            }
+            Self::Layout { .. } => "restore the file, or undo the edit",
             Self::Empty { .. } | Self::NoLine { .. } => {
                 "record again; a recording that was cut off has a journal beside it"
             }
@@ -59,12 +70,41 @@ impl CassetteError {
 }
 
 impl Cassette {
-    /// Reads a journal or a sealed file, whichever it is.
+    /// Reads a journal or a sealed file, whichever it is. The first part of a long journal stands for all of them; their
+    /// lines are counted as if they were one file.
     ///
     /// # Errors
     /// The file cannot be read, is no cassette, or is a sealed file with a broken record. Lost journal lines are notes.
     pub fn read(path: &Path) -> Result<Self, CassetteError> {
-        Self::parse(path, &bytes_of(path)?)
+        let unread = |source| CassetteError::Io { path: path.to_owned(), source };
+        match parts(path).map_err(unread)?.as_slice() {
+            [] | [_] => Self::parse(path, &bytes_of(path)?),
+            parts => Self::parse_parts(path, parts),
+        }
+    }
+
+    fn parse_parts(path: &Path, parts: &[(u32, PathBuf)]) -> Result<Self, CassetteError> {
+        let (mut reader, mut cassette, mut read) = (JournalReader::default(), Self::of([]), 0);
+        for (part, file) in parts {
+            let bytes = bytes_of(file)?;
+            read += bytes.len();
+            check_size(path, read, "journal", MAX_JOURNAL)?;
+            reader.part(*part);
+            reader.text(path, without_bom(&bytes), &mut cassette.entries)?;
+        }
+        cassette.take(path, reader)
+    }
+
+    /// What a reader has read besides records.
+    fn take(mut self, path: &Path, reader: JournalReader) -> Result<Self, CassetteError> {
+        if reader.whole == 0 {
+            return Err(CassetteError::NoLine { path: path.to_owned() });
+        }
+        let JournalReader { head, recorded, aliases, lanes, notes, .. } = reader;
+        lanes.all().for_each(|lane| self.name_lane(lane));
+        let mut cassette = Self { head, recorded, aliases, notes, file: path.to_owned(), ..self };
+        cassette.note_sockets();
+        Ok(cassette)
     }
 
     /// The bytes of a file that is open already, for [`Self::parse`]; `path` is for messages only.
@@ -84,7 +124,12 @@ impl Cassette {
         if bytes.trim_ascii().is_empty() {
             return Err(CassetteError::Empty { path: path.to_owned() });
         }
-        let mut cassette = if is_journal(bytes) { journal(path, bytes) } else { sealed(path, bytes) }?;
+        if is_journal(bytes) {
+            let (mut reader, mut cassette) = (JournalReader::default(), Self::of([]));
+            reader.text(path, bytes, &mut cassette.entries)?;
+            return cassette.take(path, reader);
+        }
+        let mut cassette = sealed(path, bytes)?;
         cassette.note_sockets();
         cassette.file = path.to_owned();
         Ok(cassette)
@@ -109,12 +154,12 @@ fn all_of(path: &Path, source: impl Read) -> Result<Vec<u8>, CassetteError> {
     let mut bytes = Vec::new();
     let read = source.take(MAX_JOURNAL + 1).read_to_end(&mut bytes);
     read.map_err(|source| CassetteError::Io { path: path.to_owned(), source })?;
-    check_size(path, &bytes, "journal", MAX_JOURNAL)?;
+    check_size(path, bytes.len(), "journal", MAX_JOURNAL)?;
     Ok(bytes)
 }
 
-fn check_size(path: &Path, bytes: &[u8], what: &'static str, max: u64) -> Result<(), CassetteError> {
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > max {
+fn check_size(path: &Path, bytes: usize, what: &'static str, max: u64) -> Result<(), CassetteError> {
+    if u64::try_from(bytes).unwrap_or(u64::MAX) > max {
         return Err(CassetteError::TooLarge { path: path.to_owned(), what, max });
     }
     Ok(())
@@ -130,68 +175,114 @@ pub(crate) fn is_journal(bytes: &[u8]) -> bool {
     is_line(bytes) || PREFIX.starts_with(bytes) || bytes.split(|byte| *byte == b'\n').nth(1).is_some_and(is_line)
 }
 
-fn journal(path: &Path, bytes: &[u8]) -> Result<Cassette, CassetteError> {
-    let mut reader = JournalReader { cassette: Cassette::of([]), seen: HashSet::new(), whole: 0 };
-    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        reader.line(path, index + 1, line)?;
-    }
-    if reader.whole == 0 {
-        return Err(CassetteError::NoLine { path: path.to_owned() });
-    }
-    Ok(reader.cassette)
+/// What the lines of a journal say besides its records.
+pub(super) struct JournalReader {
+    pub(super) head: Head,
+    pub(super) recorded: Option<Timestamp>,
+    /// Aliases by class, in order of first appearance.
+    pub(super) aliases: BTreeMap<String, Vec<String>>,
+    /// Lane names, in order of first appearance.
+    pub(super) lanes: Names,
+    pub(super) notes: Vec<Note>,
+    /// Lines that are whole.
+    pub(super) whole: usize,
+    seen: HashSet<(String, String)>,
+    lines: usize,
+    part: u32,
 }
 
-struct JournalReader {
-    cassette: Cassette,
-    seen: HashSet<(String, String)>,
-    whole: usize,
+impl Default for JournalReader {
+    fn default() -> Self {
+        Self {
+            head: Head::current(),
+            recorded: None,
+            aliases: BTreeMap::new(),
+            lanes: Names::default(),
+            notes: Vec::new(),
+            whole: 0,
+            seen: HashSet::new(),
+            lines: 0,
+            part: 0,
+        }
+    }
 }
 
 impl JournalReader {
-    fn line(&mut self, path: &Path, number: usize, line: &[u8]) -> Result<(), CassetteError> {
+    /// The lines of a part come next.
+    pub(super) fn part(&mut self, part: u32) {
+        for missing in (self.part + 1..part).take(MOST_MISSING) {
+            self.notes.push(Note { line: self.lines + 1, what: Notice::NoPart(missing) });
+        }
+        self.part = part;
+    }
+
+    fn text(&mut self, path: &Path, bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), CassetteError> {
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let record = self.line(path, line, line.len())?;
+            entries.extend(record.map(|record| Entry { line: self.lines, record }));
+        }
+        Ok(())
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub(super) fn number(&self) -> usize {
+        self.lines
+    }
+
+    /// The record of the next line, if it is one. `length` is that of the whole line, if that is not all here.
+    pub(super) fn line(&mut self, path: &Path, line: &[u8], length: usize) -> Result<Option<Record>, CassetteError> {
+        self.lines += 1;
         let (text, ended) = line.strip_suffix(b"\n").map_or((line, false), |text| (text, true));
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if text.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let fault = match line::check(text).and_then(|()| self.record(number, text)) {
-            Ok(()) => None,
-            Err(_) if !ended => Some(Notice::Torn { bytes: line.len() }),
-            Err(fault) => Some(Notice::Lost(fault)),
+        let is_whole = if length > line.len() { Err(LineFault::TooLong(length)) } else { line::check(text) };
+        let read = match is_whole.and_then(|()| self.read(text)) {
+            Ok(read) => {
+                self.whole += 1;
+                read
+            }
+            Err(fault) => {
+                let what = if ended { Notice::Lost(fault) } else { Notice::Torn { bytes: length } };
+                self.notes.push(Note { line: self.lines, what });
+                None
+            }
         };
-        match fault {
-            None => self.whole += 1,
-            Some(what) => self.cassette.notes.push(Note { line: number, what }),
-        }
-        check_format(path, &self.cassette.head)
+        check_format(path, &self.head)?;
+        Ok(read)
     }
 
-    fn record(&mut self, number: usize, text: &[u8]) -> Result<(), LineFault> {
-        let cassette = &mut self.cassette;
+    fn read(&mut self, text: &[u8]) -> Result<Option<Record>, LineFault> {
         let kind = line::kind(text)?;
         match kind.as_ref() {
             "head" => {
-                cassette.head = line::parse::<Head>(text)?;
-                cassette.recorded = line::parse::<Began>(text)?.recorded;
+                self.head = line::parse::<Head>(text)?;
+                self.recorded = line::parse::<Began>(text)?.recorded;
             }
-            "lane" => cassette.name_lane(&line::parse::<Lane>(text)?.name),
+            "lane" => {
+                let _ = self.lanes.number(&line::parse::<Lane>(text)?.name);
+            }
             "alias" => {
                 let alias: Alias = line::parse(text)?;
                 if self.seen.insert((alias.class.clone(), alias.text.clone())) {
-                    cassette.aliases.entry(alias.class).or_default().push(alias.text);
+                    self.aliases.entry(alias.class).or_default().push(alias.text);
                 }
             }
             kind => match record(kind, text)? {
-                Some(record) => cassette.push(number, record),
-                None => cassette.notes.push(Note { line: number, what: unknown(kind) }),
+                Some(record) => {
+                    let _ = record.lane().map(|lane| self.lanes.number(lane));
+                    return Ok(Some(record));
+                }
+                None => self.notes.push(Note { line: self.lines, what: unknown(kind) }),
             },
         }
-        Ok(())
+        Ok(None)
     }
 }
 
 /// A record of either container; `None` for a kind this build does not know.
-fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
+pub(super) fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
     match kind {
         "http" => {
             let http: HttpRecord = line::parse(text)?;
@@ -217,7 +308,7 @@ fn record(kind: &str, text: &[u8]) -> Result<Option<Record>, LineFault> {
 }
 
 /// A record counts without its layout: indented, a journal's line may be any number of times as long.
-fn check_length(text: &[u8]) -> Result<(), LineFault> {
+pub(super) fn check_length(text: &[u8]) -> Result<(), LineFault> {
     if text.len() <= MAX_LINE {
         return Ok(());
     }
@@ -225,12 +316,12 @@ fn check_length(text: &[u8]) -> Result<(), LineFault> {
     if length <= MAX_LINE { Ok(()) } else { Err(LineFault::TooLong(length)) }
 }
 
-fn unknown(kind: &str) -> Notice {
+pub(super) fn unknown(kind: &str) -> Notice {
     Notice::UnknownKind(kind.chars().take(32).collect())
 }
 
 fn sealed(path: &Path, bytes: &[u8]) -> Result<Cassette, CassetteError> {
-    check_size(path, bytes, "sealed file", MAX_SEALED)?;
+    check_size(path, bytes.len(), "sealed file", MAX_SEALED)?;
     // Before each value and each name stands one of these, so that there are no more of them than this.
     if bytes.iter().filter(|byte| b"[{,:".contains(byte)).count() > MAX_VALUES {
         return Err(CassetteError::TooManyValues { path: path.to_owned() });
@@ -304,18 +395,16 @@ impl SealedReader<'_> {
                 Time::Took(time) => time.map(|(at, took)| Timing { at, took }),
                 Time::Began(_) => None,
             };
-            match &mut entry.record {
-                Record::Http(http) => http.timing = time,
-                Record::Frame(frame) => frame.timing = time,
-                Record::Mark(_) => {}
-            }
+            entry.record.set_timing(time);
         }
     }
 
     fn checksum(&self) -> String {
         let raw = |key| self.root.get(key).map_or(b"".as_slice(), Node::raw);
-        let records = self.root.get("records").into_iter().flat_map(Node::items).map(Node::raw);
-        seal::checksum([raw("head"), raw("aliases"), raw("lanes")], records)
+        let mut sum = seal::Checksum::of([raw("head"), raw("aliases"), raw("lanes")]);
+        let records = self.root.get("records").into_iter().flat_map(Node::items);
+        records.for_each(|record| sum.add(record.raw()));
+        sum.text()
     }
 
     fn broken(&self, line: usize, fault: &LineFault) -> CassetteError {
@@ -334,7 +423,7 @@ fn not_json(path: &Path, bytes: &[u8], source: JsonError) -> CassetteError {
 }
 
 /// Accepts every 1.x.
-fn check_format(path: &Path, head: &Head) -> Result<(), CassetteError> {
+pub(super) fn check_format(path: &Path, head: &Head) -> Result<(), CassetteError> {
     let path = || path.to_owned();
     let (major, _) = version(&head.format)
         .ok_or_else(|| CassetteError::Missing { path: path(), missing: "format of the form `1.0` in its head" })?;
@@ -358,10 +447,12 @@ fn count_lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Larger journals are refused before they are parsed. They are read line by line.
+/// Larger journals are not read into memory. They are read line by line.
 const MAX_JOURNAL: u64 = 1 << 30;
-/// Larger sealed files are refused before they are parsed. They are read as one document.
-const MAX_SEALED: u64 = 256 << 20;
+/// Larger sealed files are not read into memory, where they are one document.
+pub(super) const MAX_SEALED: u64 = 256 << 20;
+/// Most missing parts that are told of.
+const MOST_MISSING: usize = 100;
 /// Sealed files of more values are refused as well: each takes memory, however few bytes it is.
 const MAX_VALUES: usize = 32 << 20;
 

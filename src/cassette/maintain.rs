@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::load::{bytes_of, is_journal, without_bom};
+use super::load::{bytes_of, without_bom};
 use super::seal::{SealError, seal};
-use super::{Cassette, CassetteError, Note, Notice, Seal};
+use super::{Cassette, CassetteError, Ledger, Note, Notice, Seal};
 use crate::json::{Doc, Node, compact};
 
 /// A sealed file put into canonical form again.
@@ -44,6 +44,8 @@ pub enum Verdict {
         torn: usize,
         /// Lines that were damaged, or that this build does not know.
         left_out: Vec<Note>,
+        /// How many files it is in.
+        parts: usize,
     },
     /// A sealed file.
     Sealed {
@@ -74,27 +76,37 @@ pub fn fmt(path: &Path) -> Result<Formatted, MaintainError> {
     Ok(Formatted { bytes, changes })
 }
 
-/// Looks a file over without changing it.
+/// Looks a file over without changing it. The first part of a long journal stands for all of them.
 ///
 /// # Errors
 /// The file cannot be read at all. A file that is no cassette is a [`Verdict::Broken`].
 pub fn fsck(path: &Path) -> Result<Verdict, CassetteError> {
-    let bytes = bytes_of(path)?;
-    let cassette = match Cassette::parse(path, &bytes) {
-        Ok(cassette) => cassette,
+    let is_left_out = |note: &Note| note.what.is_loss() || matches!(note.what, Notice::UnknownKind(_));
+    if !Ledger::is_needed(path)? {
+        return Ok(match Cassette::parse(path, &bytes_of(path)?) {
+            Ok(cassette) => Verdict::Sealed {
+                contents: cassette.contents(),
+                seal: cassette.seal,
+                left_out: cassette.notes.into_iter().filter(is_left_out).collect(),
+            },
+            Err(error) => Verdict::Broken(error),
+        });
+    }
+    let ledger = match Ledger::open(path, &mut |_| {}) {
+        Ok(ledger) => ledger,
+        Err(error @ CassetteError::Io { .. }) => return Err(error),
         Err(error) => return Ok(Verdict::Broken(error)),
     };
-    let (exchanges, contents) = (cassette.exchanges().count(), cassette.contents());
-    let torn = cassette.notes.iter().find_map(|note| match note.what {
+    let (exchanges, contents, parts) = (ledger.exchanges(), ledger.contents(), ledger.parts.len());
+    let torn = ledger.notes.iter().find_map(|note| match note.what {
         Notice::Torn { bytes } => Some(bytes),
         _ => None,
     });
-    let is_left_out = |note: &Note| matches!(note.what, Notice::Lost(_) | Notice::UnknownKind(_));
-    let left_out = cassette.notes.into_iter().filter(is_left_out).collect();
-    if is_journal(without_bom(&bytes)) {
-        return Ok(Verdict::Journal { exchanges, contents, torn: torn.unwrap_or(0), left_out });
-    }
-    Ok(Verdict::Sealed { contents, seal: cassette.seal, left_out })
+    let left_out = ledger.notes.into_iter().filter(is_left_out).collect();
+    Ok(match ledger.seal {
+        Seal::Unsealed => Verdict::Journal { exchanges, contents, torn: torn.unwrap_or(0), left_out, parts },
+        seal => Verdict::Sealed { contents, seal, left_out },
+    })
 }
 
 impl Verdict {
@@ -111,8 +123,11 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let left_out = match self {
-            Self::Journal { contents, torn, left_out, .. } => {
-                write!(f, "journal: {contents}, whole")?;
+            Self::Journal { contents, torn, left_out, parts, .. } => {
+                match parts {
+                    1 => write!(f, "journal: {contents}, whole")?,
+                    parts => write!(f, "journal in {parts} parts: {contents}, whole")?,
+                }
                 if *torn > 0 {
                     write!(f, ", last line torn after {torn} bytes")?;
                 }

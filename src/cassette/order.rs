@@ -14,10 +14,11 @@
 mod ranks;
 mod sequence;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::frame::{Cue, FrameRecord};
-use super::{Cassette, Entry, Record, cue};
+use super::cue;
+use super::frame::Cue;
+use super::outline::{Fact, FrameFact, Outline};
 use crate::exchange::LaneName;
 use crate::socket::Sender;
 use ranks::Ranks;
@@ -30,10 +31,8 @@ pub(super) struct Order {
     pub(super) sequence: Vec<usize>,
     /// The lanes' canonical names, in order.
     pub(super) lanes: Vec<String>,
-    /// The same by the recorded ones.
-    renamed: BTreeMap<String, String>,
     ranks: Ranks,
-    frames: BTreeMap<usize, Placed>,
+    frames: HashMap<usize, Placed>,
 }
 
 /// A message on a socket: its canonical place.
@@ -66,21 +65,21 @@ enum What {
 
 impl Order {
     /// Orders a cassette's entries.
-    pub(super) fn of(cassette: &Cassette) -> Self {
-        let ranks = Ranks::of(cassette);
-        let frames = place_frames(cassette, &ranks);
+    pub(super) fn of(outline: &Outline) -> Self {
+        let ranks = Ranks::of(outline);
+        let frames = place_frames(outline, &ranks);
         let spans: Vec<Span> =
-            cassette.entries.iter().enumerate().map(|(index, entry)| span(index, entry, &ranks, &frames)).collect();
+            outline.facts.iter().enumerate().map(|(index, fact)| span(index, fact, outline, &ranks, &frames)).collect();
         let sequence = topological(&spans);
-        let recorded = ranks.lanes();
+        let recorded: Vec<&str> = ranks.lanes().iter().map(|lane| outline.lanes.name(*lane)).collect();
         let lanes = lane_names(&recorded);
-        let renamed = recorded.into_iter().map(str::to_owned).zip(lanes.iter().cloned()).collect();
-        Self { sequence, lanes, renamed, ranks, frames }
+        Self { sequence, lanes, ranks, frames }
     }
 
     /// The canonical name of a lane.
-    pub(super) fn lane<'a>(&'a self, recorded: &'a str) -> &'a str {
-        self.renamed.get(recorded).map_or(recorded, String::as_str)
+    pub(super) fn lane(&self, lane: u32) -> &str {
+        let place = self.ranks.lane(lane).checked_sub(1);
+        place.and_then(|place| self.lanes.get(place)).map_or("", String::as_str)
     }
 
     /// An exchange's positions, renumbered densely from 1.
@@ -113,20 +112,15 @@ fn lane_names(lanes: &[&str]) -> Vec<String> {
 }
 
 /// What the client of each lane did: recorded and canonical positions.
-fn deeds<'a>(cassette: &'a Cassette, ranks: &Ranks) -> BTreeMap<&'a str, Vec<(u64, u64)>> {
-    let mut deeds: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
-    for (index, entry) in cassette.entries.iter().enumerate() {
-        match &entry.record {
-            Record::Http(http) => {
-                let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
-                deeds.entry(&http.lane).or_default().extend([(http.asked, asked), (http.answered, answered)]);
-            }
-            Record::Frame(frame) if frame.from == Sender::Client => {
-                let at = ranks.of_event((frame.at, What::Heard), index);
-                deeds.entry(&frame.lane).or_default().push((frame.at, at));
-            }
-            Record::Frame(_) | Record::Mark(_) => {}
-        }
+fn deeds(outline: &Outline, ranks: &Ranks) -> HashMap<u32, Vec<(u64, u64)>> {
+    let mut deeds: HashMap<u32, Vec<(u64, u64)>> = HashMap::new();
+    for (index, lane, asked, answered) in outline.exchanges() {
+        let dense = ranks.of_call(asked, answered, index);
+        deeds.entry(lane).or_default().extend([(asked, dense.0), (answered, dense.1)]);
+    }
+    for frame in outline.frames.iter().filter(|frame| frame.from == Sender::Client) {
+        let at = ranks.of_event((frame.at, What::Heard), frame.index);
+        deeds.entry(frame.lane).or_default().push((frame.at, at));
     }
     deeds.values_mut().for_each(|positions| positions.sort_unstable());
     deeds
@@ -134,32 +128,32 @@ fn deeds<'a>(cassette: &'a Cassette, ranks: &Ranks) -> BTreeMap<&'a str, Vec<(u6
 
 /// A message of a socket while its place is looked for.
 struct Placing<'a> {
-    index: usize,
-    frame: &'a FrameRecord,
+    frame: &'a FrameFact,
     cue: Option<Cue>,
     at: u64,
 }
 
-fn place_frames(cassette: &Cassette, ranks: &Ranks) -> BTreeMap<usize, Placed> {
-    let cues = cue::find(cassette);
-    let deeds = deeds(cassette, ranks);
-    let mut sockets: BTreeMap<u64, Vec<Placing<'_>>> = BTreeMap::new();
-    for (index, entry) in cassette.entries.iter().enumerate() {
-        if let Some(frame) = entry.record.frame() {
-            let cue = cues.get(&index).map(|cue| cue.moved(ranks.of_position(cue.position())));
-            let at = match frame.from {
-                Sender::Client => ranks.of_event((frame.at, What::Heard), index),
-                Sender::Service => {
-                    // A cause may be answered only after its effect was read.
-                    let done = deeds.get(frame.lane.as_str()).map(Vec::as_slice).unwrap_or_default();
-                    let done = done[..done.partition_point(|(at, _)| *at <= frame.at)].last().map_or(0, |(_, at)| *at);
-                    done.max(cue.map_or(0, Cue::position))
-                }
-            };
-            sockets.entry(frame.socket).or_default().push(Placing { index, frame, cue, at });
-        }
+fn place_frames(outline: &Outline, ranks: &Ranks) -> HashMap<usize, Placed> {
+    if outline.frames.is_empty() {
+        return HashMap::new();
     }
-    let mut placed = BTreeMap::new();
+    let cues = cue::find(outline);
+    let deeds = deeds(outline, ranks);
+    let mut sockets: BTreeMap<u64, Vec<Placing<'_>>> = BTreeMap::new();
+    for frame in &outline.frames {
+        let cue = cues.get(&frame.index).map(|cue| cue.moved(ranks.of_position(cue.position())));
+        let at = match frame.from {
+            Sender::Client => ranks.of_event((frame.at, What::Heard), frame.index),
+            Sender::Service => {
+                // A cause may be answered only after its effect was read.
+                let done = deeds.get(&frame.lane).map(Vec::as_slice).unwrap_or_default();
+                let done = done[..done.partition_point(|(at, _)| *at <= frame.at)].last().map_or(0, |(_, at)| *at);
+                done.max(cue.map_or(0, Cue::position))
+            }
+        };
+        sockets.entry(frame.socket).or_default().push(Placing { frame, cue, at });
+    }
+    let mut placed = HashMap::with_capacity(outline.frames.len());
     for (socket, frames) in &mut sockets {
         let opened = ranks.of_socket(*socket);
         in_canonical_order(frames, opened.1);
@@ -170,47 +164,51 @@ fn place_frames(cassette: &Cassette, ranks: &Ranks) -> BTreeMap<usize, Placed> {
 
 /// Puts a socket's messages in order: each side's own order stays, and none comes before its cue.
 fn in_canonical_order(frames: &mut [Placing<'_>], answered: u64) {
-    frames.sort_by_key(|placing| (placing.frame.at, placing.index));
+    frames.sort_by_key(|placing| (placing.frame.at, placing.frame.index));
     let mut last = answered;
     for placing in frames.iter_mut().filter(|placing| placing.frame.from == Sender::Service) {
         last = last.max(placing.at);
         placing.at = last;
     }
-    frames.sort_by_key(|placing| (placing.at, placing.frame.from == Sender::Service, placing.frame.at, placing.index));
+    frames.sort_by_key(|placing| {
+        (placing.at, placing.frame.from == Sender::Service, placing.frame.at, placing.frame.index)
+    });
 }
 
-fn place_socket(frames: &[Placing<'_>], (socket, answered): (u64, u64), placed: &mut BTreeMap<usize, Placed>) {
+fn place_socket(frames: &[Placing<'_>], (socket, answered): (u64, u64), placed: &mut HashMap<usize, Placed>) {
     let mut began = (answered, What::Answered);
-    for (nth, Placing { index, frame, cue, at }) in frames.iter().enumerate() {
+    for (nth, Placing { frame, cue, at }) in frames.iter().enumerate() {
         began = began.max(match frame.from {
             Sender::Client => (*at, What::Heard),
             Sender::Service => (cue.map_or(0, Cue::position), What::Said),
         });
-        placed.insert(*index, Placed { socket, at: *at, cue: *cue, began, nth });
+        placed.insert(frame.index, Placed { socket, at: *at, cue: *cue, began, nth });
     }
 }
 
-fn span(index: usize, entry: &Entry, ranks: &Ranks, frames: &BTreeMap<usize, Placed>) -> Span {
-    match &entry.record {
-        Record::Http(http) => {
-            let (asked, answered) = ranks.of_call(http.asked, http.answered, index);
+fn span(index: usize, fact: &Fact, outline: &Outline, ranks: &Ranks, frames: &HashMap<usize, Placed>) -> Span {
+    match *fact {
+        Fact::Http { lane, asked, answered } => {
+            let (asked, answered) = ranks.of_call(asked, answered, index);
             Span {
-                lane: ranks.lane(&http.lane),
+                lane: ranks.lane(lane),
                 began: (asked, What::Asked),
                 ended: (answered, What::Answered),
                 within: (0, 0),
             }
         }
-        Record::Frame(frame) => {
-            let what = if frame.from == Sender::Client { What::Heard } else { What::Said };
+        Fact::Frame(frame) => {
+            let frame = outline.frames.get(frame);
+            let is_clients = frame.is_some_and(|frame| frame.from == Sender::Client);
+            let what = if is_clients { What::Heard } else { What::Said };
             let placed = frames.get(&index);
             let (socket, at, nth) = placed.map_or((0, 0, 0), |placed| (placed.socket, placed.at, placed.nth));
             let ended = (at, what);
             let began = placed.map_or(ended, |placed| placed.began.min(ended));
-            Span { lane: ranks.lane(&frame.lane), began, ended, within: (socket, nth) }
+            Span { lane: frame.map_or(0, |frame| ranks.lane(frame.lane)), began, ended, within: (socket, nth) }
         }
-        Record::Mark(mark) => {
-            let at = (ranks.up_to(mark.at_position), What::Mark);
+        Fact::Mark { at } => {
+            let at = (ranks.up_to(at), What::Mark);
             Span { lane: 0, began: at, ended: at, within: (0, 0) }
         }
     }

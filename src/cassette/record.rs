@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::FORMAT;
 use super::body::{self, Content, StoredBody, WireBytes, Withheld};
 use crate::exchange::{Answer, Outcome, Protocol};
-use crate::message::{Body, Headers, Request, Response, Scheme};
+use crate::message::{Body, Headers, Request, Response, Scheme, host_of};
+use crate::mpsd::Service;
+use crate::mpsd::route::NEXT_DOOR;
 
 /// One exchange.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +64,13 @@ pub struct RecordedRequest {
     /// Trailer fields.
     #[serde(default, with = "words::headers", skip_serializing_if = "Headers::is_empty")]
     pub trailers: Headers,
+}
+
+impl RecordedRequest {
+    /// The host it was sent to, without its port.
+    pub fn host(&self) -> &str {
+        host_of(&self.authority)
+    }
 }
 
 /// The response of a record.
@@ -152,6 +161,15 @@ impl HttpRecord {
         }
     }
 
+    /// The service that was called. Its host tells, or else the record itself does.
+    pub fn service(&self) -> Service {
+        let host = self.request.host();
+        match Service::of_host(host) {
+            None if self.op == NEXT_DOOR => Service::Neighbour,
+            _ => Service::behind(host),
+        }
+    }
+
     /// The response as it was recorded. A withheld body is unknown here: see [`Self::withheld`].
     pub fn response(&self) -> Response {
         let stored = &self.response;
@@ -209,11 +227,13 @@ pub(super) enum Time {
     Took(Option<(u64, u64)>),
 }
 
-/// When a recording began: in the head line of a journal.
+/// When a recording began, and which part of it this is: in the head line of a journal.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Began {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) recorded: Option<Timestamp>,
+    #[serde(default = "first_part", skip_serializing_if = "is_first_part")]
+    pub(super) part: u32,
 }
 
 /// What a recording says about itself: the first line of a journal, and the head of a sealed file.
@@ -262,6 +282,15 @@ pub struct Mark {
 #[expect(clippy::expect_used, reason = "structs of strings, numbers and checked JSON always serialise")]
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("our own types serialise")
+}
+
+fn first_part() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first_part(part: &u32) -> bool {
+    *part == 1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

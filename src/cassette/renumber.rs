@@ -14,36 +14,53 @@ use super::rewrite::rewrite;
 use crate::slot::alias::{AliasClass, CLASSES, canonical};
 use crate::slot::{Class, Judge, Role};
 
-/// Renumbers the aliases in records that are in canonical order; gives back the new table of aliases.
-///
-/// Classes this build does not know keep their texts. An alias that no record shows is left out.
-pub(super) fn renumber(
-    records: &mut [Record],
-    aliases: &BTreeMap<String, Vec<String>>,
-) -> Result<BTreeMap<String, Vec<String>>, BuildError> {
-    let (pool, numbering) = settle(records, aliases)?;
-    for record in records {
-        rewrite(record, &pool, &mut |slot| pool.canonical(&slot.text, &numbering));
+/// How the aliases of a recording are renumbered.
+pub(super) struct Renumbering {
+    pool: Pool,
+    numbering: Numbering,
+    /// The new table of aliases.
+    pub(super) table: BTreeMap<String, Vec<String>>,
+}
+
+/// Shows every record of a recording, in canonical order, to whoever asks. What that does to them goes no further.
+pub(super) type Shown<'s, E> = dyn FnMut(&mut dyn FnMut(&mut Record)) -> Result<(), E> + 's;
+
+impl Renumbering {
+    /// Finds the new number of every alias that the records show.
+    ///
+    /// Classes this build does not know keep their texts. An alias that no record shows is left out.
+    pub(super) fn of<E: From<BuildError>>(
+        aliases: &BTreeMap<String, Vec<String>>,
+        records: &mut Shown<'_, E>,
+    ) -> Result<Self, E> {
+        let (known, mut table) = by_class(aliases);
+        let (pool, numbering) = settle(&known, records)?;
+        let mut given: Vec<(AliasClass, u64)> = numbering.numbers.values().copied().collect();
+        given.sort_unstable();
+        for (class, n) in given {
+            table.entry(class.name().to_owned()).or_default().push(canonical(class, n));
+        }
+        Ok(Self { pool, numbering, table })
     }
-    let (_, mut table) = by_class(aliases);
-    let mut given: Vec<(AliasClass, u64)> = numbering.numbers.into_values().collect();
-    given.sort_unstable();
-    for (class, n) in given {
-        table.entry(class.name().to_owned()).or_default().push(canonical(class, n));
+
+    /// Puts the new texts in place of the old ones.
+    pub(super) fn apply(&self, record: &mut Record) {
+        rewrite(record, &self.pool, &mut |slot| self.pool.canonical(&slot.text, &self.numbering));
     }
-    Ok(table)
 }
 
 /// Finds the aliases to renumber, and their numbers.
 ///
 /// A canonical text that stands in a record without being in the table (a number of the game's own, say) is no alias:
 /// it stays, and nothing else is given its text. The search widens until no text given out can be such a one.
-fn settle(records: &mut [Record], aliases: &BTreeMap<String, Vec<String>>) -> Result<(Pool, Numbering), BuildError> {
-    let (known, _) = by_class(aliases);
+fn settle<E: From<BuildError>>(
+    known: &BTreeMap<AliasClass, Vec<String>>,
+    records: &mut Shown<'_, E>,
+) -> Result<(Pool, Numbering), E> {
     let mut reach: BTreeMap<AliasClass, u64> = known.iter().map(|(class, texts)| (*class, length(texts))).collect();
     loop {
-        let pool = Pool::new(&known, &reach)?;
-        let numbering = pool.number(records);
+        let pool = Pool::new(known, &reach)?;
+        let numbering = pool.number(records)?;
         let is_short = |(class, n): &&(AliasClass, u64)| *n > reach.get(class).copied().unwrap_or(0);
         let Some((class, n)) = numbering.numbers.values().filter(is_short).max().copied() else {
             return Ok((pool, numbering));
@@ -115,9 +132,9 @@ impl Pool {
     }
 
     /// Numbers the aliases by first appearance, past the numbers that strays hold.
-    fn number(&self, records: &mut [Record]) -> Numbering {
+    fn number<E>(&self, records: &mut Shown<'_, E>) -> Result<Numbering, E> {
         let (mut order, mut seen, mut strays) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        for record in records {
+        records(&mut |record| {
             rewrite(record, self, &mut |slot| {
                 match self.meaning(&slot.text)? {
                     (key, class, Meaning::Alias) if seen.insert(key.clone()) => order.push((key, class)),
@@ -126,7 +143,7 @@ impl Pool {
                 }
                 None
             });
-        }
+        })?;
         let mut last: BTreeMap<AliasClass, u64> = BTreeMap::new();
         let mut numbers = HashMap::new();
         for (key, class) in order {
@@ -137,7 +154,7 @@ impl Pool {
             }
             numbers.insert(key, (class, *n));
         }
-        Numbering { numbers }
+        Ok(Numbering { numbers })
     }
 
     /// The canonical form of an alias; `None` for what is none.
@@ -204,7 +221,13 @@ mod tests {
     fn run(texts: &[&str], aliases: &BTreeMap<String, Vec<String>>) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
         let mark = |text: &&str| Record::Mark(Mark { at_position: 0, text: (*text).to_owned() });
         let mut records: Vec<Record> = texts.iter().map(mark).collect();
-        let table = renumber(&mut records, aliases).unwrap();
+        let mut shown = |see: &mut dyn FnMut(&mut Record)| {
+            records.clone().iter_mut().for_each(see);
+            Ok::<(), BuildError>(())
+        };
+        let renumbering = Renumbering::of(aliases, &mut shown).unwrap();
+        records.iter_mut().for_each(|record| renumbering.apply(record));
+        let table = renumbering.table;
         let text = |record: &Record| match record {
             Record::Mark(mark) => mark.text.clone(),
             Record::Http(_) | Record::Frame(_) => String::new(),

@@ -41,7 +41,7 @@ pub(super) fn cassette() -> Cassette {
 
 /// The lines of a journal, each with its line end.
 pub(super) fn journal(names: &Names) -> Vec<Vec<u8>> {
-    let mut bodies = vec![(LineBody::head(None), None)];
+    let mut bodies = vec![(LineBody::head(None, 1), None)];
     bodies.extend(names.lanes.map(|lane| (LineBody::lane(lane), None)));
     bodies.extend(names.xuids.map(|xuid| (LineBody::alias(AliasClass::Xuid, xuid), None)));
     bodies.push((LineBody::alias(AliasClass::Gamertag, names.tag), None));

@@ -1,5 +1,7 @@
 //! `tapdeck cassette`: look into cassettes and look after them.
 
+mod trim;
+
 use std::path::PathBuf;
 
 use super::options::CassettePath;
@@ -53,6 +55,9 @@ pub(super) enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Cut a smaller cassette out of a recording: some players, some sessions, or what stands between two marks
+    #[command(after_help = trim::EXAMPLES)]
+    Trim(trim::Options),
     /// Examine a cassette for damage; seal what is whole in a journal that was left behind
     #[command(
         after_help = "Examples:\n  tapdeck cassette fsck lobby.cassette.json      is the seal intact?\n  tapdeck cassette fsck lobby.cassette.jsonl     recover a recording that was killed"
@@ -78,6 +83,7 @@ pub(super) fn run(command: &Command, project: &Project) -> Result<Code, Failure>
         Command::Explain { file, exchange } => explain(file, *exchange, project),
         Command::Learn { first, second } => learn::run(first, second, project),
         Command::Fmt { files, check } => format_all(files, *check),
+        Command::Trim(options) => trim::run(options),
         Command::Fsck { file } => examine(file),
     }
 }
@@ -126,7 +132,9 @@ fn examine(file: &std::path::Path) -> Result<Code, Failure> {
         return Ok(if verdict.is_whole() { Code::Clean } else { Code::Input });
     };
     let sealed = CassettePath::of_journal(file);
-    if *exchanges == 0 {
+    if let Some(first) = cassette::first_part(file) {
+        say(&format!("a part of {}: `tapdeck cassette fsck {0}` seals all of them", first.display()));
+    } else if *exchanges == 0 {
         say("nothing in it to seal");
     } else if sealed.sealed().exists() {
         let hint = "move it away to seal the journal, or delete the journal";

@@ -12,15 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::session::Ended;
 use super::{Failure, say, session};
-use crate::admin::{self, Panel};
+use crate::admin::{self, Panel, Sessions};
+use crate::intercept::{Door, Secret};
 
 /// Where a test harness opens replay sessions, moves the emulator's clock, and asks what happened.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Control")]
 pub(super) struct Control {
-    /// Address of the control port, or `off`; port 0 picks a free one
+    /// Address of the control port, or `off`; port 0 picks a free one. One that others reach wants a token
     #[arg(long, env = "TAPDECK_ADMIN", default_value_t = AdminArg::At(USUAL), value_name = "ADDR|off")]
     admin: AdminArg,
+    /// What whoever asks the control port must send, as `Authorization: Bearer TOKEN`. Better set in the environment,
+    /// where no list of processes shows it
+    #[arg(long, env = "TAPDECK_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    admin_token: Option<Secret>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +50,7 @@ impl FromStr for AdminArg {
         if text == "off" {
             return Ok(Self::Off);
         }
-        let address: SocketAddr = text.parse().map_err(|_| "write an address and a port, or `off`")?;
-        if address.ip().is_loopback() { Ok(Self::At(address)) } else { Err("the control port is loopback only".into()) }
+        text.parse().map(Self::At).map_err(|_| "write an address and a port, or `off`".into())
     }
 }
 
@@ -54,13 +58,13 @@ impl Control {
     /// Opens the port, unless it is to be off.
     pub(super) async fn open(self) -> Result<Option<Port>, Failure> {
         let AdminArg::At(address) = self.admin else { return Ok(None) };
-        Self::open_at(address).await.map(Some)
+        self.open_at(address).await.map(Some)
     }
 
     /// Opens the port where nothing hangs on it: the usual one may be another deck's.
     pub(super) async fn open_if_free(self) -> Result<Option<Port>, Failure> {
         match self.admin {
-            AdminArg::At(address) if address == USUAL => match Self::open_at(address).await {
+            AdminArg::At(address) if address == USUAL => match self.open_at(address).await {
                 Ok(port) => Ok(Some(port)),
                 Err(failure) => {
                     say(&format!("no control port: {failure}"));
@@ -71,9 +75,14 @@ impl Control {
         }
     }
 
-    async fn open_at(address: SocketAddr) -> Result<Port, Failure> {
+    async fn open_at(self, address: SocketAddr) -> Result<Port, Failure> {
+        let token = self.admin_token;
+        if token.is_none() && !address.ip().is_loopback() {
+            let hint = "give it a token, by TAPDECK_ADMIN_TOKEN or --admin-token, or an address like 127.0.0.1:8889";
+            return Err(Failure::usage(format!("--admin {address}: other machines reach that address")).hint(hint));
+        }
         let (listener, address) = session::listen(address, "--admin").await?;
-        Ok(Port { listener, address })
+        Ok(Port { listener, address, token })
     }
 }
 
@@ -81,6 +90,7 @@ impl Control {
 pub(super) struct Port {
     listener: TcpListener,
     address: SocketAddr,
+    token: Option<Secret>,
 }
 
 impl Port {
@@ -90,8 +100,8 @@ impl Port {
     }
 
     /// Answers on it from now on.
-    pub(super) fn serve(self, panel: Panel) -> Served {
-        let (stop, panel) = (CancellationToken::new(), Arc::new(panel));
+    pub(super) fn serve(self, door: Arc<Door>, sessions: Option<Sessions>) -> Served {
+        let (stop, panel) = (CancellationToken::new(), Arc::new(Panel { door, sessions, token: self.token }));
         let serving = tokio::spawn(admin::serve(self.listener, Arc::clone(&panel), stop.clone()));
         Served { stop, serving, panel }
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Failure, colour, print};
+use crate::platform;
 use crate::report::Colour;
 
 /// A place to write a report to.
@@ -65,7 +66,7 @@ impl Destination {
             }
             Self::File { name, path, mut unfinished } => {
                 let written = unfinished.write_all(text.as_bytes());
-                let written = written.and_then(|()| unfinished.persist(path).map_err(|error| error.error));
+                let written = written.and_then(|()| platform::persist(unfinished, &path));
                 written.map_err(|error| unwritable(&name, &error))?;
                 name
             }
@@ -75,5 +76,24 @@ impl Destination {
 }
 
 pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::runtime(format!("cannot write {}: {error}", path.display())).hint("check the path")
+    let hint = if platform::is_read_only(path) { "it is read-only: make it writable first" } else { "check the path" };
+    Failure::runtime(format!("cannot write {}: {error}", path.display())).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_read_only_is_told_to_be() {
+        let file = NamedTempFile::new().unwrap();
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let hint = |path: &Path| unwritable(path, &denied).to_string().split_once("hint: ").unwrap().1.to_owned();
+        assert_eq!(hint(file.path()), "check the path");
+        let mut permissions = file.as_file().metadata().unwrap().permissions();
+        permissions.set_readonly(true);
+        file.as_file().set_permissions(permissions).unwrap();
+        assert_eq!(hint(file.path()), "it is read-only: make it writable first");
+        assert_eq!(hint(Path::new("/nowhere/at/all")), "check the path");
+    }
 }

@@ -58,9 +58,9 @@ pub(super) fn blamed(tree: &Command, path: &[String], args: &[OsString], error: 
     }
 }
 
-/// `init` makes the file, so it must not need a good one.
+/// `init` makes the file, so it must not need a good one; what a shell loads when it starts must not, either.
 fn is_projectless(path: &[String]) -> bool {
-    path.first().is_none_or(|command| command == "init")
+    path.first().is_none_or(|command| ["init", "completions", "man"].contains(&command.as_str()))
 }
 
 fn find(tree: &Command, named: Option<&std::path::PathBuf>) -> Result<Project, Failure> {

@@ -1,8 +1,11 @@
 //! Logging: to standard error, as text or JSON lines, every line through the redactor.
 
-use std::io::{self, IsTerminal, Write};
+mod lines;
+
+use std::io::{self, Write};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -11,7 +14,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Failure;
+use super::screen::foot;
+use crate::clock::Clock;
 use crate::redact::Redactor;
+use lines::Lines;
 
 /// How much is logged, and how.
 #[derive(Debug, clap::Args)]
@@ -38,10 +44,9 @@ pub(super) fn start(options: &LogOptions, usual: LevelFilter, redactor: Arc<Reda
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::ERROR) };
     let filter = Targets::new().with_default(others).with_target("tapdeck", level);
     let writer = Guarded { redactor };
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(foot::is_coloured());
     let layer = match options.log_format {
-        LogFormat::Text => layer.with_timer(tracing_subscriber::fmt::time::uptime()).boxed(),
+        LogFormat::Text => layer.event_format(Lines { clock: Clock::Wall, zone: TimeZone::system() }).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     let started = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
@@ -80,7 +85,6 @@ impl Write for GuardedLine<'_> {
 
 impl Drop for GuardedLine<'_> {
     fn drop(&mut self) {
-        let text = self.redactor.text(&String::from_utf8_lossy(&self.line));
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        foot::line(&self.redactor.text(&String::from_utf8_lossy(&self.line)));
     }
 }

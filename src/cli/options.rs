@@ -1,6 +1,8 @@
 //! Options that several commands share, and what they turn into.
 
 mod emulator;
+mod hosts;
+mod lan;
 mod service;
 mod ways;
 
@@ -14,6 +16,8 @@ use crate::contract::{Contract, Severity};
 use crate::engine::Enforce;
 
 pub(super) use emulator::{EMULATOR, EmulatorOptions};
+pub(super) use hosts::HostOptions;
+pub(super) use lan::as_clients_see;
 pub(super) use service::{Reached, Service};
 pub(super) use ways::{ListenArg, Ways};
 

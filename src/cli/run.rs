@@ -3,8 +3,8 @@
 mod child;
 mod jks;
 mod junit;
-mod surroundings;
-mod trust;
+pub(super) mod surroundings;
+pub(super) mod trust;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use super::session::Ended;
 use super::{Code, Failure, say};
 use crate::config::Project;
 use crate::contract::Severity;
+use crate::engine::journal::Bounds;
 use crate::engine::{Engine, Receipt};
 use crate::redact::Redactor;
 use child::Child;
@@ -133,7 +134,7 @@ impl Options {
                 stage.control = self.control.open_if_free().await?;
                 Ok(stage)
             }
-            (None, Some(cassette)) => self.recording.stage(cassette, self.control, means).await,
+            (None, Some(cassette)) => self.recording.stage(cassette, Bounds::default(), self.control, means).await,
             (None, None) => Err(Failure::usage("there is no cassette").hint("give --replay or --record")),
         }
     }
@@ -150,7 +151,7 @@ impl Options {
         };
         let _ready = stage.tell()?;
         let mut child = Child::start(&self.command, surroundings.variables(of))?;
-        let ran = stage.run_until(&mut child).await;
+        let ran = stage.run_until(&mut child, |_, _| ()).await;
         // Where the deck ended first, nobody answers the command any more.
         Ok((child.terminate().await?, ran.ended, ran.engine))
     }
@@ -176,6 +177,8 @@ impl Options {
         }
         if self.is_grave(engine) {
             closing.push_str(&format!("; {}", found(engine)));
+        } else {
+            closing.push_str(&engine.watch().elsewhere().to_string());
         }
         say(&closing);
         let (cassette, code) = (self.tape.replay.clone().unwrap_or_default(), self.play.verdict(&receipt));

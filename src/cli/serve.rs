@@ -18,7 +18,7 @@ use super::options::{ListenArg, Ways};
 use super::{Failure, ca, session};
 use crate::cassette::CassetteError;
 use crate::engine::Engine;
-use crate::intercept::{self, Limits, Listener};
+use crate::intercept::{self, Beyond, Limits, Listener, Neighbours};
 use crate::upstream::{Dialler, Route};
 pub(super) use sealing::seal_journal;
 
@@ -28,6 +28,9 @@ struct Deck {
     /// The first of them.
     address: SocketAddr,
     authority: Arc<intercept::Authority>,
+    access: intercept::Access,
+    /// Hosts that were named to be looked into.
+    named: Neighbours,
     others: intercept::Others,
     limits: Limits,
     ready_file: Option<PathBuf>,
@@ -60,9 +63,17 @@ impl Deck {
         let Some(address) = listeners.first().map(|(_, address)| *address) else {
             return Err(Failure::usage("there is no address to listen on").hint("give --listen ADDR"));
         };
-        let (others, ready_file) = (ways.others(), ways.ready_file.clone());
+        let (named, others, ready_file) = (ways.hosts.neighbours(), ways.hosts.others(), ways.ready_file.clone());
+        let access = ways.access();
         ready_file.as_deref().into_iter().for_each(ready::forget);
-        Ok(Self { listeners, address, authority, others, limits: Limits::default(), ready_file })
+        Ok(Self { listeners, address, authority, access, named, others, limits: Limits::default(), ready_file })
+    }
+
+    /// The hosts it answers for beside the contract's own: these, and those that were named.
+    fn neighbours(&self, others: &Neighbours) -> Result<Neighbours, Failure> {
+        let neighbours = self.named.and(others);
+        let unvouched = |beyond: Beyond| Failure::usage(beyond.to_string()).hint(beyond.advice());
+        neighbours.within(&self.authority).map(|()| neighbours).map_err(unvouched)
     }
 
     /// How hosts that are none of ours are reached when there is no upstream.
@@ -87,12 +98,13 @@ fn many_do(count: usize, name: &str) -> String {
 pub(super) fn found(engine: &Engine) -> String {
     let tallied = engine.watch().tallied();
     format!(
-        "{} from {}: {}, {}, {}",
+        "{} from {}: {}, {}, {}{}",
         many(tallied.calls, "call"),
         many(engine.watch().lanes(), "client"),
         many(tallied.errors, "error"),
         many(tallied.warnings, "warning"),
-        many(tallied.infos, "note")
+        many(tallied.infos, "note"),
+        engine.watch().elsewhere()
     )
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -11,6 +12,7 @@ use tokio::task::JoinSet;
 use super::{Failure, say};
 use crate::engine::Engine;
 use crate::intercept::{self, Door, Listener, Shutdown};
+use crate::platform::{self, Heard};
 
 /// Runs one future on a runtime of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -89,67 +91,23 @@ pub(super) async fn run(
     ended
 }
 
-/// SIGINT, SIGTERM and SIGHUP; Ctrl-C and console close on Windows. They are heard from when this is made.
+/// What asks this process to stop. It is heard from when this is made.
 pub(super) struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    hangup: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
-    #[cfg(windows)]
-    terminate: tokio::signal::windows::CtrlClose,
+    signals: platform::Signals,
     is_stopping: bool,
-}
-
-/// One of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// SIGINT, Ctrl-C.
-    Interrupt,
-    /// SIGTERM, console close.
-    Terminate,
 }
 
 impl Signals {
     /// Must be made before a deck says that it listens: a signal that came earlier would kill it.
     pub(super) fn new() -> Result<Self, Failure> {
-        Self::listen().map_err(|error| Failure::runtime(format!("no signals: {error}")))
-    }
-
-    #[cfg(unix)]
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate, hangup: signal(SignalKind::hangup())?, is_stopping: false })
-    }
-
-    #[cfg(windows)]
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_c, ctrl_close};
-        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_close()?, is_stopping: false })
+        let signals = platform::Signals::new();
+        let signals = signals.map_err(|error| Failure::runtime(format!("no signals: {error}")))?;
+        Ok(Self { signals, is_stopping: false })
     }
 
     /// Waits for the next one.
-    #[cfg(unix)]
     pub(super) async fn next(&mut self) -> Heard {
-        tokio::select! {
-            _ = self.interrupt.recv() => Heard::Interrupt,
-            _ = self.terminate.recv() => Heard::Terminate,
-            // Its terminal was closed.
-            _ = self.hangup.recv() => Heard::Terminate,
-        }
-    }
-
-    /// Waits for the next one.
-    #[cfg(windows)]
-    pub(super) async fn next(&mut self) -> Heard {
-        tokio::select! {
-            _ = self.interrupt.recv() => Heard::Interrupt,
-            _ = self.terminate.recv() => Heard::Terminate,
-        }
+        self.signals.next().await
     }
 }
 
@@ -158,6 +116,35 @@ impl Stop for Signals {
         self.next().await;
         if !std::mem::replace(&mut self.is_stopping, true) {
             say("stopping: waiting for calls to end (press Ctrl-C again to cut them off)");
+        }
+    }
+}
+
+/// Signals, and one thing more that asks to stop once it is over.
+pub(super) struct Until<F> {
+    signals: Signals,
+    over: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output = String>> Until<F> {
+    /// `over` says why.
+    pub(super) fn new(signals: Signals, over: F) -> Self {
+        Self { signals, over: Some(Box::pin(over)) }
+    }
+}
+
+impl<F: Future<Output = String>> Stop for Until<F> {
+    async fn asked(&mut self) {
+        let Some(over) = self.over.as_mut().filter(|_| !self.signals.is_stopping) else {
+            return self.signals.asked().await;
+        };
+        tokio::select! {
+            () = self.signals.asked() => {}
+            why = over => {
+                self.over = None;
+                self.signals.is_stopping = true;
+                say(&format!("stopping: {why}; waiting for calls to end (press Ctrl-C to cut them off)"));
+            }
         }
     }
 }

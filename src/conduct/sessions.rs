@@ -344,15 +344,16 @@ fn shown(node: Node<'_>) -> String {
     }
 }
 
-/// Most handles, lanes of sessions, and lives of sessions remembered; the oldest go first.
-const NAMES_AT_MOST: usize = 10_000;
+/// Most handles, lanes of sessions, and lives of sessions remembered; those written longest ago go first. A day has
+/// thousands of sessions, a moment has few.
+const NAMES_AT_MOST: usize = 2_000;
 /// Most documents remembered, and the largest.
 const DOCUMENTS_AT_MOST: usize = 256;
 const LARGEST_DOCUMENT: usize = 128 << 10;
 /// Most lives whose constants are remembered.
-const BRANCHES_AT_MOST: usize = 1_000;
+const BRANCHES_AT_MOST: usize = 500;
 /// Most tags remembered.
-const TAGS_AT_MOST: usize = 20_000;
+const TAGS_AT_MOST: usize = 5_000;
 /// Most heights of one life remembered: only what overlaps so many others goes unjudged.
 const HEIGHTS_AT_MOST: usize = 16;
 /// Contracts a document can be written in: 104, 105, 107, and whatever comes.

@@ -68,7 +68,7 @@ impl Sockets {
     /// Judges a message by what came before it.
     pub(super) fn message(&mut self, heard: &Heard<'_>, findings: &mut Findings) {
         if heard.message.opcode == Opcode::Close {
-            return self.part(heard.socket, heard.at);
+            return self.ended(heard.socket, heard.at);
         }
         if !matches!(heard.message.opcode, Opcode::Text | Opcode::Binary) || !self.is_known(heard.socket) {
             return;
@@ -89,6 +89,14 @@ impl Sockets {
             }
             (Some(EVENT), Sender::Service) => socket.event(&frame, findings),
             _ => {}
+        }
+    }
+
+    /// A socket is closed or broken. What is still under way on it is not compared to what was said before.
+    pub(super) fn ended(&mut self, socket: u64, at: u64) {
+        self.part(socket, at);
+        if let Some(socket) = self.open.get_mut(&socket) {
+            *socket = Socket { connection: socket.connection.take(), has_secrets: true, ..Socket::new() };
         }
     }
 

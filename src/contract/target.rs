@@ -16,6 +16,7 @@ pub(super) fn check(call: &Call, findings: &mut Findings) {
             findings.add("http-method-not-allowed", Place::Target, message);
         }
         Resolution::Unknown => unknown_path(call, findings),
+        Resolution::NextDoor => {}
     }
     nocommit(call, findings);
 }

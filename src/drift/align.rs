@@ -8,7 +8,7 @@ use super::shape::Shapes;
 use crate::cassette::{Cassette, FrameRecord, HttpRecord, Record};
 use crate::json::Doc;
 use crate::mpsd::rta::{self, Frame, trimmed};
-use crate::mpsd::{Resolution, Service, resolve};
+use crate::mpsd::{Resolution, resolve};
 use crate::socket::{Opcode, Sender};
 
 /// A call or a message.
@@ -54,8 +54,7 @@ pub(super) fn gather<'c>(cassette: &'c Cassette, shapes: &Shapes) -> Vec<Told<'c
 
 fn exchange<'c>(http: &'c HttpRecord, spot: Spot, shapes: &Shapes) -> Told<'c> {
     let request = http.request();
-    let service = Service::behind(request.host());
-    let resolution = resolve(service, &request.method, &request.target);
+    let resolution = resolve(http.service(), &request.method, &request.target);
     let op = match resolution.operation() {
         Some(operation) => operation.op.name().to_owned(),
         None => format!("{} {}{}", request.method, request.host(), shapes.path(request.path())),

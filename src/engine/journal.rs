@@ -4,8 +4,12 @@
 //! because a disk may stall; its queue is bounded, so that a slow disk slows the game instead of losing a record.
 //! After the first failed write the file is cut back to its last whole line and nothing more is accepted: what was
 //! acknowledged is in the file, and nothing else is.
+//!
+//! A journal that has grown long goes on in a part of its own, which stands alone: it names again what is in it. A part
+//! that cannot be begun is no reason to end a recording: the one before goes on until it can.
 
-use std::fs::{File, OpenOptions};
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,14 +22,33 @@ use thiserror::Error;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::cassette::line::{LineBody, MAX_LINE, Takes};
+use crate::cassette::{in_the_way, part_path};
 use crate::clock::Clock;
 
 /// A handle on a journal. Clones share one file.
 #[derive(Clone, Debug)]
 pub struct Journal {
     orders: mpsc::Sender<Order>,
+    spent: CancellationToken,
+}
+
+/// How long a journal may get.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes after which another part is begun.
+    pub part: u64,
+    /// Bytes in all after which it says that it is spent; it goes on all the same.
+    pub most: Option<u64>,
+}
+
+impl Default for Bounds {
+    /// No part is longer than what every reader takes in whole.
+    fn default() -> Self {
+        Self { part: 256 << 20, most: None }
+    }
 }
 
 /// Why a line is not in the journal.
@@ -53,18 +76,26 @@ impl Journal {
     ///
     /// # Errors
     /// The file exists, or cannot be created or written.
-    pub fn create(path: &Path, position: Arc<AtomicU64>) -> Result<Self, JournalError> {
-        let file =
-            OpenOptions::new().write(true).create_new(true).open(path).map_err(|source| match source.kind() {
-                io::ErrorKind::AlreadyExists => JournalError::Exists { path: path.to_owned() },
-                _ => JournalError::Create { path: path.to_owned(), source: Arc::new(source) },
-            })?;
-        Self::start(path, file, position)
+    pub fn create(path: &Path, position: Arc<AtomicU64>, bounds: Bounds) -> Result<Self, JournalError> {
+        let unmade = |source: io::Error| match source.kind() {
+            io::ErrorKind::AlreadyExists => JournalError::Exists { path: path.to_owned() },
+            _ => JournalError::Create { path: path.to_owned(), source: Arc::new(source) },
+        };
+        if let Some(path) = in_the_way(path).map_err(unmade)? {
+            return Err(JournalError::Exists { path });
+        }
+        Self::start(path, new_file(path).map_err(unmade)?, position, bounds)
+    }
+
+    /// Cancelled once the journal is as long as it may get.
+    pub fn spent(&self) -> &CancellationToken {
+        &self.spent
     }
 
     /// Writes some lines as one unit, all or none, and waits until they are written.
     ///
-    /// The answer is the position of the unit's last exchange; without one, the last position given out so far.
+    /// The answer is the position of the unit's last exchange; without one, the last position given out so far. A line
+    /// that names what the part names already is left out.
     /// A caller that stops waiting does not take its unit back.
     ///
     /// # Errors
@@ -89,21 +120,27 @@ impl Journal {
         answer.await.unwrap_or(Err(JournalError::Closed))
     }
 
-    fn start(path: &Path, storage: impl Storage, position: Arc<AtomicU64>) -> Result<Self, JournalError> {
-        let mut tape = Tape::new(path, storage, position);
-        let mut head = Vec::new();
-        // To the second: who looks at ages does not count in less.
-        let began = Timestamp::from_second(Clock::Wall.now().as_second()).ok();
-        LineBody::head(began).write(None, &mut head);
-        tape.write(&head)?;
+    fn start(
+        path: &Path,
+        storage: impl Storage,
+        position: Arc<AtomicU64>,
+        bounds: Bounds,
+    ) -> Result<Self, JournalError> {
+        let mut tape = Tape::new(path, storage, position, bounds);
+        let spent = tape.spent.clone();
+        tape.write(&tape.head())?;
         tape.sync()?;
         let (orders, queue) = mpsc::channel(QUEUE);
         let started = |source: io::Error| JournalError::Start { source: Arc::new(source) };
         let runtime = runtime::Builder::new_current_thread().enable_time().build().map_err(started)?;
         let owner = thread::Builder::new().name("journal".to_owned());
         owner.spawn(move || runtime.block_on(own(tape, queue))).map_err(started)?;
-        Ok(Self { orders })
+        Ok(Self { orders, spent })
     }
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 enum Order {
@@ -112,9 +149,11 @@ enum Order {
 }
 
 /// What a journal is written to.
-trait Storage: Write + Send + 'static {
+trait Storage: Write + Send + Sized + 'static {
     fn sync(&mut self) -> io::Result<()>;
     fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// What the next part is written to.
+    fn next(&self, path: &Path) -> io::Result<Self>;
 }
 
 impl Storage for File {
@@ -125,6 +164,10 @@ impl Storage for File {
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)?;
         self.sync_data()
+    }
+
+    fn next(&self, path: &Path) -> io::Result<Self> {
+        new_file(path)
     }
 }
 
@@ -154,23 +197,61 @@ async fn own(mut tape: Tape<impl Storage>, mut queue: mpsc::Receiver<Order>) {
 
 /// The file and how far it can be trusted.
 struct Tape<S> {
+    /// Its first part.
+    first: PathBuf,
     path: PathBuf,
+    part: u32,
+    began: Option<Timestamp>,
     storage: S,
     position: Arc<AtomicU64>,
+    bounds: Bounds,
     /// Bytes that are whole lines.
     length: u64,
+    /// Bytes of the parts before this one.
+    before: u64,
+    /// The length at which another part is to be begun.
+    turn_at: u64,
+    /// What this part names, as its lines do.
+    named: BTreeSet<Vec<u8>>,
+    spent: CancellationToken,
     dirty: bool,
     failure: Option<JournalError>,
     buffer: Vec<u8>,
 }
 
 impl<S: Storage> Tape<S> {
-    fn new(path: &Path, storage: S, position: Arc<AtomicU64>) -> Self {
-        Self { path: path.to_owned(), storage, position, length: 0, dirty: false, failure: None, buffer: Vec::new() }
+    fn new(path: &Path, storage: S, position: Arc<AtomicU64>, bounds: Bounds) -> Self {
+        Self {
+            first: path.to_owned(),
+            path: path.to_owned(),
+            part: 1,
+            // To the second: who looks at ages does not count in less.
+            began: Timestamp::from_second(Clock::Wall.now().as_second()).ok(),
+            storage,
+            position,
+            bounds,
+            length: 0,
+            before: 0,
+            turn_at: bounds.part,
+            named: BTreeSet::new(),
+            spent: CancellationToken::new(),
+            dirty: false,
+            failure: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut head = Vec::new();
+        LineBody::head(self.began, self.part).write(None, &mut head);
+        head
     }
 
     /// Writes every unit of a batch at once and answers them; gives back who wants the journal closed.
     fn carry_out(&mut self, orders: &mut Vec<Order>) -> Vec<oneshot::Sender<Result<(), JournalError>>> {
+        if self.length >= self.turn_at && self.failure.is_none() {
+            self.turn();
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let mut waiting = Vec::with_capacity(orders.len());
@@ -188,12 +269,46 @@ impl<S: Storage> Tape<S> {
         }
         buffer.shrink_to(BUFFER_KEPT);
         self.buffer = buffer;
+        if self.bounds.most.is_some_and(|most| self.before + self.length >= most) {
+            self.spent.cancel();
+        }
         close
     }
 
-    fn compose(&self, unit: &[LineBody], buffer: &mut Vec<u8>) -> u64 {
+    /// Begins another part, or puts it off. What was written so far is on the disk before anything is written there.
+    fn turn(&mut self) {
+        self.turn_at = self.length + self.bounds.part;
+        if self.sync().is_err() {
+            return;
+        }
+        self.part += 1;
+        let path = part_path(&self.first, self.part);
+        let begun = self.storage.next(&path).and_then(|mut storage| {
+            let head = self.head();
+            let written = storage.write_all(&head).and_then(|()| storage.sync());
+            // What is left of it names nothing, and would be in the way the next time.
+            written.inspect_err(|_| drop(fs::remove_file(&path)))?;
+            Ok((storage, u64::try_from(head.len()).unwrap_or(u64::MAX)))
+        });
+        match begun {
+            Ok((storage, length)) => {
+                self.before += self.length;
+                (self.storage, self.path, self.length, self.turn_at) = (storage, path, length, self.bounds.part);
+                self.named.clear();
+            }
+            Err(error) => {
+                self.part -= 1;
+                tracing::warn!(%error, "{} cannot be begun: {} goes on", path.display(), self.path.display());
+            }
+        }
+    }
+
+    fn compose(&mut self, unit: &[LineBody], buffer: &mut Vec<u8>) -> u64 {
         let mut last = self.position.load(Ordering::SeqCst);
         for line in unit {
+            if line.takes() == Takes::Once && !self.named.insert(line.json().to_vec()) {
+                continue;
+            }
             let answered = (line.takes() == Takes::Position).then(|| self.position.fetch_add(1, Ordering::SeqCst) + 1);
             last = answered.unwrap_or(last);
             line.write(answered, buffer);

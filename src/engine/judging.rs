@@ -19,6 +19,8 @@ pub(super) enum Case {
     Exchange { lane: String, asked: u64, answered: u64, call: Box<Call>, answer: Box<Answer>, found: Vec<Finding> },
     /// A message, with the call that opened its socket.
     Message { lane: String, opening: Arc<About>, socket: u64, at: u64, from: Sender, message: Message },
+    /// The end of a socket that broke.
+    Broken { socket: u64, at: u64 },
     /// Nothing: whoever put it waits until its turn has come.
     Turn(oneshot::Sender<()>),
 }
@@ -82,6 +84,7 @@ fn hear(judge: &mut Judge, watch: &Watch, case: Case) {
             let findings = judge.answered(&exchange, found);
             watch.report(&lane, &call, &findings);
             let (op, status) = (call.resolution.name(), answer.response.status);
+            watch.answered(&lane, &call, status);
             let (outcome, request) = (answer.outcome.as_str(), &call.request);
             tracing::debug!(target: "tapdeck::exchange", lane, op, status, outcome, "{} {}", request.method, request.target);
         }
@@ -89,6 +92,7 @@ fn hear(judge: &mut Judge, watch: &Watch, case: Case) {
             let heard = Heard { lane: &lane, socket, at, from, message: &message };
             watch.report_about(&lane, &opening, &judge.message(&heard));
         }
+        Case::Broken { socket, at } => judge.broken(socket, at),
         Case::Turn(come) => {
             let _ = come.send(());
         }

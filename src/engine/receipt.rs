@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::Engine;
+use super::elsewhere::Foreign;
 use crate::contract::Severity;
 use crate::redact::{REDACTED, Redactor};
 use crate::replay::{Account, Bound, LaneAccount, Miss, Player, Unplayed};
@@ -32,6 +33,10 @@ pub struct Receipt {
     pub faults: Vec<Fault>,
     /// Connections and plain-text calls of hosts that are none of ours, passed on unread.
     pub tunnels: usize,
+    /// Those that were refused.
+    pub refused: usize,
+    /// Both by host, in the order of their names.
+    pub elsewhere: Vec<Foreign>,
     /// Connections made to answer a call from elsewhere than the cassette. There are none: that source has no
     /// connector.
     pub upstream_connections: usize,
@@ -144,6 +149,8 @@ impl Engine {
             findings: Found { error: found.errors, warning: found.warnings, info: found.infos },
             faults: self.faults(),
             tunnels: found.tunnels,
+            refused: found.refused,
+            elsewhere: self.watch().elsewhere().hosts(),
             upstream_connections: 0,
         })
     }

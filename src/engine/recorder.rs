@@ -5,16 +5,17 @@ pub(super) mod frame;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::journal::{Journal, JournalError};
-use crate::cassette::{Circumstances, HttpRecord, LineBody, Mark, Record, StoredBody, Timing, WireBytes};
+use tokio_util::sync::CancellationToken;
+
+use super::journal::{Bounds, Journal, JournalError};
+use crate::cassette::{Circumstances, HttpRecord, LineBody, Mark, Record, StoredBody, Timing, WireBytes, Withheld};
 use crate::exchange::{Answer, Call};
 use crate::message::Headers;
-use crate::mpsd::Service;
-use crate::redact::{REDACTED, Redacted, Redactor};
+use crate::redact::{REDACTED, Redacted, Redactor, Unkept};
 use crate::slot::alias::AliasClass;
 
 /// Writes exchanges to a journal, each before its client is answered.
@@ -22,16 +23,8 @@ use crate::slot::alias::AliasClass;
 pub struct Recorder {
     journal: Journal,
     position: Arc<AtomicU64>,
-    /// Lanes and aliases the journal already names.
-    named: Mutex<Named>,
     secrets: AtomicUsize,
     began: Instant,
-}
-
-#[derive(Debug, Default)]
-struct Named {
-    lanes: BTreeSet<String>,
-    aliases: BTreeSet<(AliasClass, String)>,
 }
 
 /// When and where a call was read.
@@ -47,10 +40,22 @@ impl Recorder {
     /// # Errors
     /// When it exists or cannot be written.
     pub fn create(path: &Path) -> Result<Self, JournalError> {
+        Self::bounded(path, Bounds::default())
+    }
+
+    /// Starts a journal that gets no longer than so much.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn bounded(path: &Path, bounds: Bounds) -> Result<Self, JournalError> {
         let position = Arc::new(AtomicU64::new(0));
-        let journal = Journal::create(path, Arc::clone(&position))?;
-        let secrets = AtomicUsize::new(0);
-        Ok(Self { journal, position, named: Mutex::default(), secrets, began: Instant::now() })
+        let journal = Journal::create(path, Arc::clone(&position), bounds)?;
+        Ok(Self { journal, position, secrets: AtomicUsize::new(0), began: Instant::now() })
+    }
+
+    /// Cancelled once the journal is as long as it may get.
+    pub fn spent(&self) -> &CancellationToken {
+        self.journal.spent()
     }
 
     /// Gives a call its place: everything answered before now precedes it.
@@ -71,22 +76,17 @@ impl Recorder {
         self.write(lane, used, line).await
     }
 
-    /// Writes a line behind what it names for the first time.
+    /// Writes a line behind what it names.
     async fn write(
         &self,
         lane: &str,
         used: BTreeSet<(AliasClass, String)>,
         line: LineBody,
     ) -> Result<(), JournalError> {
-        let (is_new_lane, fresh) = self.unnamed(lane, &used);
-        let mut unit: Vec<LineBody> = is_new_lane.then(|| LineBody::lane(lane)).into_iter().collect();
-        unit.extend(fresh.iter().map(|(class, text)| LineBody::alias(*class, text)));
+        let mut unit = vec![LineBody::lane(lane)];
+        unit.extend(used.iter().map(|(class, text)| LineBody::alias(*class, text)));
         unit.push(line);
-        self.journal.append(unit).await?;
-        let mut named = self.named();
-        named.lanes.insert(lane.to_owned());
-        named.aliases.extend(fresh);
-        Ok(())
+        self.journal.append(unit).await.map(drop)
     }
 
     /// Writes a note behind what was asked and answered so far.
@@ -109,16 +109,6 @@ impl Recorder {
     /// The error that ended the recording, if one did.
     pub async fn close(&self) -> Result<(), JournalError> {
         self.journal.close().await
-    }
-
-    /// What the journal does not name yet. Two tasks may both name it; readers take the first.
-    fn unnamed(&self, lane: &str, used: &BTreeSet<(AliasClass, String)>) -> (bool, Vec<(AliasClass, String)>) {
-        let named = self.named();
-        (!named.lanes.contains(lane), used.difference(&named.aliases).cloned().collect())
-    }
-
-    fn named(&self) -> std::sync::MutexGuard<'_, Named> {
-        self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The record as it may be written, and the aliases in it. What its own answer taught may stand in the request:
@@ -166,8 +156,7 @@ impl Recorder {
             return None;
         }
         let request = record.request();
-        let service = Service::behind(request.host());
-        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, record.service(), request);
         let answer = Answer { outcome: record.outcome, response: record.response() };
         let (kept, kept_answer) = (redactor.call_again(&call), redactor.answer_again(&call, &answer));
         let (asked, answered) = (wire(kept.body_changed), wire(kept_answer.body_changed));
@@ -231,13 +220,18 @@ fn http_record(
         response_wire: wire(answer.body_changed),
     };
     let mut record = HttpRecord::new(about, &call.message.request, &answer.message);
-    if let Some((reason, bytes)) = &call.withheld {
-        record.request.body = Some(StoredBody::withheld(reason, bytes));
+    if let Some(unkept) = &call.withheld {
+        record.request.body = Some(withheld(unkept));
     }
-    if let Some((reason, bytes)) = &answer.withheld {
-        record.response.body = Some(StoredBody::withheld(reason, bytes));
+    if let Some(unkept) = &answer.withheld {
+        record.response.body = Some(withheld(unkept));
     }
     record
+}
+
+fn withheld(unkept: &Unkept) -> StoredBody {
+    let Unkept { reason, length, sha256 } = unkept.clone();
+    StoredBody::known(Withheld { reason: reason.to_owned(), length, sha256 })
 }
 
 fn milliseconds(from: Instant, to: Instant) -> u64 {

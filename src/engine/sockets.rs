@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::recorder::frame::Spot;
 use super::replaying::{replayed, tell};
-use super::watch::About;
+use super::watch::{About, OpenSocket};
 use super::{Case, Caused, Engine, Source};
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
@@ -58,6 +58,7 @@ pub struct Scribe {
     /// Where the opening was asked, as it is judged.
     socket: u64,
     opening: Arc<About>,
+    _open: OpenSocket,
 }
 
 /// Who waits for messages of a source of our own, and the clock that makes some fall due.
@@ -82,19 +83,14 @@ impl Engine {
             Some(rejection) => (rejection, Extensions::new(), None),
             None => self.behind(&place.lane, &call, &kept.message, spelling).await,
         };
-        let scribe = Scribe {
-            engine: Arc::clone(self),
-            lane: place.lane.clone(),
-            asked: place.begun.map(|begun| begun.asked),
-            socket: place.asked,
-            opening: Arc::new(About::call(&kept.message)),
-        };
+        let (lane, opening) = (place.lane.clone(), Arc::new(About::call(&kept.message)));
+        let (asked, socket) = (place.begun.map(|begun| begun.asked), place.asked);
         self.keep(place, &call, kept, found, &answer).await?;
-        if behind.is_some() {
-            self.watch.opened();
-        }
-        let answer = self.as_recorded(answer);
-        Some(Opened { answer, spelling, socket: behind.map(|behind| (scribe, behind)) })
+        let scribe = |behind| {
+            let (engine, open) = (Arc::clone(self), self.watch.opened());
+            (Scribe { engine, lane, asked, socket, opening, _open: open }, behind)
+        };
+        Some(Opened { answer: self.as_recorded(answer), spelling, socket: behind.map(scribe) })
     }
 
     async fn behind(
@@ -105,7 +101,7 @@ impl Engine {
         spelling: Extensions,
     ) -> (Answer, Extensions, Option<Behind>) {
         if let Source::Upstream(upstream) = &self.source {
-            let Upgrade { answer, spelling, far } = upstream.upgrade(&call.request, spelling).await;
+            let Upgrade { answer, spelling, far } = upstream.upgrade(call, spelling).await;
             return (answer, spelling, far.map(Behind::Service));
         }
         let (answer, socket) = match accept(&call.request) {
@@ -329,6 +325,8 @@ impl Scribe {
             let written = recorder.broken(spot).await;
             self.engine.unless_failed(written).ok_or(Unrecorded)?;
         }
+        let (socket, at) = (self.socket, self.engine.docket.position());
+        self.engine.docket.put(Case::Broken { socket, at }).await;
         Ok(())
     }
 

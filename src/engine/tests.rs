@@ -1,6 +1,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::cassette::Cassette;
 use crate::cassette::Record;

@@ -1,27 +1,71 @@
-//! Findings as they happen: logged once each, then counted.
+//! Findings as they happen: logged once each, then counted. And who is calling, for whoever looks at it.
 
+mod pace;
+mod subject;
+
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde::Serialize;
 
+use super::elsewhere::{Elsewhere, Passage};
 use crate::contract::{Finding, Place, Severity};
 use crate::exchange::{Answer, Call, LaneKey, Outcome};
-use crate::redact::Redacted;
+use crate::mpsd::Service;
+use crate::redact::{Redacted, Unkept};
+
+use pace::Pace;
+pub use pace::{LIMITS, Limit};
 
 /// What was found so far, and by which names clients are called.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Watch {
+    began: Instant,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    lanes: BTreeMap<LaneKey, String>,
+    lanes: BTreeMap<LaneKey, Lane>,
     /// How many of them have no name of their own.
     nameless: usize,
     seen: BTreeMap<Fault, Repeated>,
     tallied: Tallied,
+    elsewhere: Elsewhere,
+    latest: Option<Latest>,
+}
+
+/// A client as it is counted.
+#[derive(Debug)]
+struct Lane {
+    name: String,
+    calls: u64,
+    last: Instant,
+    pace: Pace,
+}
+
+/// A client, and how busy it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Its lane's name.
+    pub lane: String,
+    /// Its calls so far.
+    pub calls: u64,
+    /// When the last one came.
+    pub last: Instant,
+    /// Its calls to MPSD within the window of each of [`LIMITS`].
+    pub rates: [u32; 2],
+}
+
+/// The call that was answered last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// Who called what, and the answer's status.
+    pub what: String,
+    /// When.
+    pub at: Instant,
 }
 
 /// What makes two findings one fault, as in reports: same lane, operation, rule, place and weight.
@@ -68,27 +112,83 @@ pub struct Tallied {
     pub unserved: usize,
     /// Sockets opened.
     pub sockets: usize,
+    /// Those of them that are open now.
+    pub open: usize,
     /// Connections and plain-text calls of hosts that are none of ours, passed on unread.
     pub tunnels: usize,
+    /// Those that were refused.
+    pub refused: usize,
+    /// Marks set.
+    pub marks: usize,
+}
+
+/// A socket that is counted as open as long as this lives.
+#[derive(Debug)]
+pub(super) struct OpenSocket(Arc<Watch>);
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.state().tallied.open -= 1;
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { began: Instant::now(), state: Mutex::default() }
+    }
 }
 
 impl Watch {
-    /// The name of a client's lane: its own, or a number in the order clients are first seen.
-    pub(super) fn lane(&self, key: LaneKey) -> String {
+    /// The name of a client's lane: its own, or a number in the order clients are first seen. Counts its call.
+    pub(super) fn lane(&self, key: LaneKey, service: Service) -> String {
+        let now = Instant::now();
+        let second = self.second(now);
         let mut state = self.state();
-        state.tallied.calls += 1;
-        if let Some(name) = state.lanes.get(&key) {
-            return name.clone();
+        let lane = state.lane(key, now);
+        (lane.calls, lane.last) = (lane.calls + 1, now);
+        if service == Service::Mpsd {
+            lane.pace.count(second);
         }
-        let name = match &key {
-            LaneKey::Named(name) => name.to_string(),
-            _ => {
-                state.nameless += 1;
-                format!("lane-{}", state.nameless)
-            }
-        };
-        state.lanes.insert(key, name.clone());
+        let name = lane.name.clone();
+        state.tallied.calls += 1;
         name
+    }
+
+    /// The clients that called last, the latest first; at most so many, and how many there are besides.
+    pub fn callers(&self, most: usize) -> (Vec<Caller>, usize) {
+        let second = self.second(Instant::now());
+        let state = self.state();
+        let mut lanes: Vec<&Lane> = state.lanes.values().collect();
+        lanes.sort_by_key(|lane| Reverse(lane.last));
+        let caller = |lane: &&Lane| Caller {
+            lane: lane.name.clone(),
+            calls: lane.calls,
+            last: lane.last,
+            rates: lane.pace.at(second),
+        };
+        (lanes.iter().take(most).map(caller).collect(), lanes.len().saturating_sub(most))
+    }
+
+    /// The call that was answered last.
+    pub fn latest(&self) -> Option<Latest> {
+        self.state().latest.clone()
+    }
+
+    /// Takes down that a call was answered.
+    pub(super) fn answered(&self, lane: &str, call: &Call, status: u16) {
+        let what = format!("{lane} {} {} {status}", call.request.method, subject::of(call));
+        self.state().latest = Some(Latest { what, at: Instant::now() });
+    }
+
+    /// Counts a mark; which one it is, from 1.
+    pub(super) fn marked(&self) -> usize {
+        let mut state = self.state();
+        state.tallied.marks += 1;
+        state.tallied.marks
+    }
+
+    fn second(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.began).as_secs()
     }
 
     /// Logs findings of one exchange: the first of a kind, and then each tenfold of it.
@@ -120,8 +220,13 @@ impl Watch {
                 request.method, request.target
             );
         }
-        for (reason, bytes) in call.withheld.iter().chain(&answer.withheld) {
-            let bytes = bytes.len();
+        self.tell_unkept(lane, call, answer);
+    }
+
+    /// Tells which bodies are not kept.
+    pub(super) fn tell_unkept(&self, lane: &str, call: &Redacted<Call>, answer: &Redacted<Answer>) {
+        let (op, request) = (call.message.resolution.name(), &call.message.request);
+        for Unkept { reason, length: bytes, .. } in call.withheld.iter().chain(&answer.withheld) {
             tracing::warn!(
                 target: TELLING, lane, op, bytes, "{} {}: a body cannot be kept: {reason}", request.method, request.target
             );
@@ -129,13 +234,26 @@ impl Watch {
     }
 
     /// Counts a socket.
-    pub(super) fn opened(&self) {
-        self.state().tallied.sockets += 1;
+    pub(super) fn opened(self: &Arc<Self>) -> OpenSocket {
+        let mut state = self.state();
+        state.tallied.sockets += 1;
+        state.tallied.open += 1;
+        OpenSocket(Arc::clone(self))
     }
 
-    /// Counts what is passed on unread.
-    pub(crate) fn passed_on(&self) {
-        self.state().tallied.tunnels += 1;
+    /// Counts what became of a host that is not looked into.
+    pub(super) fn passed(&self, host: &str, passage: Passage) {
+        let mut state = self.state();
+        match passage {
+            Passage::Tunnelled => state.tallied.tunnels += 1,
+            Passage::Refused => state.tallied.refused += 1,
+        }
+        state.elsewhere.count(host, passage);
+    }
+
+    /// The hosts that are not looked into.
+    pub fn elsewhere(&self) -> Elsewhere {
+        self.state().elsewhere.clone()
     }
 
     /// The findings by kind, whoever they are about: rule, weight, operation, place, and how often.
@@ -194,37 +312,55 @@ impl Watch {
     }
 }
 
+impl State {
+    fn lane(&mut self, key: LaneKey, now: Instant) -> &mut Lane {
+        let nameless = &mut self.nameless;
+        self.lanes.entry(key).or_insert_with_key(|key| {
+            let name = match key {
+                LaneKey::Named(name) => name.to_string(),
+                _ => {
+                    *nameless += 1;
+                    format!("lane-{nameless}")
+                }
+            };
+            Lane { name, calls: 0, last: now, pace: Pace::default() }
+        })
+    }
+}
+
 /// The call a finding is about.
 #[derive(Debug)]
 pub(super) struct About {
     op: &'static str,
     method: String,
     target: String,
+    /// What it is about, in short.
+    subject: String,
 }
 
 impl About {
     /// About this call, as it is kept.
     pub(super) fn call(call: &Call) -> Self {
         let (method, target) = (call.request.method.clone(), call.request.target.clone());
-        Self { op: call.resolution.name(), method, target }
+        Self { op: call.resolution.name(), method, target, subject: subject::of(call) }
     }
 }
 
 fn log(lane: &str, about: &About, finding: &Finding, count: usize) {
-    let About { op, method, target } = about;
+    let About { op, method, target, subject } = about;
     let Finding { rule, place, message, rejected, schema, .. } = finding;
     let (place, pointer, rejected) = (place.to_string(), place.pointer(), *rejected);
     let (side, requires, fix, citation) = (rule.side.as_str(), rule.requires, rule.fix, rule.citation);
     let (rule, schema) = (rule.id, schema.as_deref());
     match finding.severity {
         Severity::Error => {
-            tracing::error!(target: TARGET, rule, severity = "error", side, place, pointer, lane, op, method, path = target, requires, fix, citation, schema, rejected, count, "{message}");
+            tracing::error!(target: TARGET, rule, severity = "error", side, place, pointer, lane, op, method, subject, path = target, requires, fix, citation, schema, rejected, count, "{message}");
         }
         Severity::Warning => {
-            tracing::warn!(target: TARGET, rule, severity = "warning", side, place, pointer, lane, op, method, path = target, requires, fix, citation, schema, rejected, count, "{message}");
+            tracing::warn!(target: TARGET, rule, severity = "warning", side, place, pointer, lane, op, method, subject, path = target, requires, fix, citation, schema, rejected, count, "{message}");
         }
         Severity::Info => {
-            tracing::info!(target: TARGET, rule, severity = "info", side, place, pointer, lane, op, method, path = target, requires, fix, citation, schema, rejected, count, "{message}");
+            tracing::info!(target: TARGET, rule, severity = "info", side, place, pointer, lane, op, method, subject, path = target, requires, fix, citation, schema, rejected, count, "{message}");
         }
     }
 }

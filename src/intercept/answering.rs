@@ -1,11 +1,11 @@
 //! Who answers whom at one door: everybody alike, or some clients by an engine of their own. It may change at any time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 use super::Door;
-use super::hosts::Hosts;
+use super::hosts::{Hosts, Neighbours};
 use crate::engine::Engine;
 
 /// What answers a client, and which hosts are looked into for it.
@@ -40,7 +40,7 @@ impl Door {
     }
 
     /// From now on, an engine of their own answers clients of this address, for whom these neighbours are looked into.
-    pub fn seat(&self, client: IpAddr, engine: Arc<Engine>, neighbours: BTreeSet<String>) {
+    pub fn seat(&self, client: IpAddr, engine: Arc<Engine>, neighbours: Neighbours) {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let hosts = Arc::new(table.everybody.hosts.with(neighbours));
         table.some.insert(client.to_canonical(), Answering { engine: Some(engine), hosts });

@@ -1,6 +1,7 @@
 //! Who came, and how far each got: what the landing page shows and the screen's diagnoses are made of.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -21,16 +22,30 @@ pub struct Guest {
     pub connections: u64,
     /// Calls on intercepted hosts.
     pub calls: u64,
+    /// Looks at our own page.
+    pub visits: u64,
     /// Connections and plain-text calls passed on unread.
     pub tunnels: u64,
     /// Connections and calls that were turned away.
     pub refused: u64,
     /// Handshakes that came to nothing.
     pub failed: u64,
+    /// The same by what was wrong.
+    pub faults: BTreeMap<TlsFault, u64>,
+    /// Handshakes after which the client left without a word.
+    pub silent: u64,
     /// What last happened.
     pub last: Event,
     /// When.
     pub at: Instant,
+    /// When it first came.
+    pub since: Instant,
+    /// The last handshake that came to nothing, unless a call has come since: the fault, and the host asked for.
+    pub fault: Option<(TlsFault, Option<String>)>,
+    /// Why it was last turned away.
+    pub refusal: Option<String>,
+    /// The first few hosts it reached unread.
+    pub elsewhere: Vec<String>,
 }
 
 /// How far somebody got.
@@ -38,6 +53,8 @@ pub struct Guest {
 pub enum Event {
     /// A connection, and nothing on it yet.
     Connected,
+    /// Our own page, read.
+    Visited,
     /// A call on an intercepted host.
     Called {
         /// The host.
@@ -62,20 +79,64 @@ pub enum Event {
     },
 }
 
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => f.write_str("connected, and said nothing yet"),
+            Self::Visited => f.write_str("read the page of this deck"),
+            Self::Called { host } => write!(f, "called {host}"),
+            Self::Tunnelled { host } => write!(f, "reached {host}, which is passed on unread"),
+            Self::Refused { why } => write!(f, "was refused: {why}"),
+            Self::Failed { fault, host: Some(host) } => write!(f, "failed at TLS for {host}: {}", fault.as_str()),
+            Self::Failed { fault, host: None } => write!(f, "failed at TLS: {}", fault.as_str()),
+        }
+    }
+}
+
+impl Event {
+    /// The same, with no text longer than a name can be: clients make them up.
+    fn cut(mut self) -> Self {
+        let text = match &mut self {
+            Self::Called { host } | Self::Tunnelled { host } | Self::Failed { host: Some(host), .. } => host,
+            Self::Refused { why } => why,
+            Self::Connected | Self::Visited | Self::Failed { host: None, .. } => return self,
+        };
+        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+            text.truncate(end);
+        }
+        self
+    }
+}
+
 impl Arrivals {
-    /// Takes down what happened to a client.
-    pub(super) fn note(&self, client: IpAddr, name: Option<&LaneName>, event: Event) {
+    /// Takes down what happened to a client, and says how often the like of it has by now; `None` when there is no
+    /// more room for further clients. Those that are turned away leave room for others.
+    pub(super) fn note(&self, client: IpAddr, name: Option<&LaneName>, event: Event) -> Option<u64> {
         let now = Instant::now();
         let mut guests = self.guests();
-        if guests.len() >= MOST_GUESTS && !guests.contains_key(&client) {
-            return;
+        let most = if matches!(event, Event::Refused { .. }) { MOST_GUESTS / 2 } else { MOST_GUESTS };
+        if guests.len() >= most && !guests.contains_key(&client) {
+            return None;
         }
         let guest = guests.entry(client).or_insert_with(|| Guest::new(now));
-        *guest.counter(&event) += 1;
         if let Some(name) = name {
             guest.name = Some(name.clone());
         }
-        (guest.last, guest.at) = (event, now);
+        Some(guest.take(event.cut(), now))
+    }
+
+    /// How often a client's handshakes came to nothing for one reason.
+    pub(super) fn times(&self, client: IpAddr, fault: TlsFault) -> u64 {
+        self.guests().get(&client).and_then(|guest| guest.faults.get(&fault).copied()).unwrap_or_default()
+    }
+
+    /// Takes down that a client left without a word after its handshake. True when that is suspicious: it has done so
+    /// before, and never made a call. A browser does it now and then, with connections it made in advance.
+    pub(super) fn silent(&self, client: IpAddr) -> bool {
+        let mut guests = self.guests();
+        let Some(guest) = guests.get_mut(&client) else { return false };
+        guest.silent += 1;
+        guest.silent > 1 && guest.calls == 0
     }
 
     /// Everybody by now, by address.
@@ -89,14 +150,58 @@ impl Arrivals {
 }
 
 impl Guest {
-    fn new(at: Instant) -> Self {
+    /// Somebody who comes now.
+    pub(crate) fn new(at: Instant) -> Self {
         let last = Event::Connected;
-        Self { name: None, connections: 0, calls: 0, tunnels: 0, refused: 0, failed: 0, last, at }
+        let (name, fault, refusal, elsewhere) = (None, None, None, Vec::new());
+        let (connections, visits, calls, tunnels, refused, failed) = (0, 0, 0, 0, 0, 0);
+        let (since, faults, silent) = (at, BTreeMap::new(), 0);
+        Self {
+            name,
+            connections,
+            visits,
+            calls,
+            tunnels,
+            refused,
+            failed,
+            faults,
+            silent,
+            last,
+            at,
+            since,
+            fault,
+            refusal,
+            elsewhere,
+        }
+    }
+
+    /// Counts what happened, and keeps of it what later events do not make untrue. How often the like of it has by now.
+    pub(crate) fn take(&mut self, event: Event, at: Instant) -> u64 {
+        let counter = self.counter(&event);
+        *counter += 1;
+        let count = *counter;
+        match &event {
+            Event::Connected | Event::Visited => {}
+            Event::Called { .. } => self.fault = None,
+            Event::Tunnelled { host } => {
+                if self.elsewhere.len() < MOST_HOSTS && !self.elsewhere.contains(host) {
+                    self.elsewhere.push(host.clone());
+                }
+            }
+            Event::Refused { why } => self.refusal = Some(why.clone()),
+            Event::Failed { fault, host } => {
+                *self.faults.entry(*fault).or_default() += 1;
+                self.fault = Some((*fault, host.clone()));
+            }
+        }
+        (self.last, self.at) = (event, at);
+        count
     }
 
     fn counter(&mut self, event: &Event) -> &mut u64 {
         match event {
             Event::Connected => &mut self.connections,
+            Event::Visited => &mut self.visits,
             Event::Called { .. } => &mut self.calls,
             Event::Tunnelled { .. } => &mut self.tunnels,
             Event::Refused { .. } => &mut self.refused,
@@ -105,5 +210,30 @@ impl Guest {
     }
 }
 
+/// Longer than any host name.
+const LONGEST: usize = 400;
 /// Addresses told apart; a playtest has a few.
 const MOST_GUESTS: usize = 1000;
+/// Hosts kept of one of them.
+const MOST_HOSTS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_scan_leaves_room_for_players() {
+        let arrivals = Arrivals::default();
+        let client = |number: u32| IpAddr::V4(Ipv4Addr::from(number));
+        let refused = || Event::Refused { why: "outside".to_owned() };
+        for number in 0..10_000 {
+            arrivals.note(client(number), None, refused());
+        }
+        assert_eq!(arrivals.all().len(), MOST_GUESTS / 2);
+        assert_eq!(arrivals.note(client(1), None, refused()), Some(2));
+        assert_eq!(arrivals.note(client(20_000), None, refused()), None);
+        assert_eq!(arrivals.note(client(20_000), None, Event::Connected), Some(1));
+    }
+}

@@ -1,22 +1,37 @@
 //! The certificate authority of one install: made once, kept private, and unable to vouch for most of the world.
 
+mod bounds;
+mod facts;
+mod forms;
+mod making;
+mod p12;
+mod store;
+
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SerialNumber,
+    Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_RSA_SHA256, SerialNumber,
 };
-use rustls::ServerConfig;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::{RootCertStore, ServerConfig};
 
 use crate::upstream::tls::provider;
+
+pub use bounds::{Bounds, Limit};
+pub use facts::Facts;
+pub use forms::{armoured, certificates_in, fingerprint};
+pub use making::{Existing, KeyKind, Made, Wish};
+pub use p12::PASSWORD;
+use store::Files;
 
 /// Why there is no authority, or no certificate for a host.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +52,18 @@ pub enum AuthorityError {
     #[error("`{}` holds no usable certificate authority; move it away and a new one is made", .0.display())]
     Unusable(PathBuf),
     /// The authority's certificate rules the host out.
-    #[error(
-        "no certificate for `{0}`: this authority is limited to xboxlive.com, localhost and loopback addresses, and \
-         tapdeck cannot make one with other limits yet; address the service by one of those names"
-    )]
-    OutOfBounds(String),
+    #[error("no certificate for `{host}`: this authority is limited to {bounds}; {advice}")]
+    OutOfBounds {
+        /// The host.
+        host: String,
+        /// What it may vouch for.
+        bounds: Box<Bounds>,
+        /// What to do.
+        advice: String,
+    },
+    /// What somebody brought along is no authority to work with.
+    #[error("no authority to work with: {0}")]
+    Refused(String),
     /// Making a certificate failed.
     #[error("making a certificate")]
     Sign(#[from] rcgen::Error),
@@ -57,43 +79,30 @@ pub enum AuthorityError {
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    /// Those above it, where somebody brought them along.
+    above: Vec<CertificateDer<'static>>,
+    facts: Facts,
     pem: String,
     path: PathBuf,
     configs: Mutex<BTreeMap<String, Arc<ServerConfig>>>,
 }
 
 impl Authority {
-    /// Makes a new authority under `dir`. Of several processes at once exactly one succeeds.
-    pub fn create(dir: &Path) -> Result<Self, AuthorityError> {
-        let home = dir.join(FOLDER);
-        if home.exists() {
-            return Err(AuthorityError::Exists(home));
-        }
-        let key = KeyPair::generate()?;
-        let certificate = authority_params()?.self_signed(&key)?;
-        fs::create_dir_all(dir).map_err(|source| file_error(dir, source))?;
-        let draft =
-            tempfile::Builder::new().prefix(".ca-").tempdir_in(dir).map_err(|source| file_error(dir, source))?;
-        write_private(&draft.path().join(KEY), &key.serialize_pem())?;
-        write_new(&draft.path().join(CERTIFICATE), &certificate.pem(), OpenOptions::new())?;
-        // Renaming a folder onto one that is not empty fails, so the first process wins and the pair is never torn.
-        match fs::rename(draft.path(), &home) {
-            Ok(()) => Self::load(dir),
-            Err(_) if home.exists() => Err(AuthorityError::Exists(home)),
-            Err(source) => Err(file_error(&home, source)),
-        }
-    }
-
     /// Reads the authority under `dir`.
     pub fn load(dir: &Path) -> Result<Self, AuthorityError> {
-        let home = dir.join(FOLDER);
-        let path = home.join(CERTIFICATE);
-        let (pem, key) = (read(&path)?, read(&home.join(KEY))?);
-        let unusable = || AuthorityError::Unusable(home.clone());
-        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| unusable())?;
-        let key = KeyPair::from_pem(&key).map_err(|_| unusable())?;
+        Self::of(&Files::read(dir)?, dir)
+    }
+
+    fn of(files: &Files, dir: &Path) -> Result<Self, AuthorityError> {
+        let unusable = || AuthorityError::Unusable(store::folder(dir));
+        let mut above = certificates_in(files.certificate.as_bytes()).ok_or_else(unusable)?;
+        let certificate = above.remove(0);
+        let facts = Facts::read(&certificate).ok_or_else(unusable)?;
+        let key = PrivateKeyDer::from_pem_slice(files.key.as_bytes()).map_err(|_| unusable())?;
+        let key = KeyPair::try_from(&key).map_err(|_| unusable())?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|_| unusable())?;
-        Ok(Self { issuer, certificate, pem, path, configs: Mutex::default() })
+        let (pem, path) = (files.certificate.clone(), store::certificate(dir));
+        Ok(Self { issuer, certificate, above, facts, pem, path, configs: Mutex::default() })
     }
 
     /// Reads the authority under `dir`, or makes one when there is none.
@@ -104,34 +113,40 @@ impl Authority {
         }
     }
 
-    /// The certificate clients must trust, as PEM.
-    pub fn cert_pem(&self) -> &str {
-        &self.pem
-    }
-
-    /// The certificate clients must trust, as DER.
-    pub fn cert_der(&self) -> &CertificateDer<'static> {
-        &self.certificate
-    }
-
     /// Where the certificate lies.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What its certificate says.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// True when the authority's certificate lets it vouch for that host (a name or an address, no port).
     pub fn covers(&self, host: &str) -> bool {
-        match bare(host).parse::<IpAddr>() {
-            Ok(address) => LOOPBACK.contains(&address),
-            Err(_) => DOMAINS.iter().any(|domain| is_within(host, domain)),
-        }
+        self.facts.bounds.covers(bare(host))
+    }
+
+    /// The command that makes an authority which vouches for that host as well.
+    pub fn widened(&self, host: &str) -> String {
+        let usual = usual();
+        let more = self.facts.bounds.beside(&usual).into_iter().map(ToString::to_string);
+        let hosts: String = more.chain([bare(host).to_owned()]).map(|host| format!(" --host {host}")).collect();
+        format!("tapdeck ca create --replace{hosts}")
     }
 
     /// The TLS configuration that answers for a host, made on first use.
     pub fn server_config(&self, host: &str) -> Result<Arc<ServerConfig>, AuthorityError> {
         let name = bare(host).trim_end_matches('.').to_ascii_lowercase();
         if !self.covers(&name) {
-            return Err(AuthorityError::OutOfBounds(name));
+            let advice =
+                format!("`{}` makes one that covers it, which clients then must trust anew", self.widened(&name));
+            return Err(AuthorityError::OutOfBounds {
+                bounds: Box::new(self.facts.bounds.clone()),
+                advice,
+                host: name,
+            });
         }
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = configs.get(&name) {
@@ -146,38 +161,49 @@ impl Authority {
     }
 
     fn mint(&self, name: &str) -> Result<ServerConfig, AuthorityError> {
-        let key = KeyPair::generate()?;
-        let leaf = leaf_params(name)?.signed_by(&key, &self.issuer)?;
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let (leaf, key) = self.leaf(name)?;
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(self.chain(&leaf), key)?;
+            .with_single_cert(self.chain(&leaf), PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 
+    fn leaf(&self, name: &str) -> Result<(Certificate, KeyPair), AuthorityError> {
+        // A client too old for one kind of key is given the other in all certificates.
+        let is_rsa = self.issuer.key().algorithm() == &PKCS_RSA_SHA256;
+        let key = if is_rsa { KeyPair::generate_for(&PKCS_RSA_SHA256)? } else { KeyPair::generate()? };
+        let here = HERE.into_iter().filter(|name| self.covers(name));
+        let names = if HERE.contains(&name) { here.collect() } else { vec![name] };
+        Ok((leaf_params(&names)?.signed_by(&key, &self.issuer)?, key))
+    }
+
     fn chain(&self, leaf: &Certificate) -> Vec<CertificateDer<'static>> {
-        vec![leaf.der().clone(), self.certificate.clone()]
+        [leaf.der(), &self.certificate].into_iter().chain(&self.above).cloned().collect()
+    }
+
+    /// Signs a certificate and has it verified, as a client would.
+    fn try_out(&self) -> Result<(), AuthorityError> {
+        let refused = |why: String| AuthorityError::Refused(why);
+        let hosts = [TRIED, "localhost", "127.0.0.1"];
+        let Some(host) = hosts.into_iter().find(|host| self.covers(host)) else {
+            return Err(refused(format!("it is limited to {}, and {TRIED} is not among it", self.facts.bounds)));
+        };
+        let failed = |error: rustls::Error| refused(format!("what it signs is not valid: {error}"));
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).map_err(failed)?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+        let verifier = verifier.map_err(|error| refused(error.to_string()))?;
+        let (leaf, _) = self.leaf(host)?;
+        let name = ServerName::try_from(host).map_err(|error| refused(error.to_string()))?;
+        let verified = verifier.verify_server_cert(leaf.der(), &self.above, &name, &[], UnixTime::now());
+        verified.map(|_| ()).map_err(failed)
     }
 }
 
-fn authority_params() -> Result<CertificateParams, AuthorityError> {
-    let mut params = common_params(CA_DAYS)?;
-    let tail: String = serial()?.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    params.distinguished_name = named(&format!("tapdeck CA {tail}"));
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let domains = DOMAINS.iter().map(|domain| GeneralSubtree::DnsName((*domain).to_owned()));
-    let addresses = LOOPBACK.iter().map(|address| GeneralSubtree::IpAddress(only(*address)));
-    let permitted_subtrees = domains.chain(addresses).collect();
-    params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
-    Ok(params)
-}
-
-fn leaf_params(name: &str) -> Result<CertificateParams, AuthorityError> {
+fn leaf_params(names: &[&str]) -> Result<CertificateParams, AuthorityError> {
     let mut params = common_params(LEAF_DAYS)?;
-    let names = if HERE.contains(&name) { HERE.as_slice() } else { &[name] };
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     params.subject_alt_names = CertificateParams::new(names)?.subject_alt_names;
     // With a host here, clients that read common names would hold it against the DNS limits, addresses included.
@@ -211,51 +237,18 @@ fn named(common_name: &str) -> DistinguishedName {
     name
 }
 
-fn only(address: IpAddr) -> CidrSubnet {
-    CidrSubnet::from_addr_prefix(address, if address.is_ipv4() { 32 } else { 128 })
-}
-
-fn is_within(host: &str, domain: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+/// What every authority of ours may vouch for.
+fn usual() -> Vec<Limit> {
+    let domains = DOMAINS.iter().map(|&domain| Limit::Name(domain.to_owned()));
+    domains.chain(LOOPBACK.map(|address| Limit::network(address, if address.is_ipv4() { 32 } else { 128 }))).collect()
 }
 
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-fn read(path: &Path) -> Result<String, AuthorityError> {
-    fs::read_to_string(path).map_err(|source| file_error(path, source))
-}
-
-#[cfg(unix)]
-fn write_private(path: &Path, text: &str) -> Result<(), AuthorityError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    write_new(path, text, options)
-}
-
-// The folder lies in the user's profile, whose access list the file inherits.
-#[cfg(not(unix))]
-fn write_private(path: &Path, text: &str) -> Result<(), AuthorityError> {
-    write_new(path, text, OpenOptions::new())
-}
-
-fn write_new(path: &Path, text: &str, mut options: OpenOptions) -> Result<(), AuthorityError> {
-    let opened = options.write(true).create_new(true).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|source| file_error(path, source))
-}
-
-fn file_error(path: &Path, source: io::Error) -> AuthorityError {
-    AuthorityError::File { path: path.to_owned(), source }
-}
-
-const FOLDER: &str = "ca";
-const KEY: &str = "key.pem";
-const CERTIFICATE: &str = "cert.pem";
-
+/// The host any authority here is about.
+const TRIED: &str = "sessiondirectory.xboxlive.com";
 const DOMAINS: [&str; 2] = ["xboxlive.com", "localhost"];
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// This machine: one certificate for all its names, since a client that connects to an address sends none.
@@ -271,6 +264,8 @@ const CACHED: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -300,8 +295,8 @@ mod tests {
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
-    #[test]
     #[cfg(unix)]
+    #[test]
     fn the_key_is_the_owners_alone() {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
@@ -319,7 +314,7 @@ mod tests {
         }
         for host in ["example.com", "evilxboxlive.com", ".xboxlive.com", "10.0.0.5", "127.0.0.2", ""] {
             let error = authority.server_config(host).unwrap_err();
-            assert!(matches!(error, AuthorityError::OutOfBounds(_)), "{host}: {error}");
+            assert!(matches!(error, AuthorityError::OutOfBounds { .. }), "{host}: {error}");
         }
     }
 

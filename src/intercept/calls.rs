@@ -6,22 +6,24 @@ use std::time::Duration;
 use ::http::header::HOST;
 use ::http::request::Parts;
 use ::http::{Method, Request, Uri};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::exchange::Protocol;
+use crate::engine::{Piece, Said};
+use crate::exchange::{Answer, Outcome, Protocol};
 use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
 use crate::mpsd::Service;
-use crate::upstream::wire::{ReadError, headers_of, read_whole};
+use crate::upstream::Uplink;
+use crate::upstream::wire::{ReadError, gather, headers_of};
 
 use super::arrivals::Event;
 use super::hosts::{self, Verdict};
 use super::limits::Limits;
 use super::reply::{Asked, Reply};
-use super::session::{Origin, Session, Way};
-use super::{names, scheme_of, tunnel, upgrade};
+use super::session::{Origin, Session, Way, Work};
+use super::{landing, names, scheme_of, tunnel, upgrade};
 
 /// The engine gave no answer; the connection must end without one.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +38,15 @@ pub(super) async fn answer(
 ) -> Result<::http::Response<Reply>, Unanswered> {
     let asked = Asked::of(&request, protocol);
     let session = match session.way {
-        Way::Front(_) => match names::as_proxy_user(session, request.headers()) {
-            Ok(session) => session,
-            Err(problem) => return Ok(asked.last(*problem)),
-        },
+        Way::Front(_) => {
+            if let Some(problem) = session.locked_out(request.headers()) {
+                return Ok(asked.reply(*problem));
+            }
+            match names::as_proxy_user(session, request.headers()) {
+                Ok(session) => session,
+                Err(problem) => return Ok(asked.last(*problem)),
+            }
+        }
         Way::Inside(_) => session,
     };
     if request.method() == Method::CONNECT {
@@ -58,9 +65,13 @@ pub(super) async fn answer(
                     session.passed_on(&host);
                     passing.map(Reply::Passing)
                 }
-                Err(problem) => asked.last(problem),
+                Err(problem) => {
+                    tunnel::looped(&session, &problem);
+                    asked.last(problem)
+                }
             })
         }
+        Destination::Here(page) => Ok(asked.reply(page)),
         Destination::Nowhere(problem) => Ok(asked.last(problem)),
     }
 }
@@ -70,12 +81,20 @@ enum Destination {
     Service(Origin),
     /// A plain-text host that is none of our business.
     Elsewhere,
+    /// Ourselves: this is the page.
+    Here(Response),
     /// Nobody: this is the answer.
     Nowhere(Response),
 }
 
 fn destination<B>(session: &Session, protocol: Protocol, request: &Request<B>) -> Destination {
     let named = named_host(request);
+    if matches!(session.way, Way::Front(_))
+        && let Some(page) = landing::answer(session, protocol, request, named.as_deref())
+    {
+        session.note(Event::Visited);
+        return Destination::Here(page);
+    }
     match (&session.way, protocol, scheme_of(request.uri())) {
         (Way::Inside(origin), ..) => Destination::Service(refined(session, origin, named)),
         (Way::Front(_), Protocol::H1, Some(scheme)) => absolute(session, request.uri(), scheme),
@@ -107,7 +126,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
         (Verdict::Tunnel, Scheme::Https) => {
             nowhere(400, "use-connect", "tapdeck passes https of this host on only through CONNECT")
         }
-        (Verdict::Refuse, _) => Destination::Nowhere(tunnel::refused(&host, port)),
+        (Verdict::Refuse, _) => Destination::Nowhere(session.refused(&host, port)),
     }
 }
 
@@ -154,20 +173,55 @@ async fn call(
     let client = session.client();
     let Some(engine) = session.engine() else { return Ok(asked.last(unseated(client))) };
     let call = |request| session.call(protocol, origin.service, request);
-    match body_of(body, &session).await {
-        Ok((body, trailers, room)) => {
-            let body = Body::received(body, &head.headers, session.door.limits.body);
-            let call = call(message::Request { body, trailers, ..head });
+    let long = if engine.passes_on(origin.service) { Long::Passed } else { Long::Refused };
+    match body_of(body, &session, long).await {
+        Ok(Taken { sent, room }) => {
+            let (request, uplink) = match sent {
+                Sent::Whole(body, trailers) => {
+                    let body = Body::received(body, &head.headers, session.door.limits.body);
+                    (message::Request { body, trailers, ..head }, None)
+                }
+                Sent::Passing(uplink) => (message::Request { body: Body::unknown(), ..head }, Some(uplink)),
+            };
+            let (call, work, idle) = (call(request), session.work.clone(), session.door.limits.idle);
             let asking = async move {
                 let _room = room;
-                engine.answer(call).await
+                engine.exchange(call, uplink).await.map(|said| said_to(said, &work, idle))
             };
-            Ok(asked.reply(finished(&session, asking).await?.response))
+            Ok(match finished(&session, asking).await? {
+                Heard::Whole(answer) => {
+                    if answer.outcome == Outcome::Refused {
+                        tunnel::looped(&session, &answer.response);
+                    }
+                    asked.reply(answer.response)
+                }
+                Heard::Flowing(head, pieces) => asked.flow(head, pieces),
+            })
         }
         Err(problem) => {
             let call = call(head);
             let answer = finished(&session, async move { engine.refuse(call, Some(UNREAD), problem).await }).await?;
             Ok(asked.last(answer.response))
+        }
+    }
+}
+
+/// What a client is told.
+enum Heard {
+    Whole(Answer),
+    Flowing(Response, mpsc::Receiver<Piece>),
+}
+
+/// What a client is told of an answer. One that still comes is passed on, and recorded, whether the client stays or not.
+fn said_to(said: Said, work: &Work, idle: Duration) -> Heard {
+    match said {
+        Said::Whole(answer) => Heard::Whole(answer),
+        Said::Passing(passing) => {
+            let (to, pieces) = mpsc::channel(1);
+            let (head, abort) = (passing.head(), work.abort.clone());
+            let passing = passing.pass(to, idle, work.drain.clone());
+            work.tracker.spawn(async move { abort.run_until_cancelled(passing).await });
+            Heard::Flowing(head, pieces)
         }
     }
 }
@@ -187,24 +241,46 @@ pub(super) fn head_of(origin: &Origin, head: &Parts) -> message::Request {
     }
 }
 
+/// What becomes of a body that is too long, or too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Long {
+    Refused,
+    Passed,
+}
+
+/// A request's body, and the room it takes.
+struct Taken {
+    sent: Sent,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+enum Sent {
+    Whole(Bytes, Headers),
+    Passing(Uplink),
+}
+
 /// Reads a request's body once there is room for it, or gives the answer for one that cannot be had.
-async fn body_of(
-    mut body: Incoming,
-    session: &Session,
-) -> Result<(Bytes, Headers, Option<OwnedSemaphorePermit>), Response> {
+async fn body_of(mut body: Incoming, session: &Session, long: Long) -> Result<Taken, Response> {
     let limits = &session.door.limits;
     let end = tokio::time::Instant::now() + limits.request_body;
+    let (mut whole, mut room) = (BytesMut::new(), None);
     let reading = async {
-        let room = session.door.room(&body).await;
-        read_whole(&mut body, limits.body).await.map(|(body, trailers)| (body, trailers, room))
-    };
-    match tokio::time::timeout_at(end, reading).await {
-        Ok(Ok(whole)) => Ok(whole),
-        Ok(Err(error @ ReadError::TooLong(_))) => {
-            discard(body, limits, end).await;
-            Err(Response::problem(413, "request-body-too-long", &error.to_string()))
+        room = session.door.room(&body).await;
+        if body.size_hint().lower() > limits.body as u64 {
+            return Ok(None);
         }
-        Ok(Err(error @ ReadError::Broken(_))) => Err(Response::problem(400, "request-body-broken", &error.to_string())),
+        gather(&mut body, limits.body, &mut whole).await
+    };
+    let read = tokio::time::timeout_at(end, reading).await;
+    match read {
+        Ok(Ok(Some(trailers))) => Ok(Taken { sent: Sent::Whole(whole.freeze(), trailers), room }),
+        Ok(Err(error)) => Err(Response::problem(400, "request-body-broken", &error.to_string())),
+        _ if long == Long::Passed => Ok(Taken { sent: Sent::Passing(Uplink::new(whole.freeze(), body)), room }),
+        Ok(Ok(None)) => {
+            discard(body, limits, end).await;
+            let detail = ReadError::TooLong(limits.body).to_string();
+            Err(Response::problem(413, "request-body-too-long", &detail))
+        }
         Err(_) => Err(Response::problem(408, "request-body-late", &late(limits.request_body))),
     }
 }

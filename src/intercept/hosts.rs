@@ -1,11 +1,14 @@
 //! Whose traffic is looked into. Everything not named here passes unread, or not at all.
 
-use std::collections::BTreeSet;
+mod neighbours;
+
 use std::net::IpAddr;
 
-use crate::cassette::Cassette;
 use crate::message::Scheme;
 use crate::mpsd::Service;
+use crate::mpsd::host::asks_for_certificate;
+
+pub use neighbours::{Beyond, Neighbours, Pattern};
 
 /// What happens to hosts that are not intercepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,34 +33,37 @@ pub enum Verdict {
 
 /// Which hosts are intercepted.
 ///
-/// The contract's hosts are, the host of a configured upstream, and the neighbours somebody named. Sign-in hosts and
-/// the one that asks for client certificates are in no set by themselves, so they are never decrypted unasked.
+/// The contract's hosts are, the host of a configured upstream, and those that somebody named. Sign-in hosts and the one
+/// that asks for client certificates are in no set by themselves, so they are never decrypted unasked.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     upstream: Option<(String, u16)>,
-    neighbours: BTreeSet<String>,
+    neighbours: Neighbours,
     others: Others,
 }
 
 impl Hosts {
-    /// Hosts besides the contract's: that of the upstream, if one is configured, at its own port, and the neighbours'
-    /// lower-case names.
-    pub fn new(upstream: Option<(&str, u16)>, neighbours: BTreeSet<String>, others: Others) -> Self {
+    /// Hosts besides the contract's: that of the upstream, if one is configured, at its own port, and those that were
+    /// named.
+    pub fn new(upstream: Option<(&str, u16)>, neighbours: Neighbours, others: Others) -> Self {
         Self { upstream: upstream.map(|(host, port)| (host.to_ascii_lowercase(), port)), neighbours, others }
     }
 
     /// The same with other neighbours.
-    pub(super) fn with(&self, neighbours: BTreeSet<String>) -> Self {
+    pub(super) fn with(&self, neighbours: Neighbours) -> Self {
         Self { neighbours, ..self.clone() }
     }
 
     /// What happens to a host at a port. Of the others, only web ports are reached, on this machine as well.
     pub fn verdict(&self, host: &str, port: u16) -> Verdict {
-        let is_upstream = self.upstream.as_ref().is_some_and(|(_, upstream)| *upstream == port);
-        let is_safe = WEB_PORTS.contains(&port);
+        let is_upstream_port = self.upstream.as_ref().is_some_and(|(_, own)| *own == port);
+        let is_safe = is_web(port);
+        let is_meant = || match Service::of_host(host) {
+            Some(_) => is_safe || is_upstream_port,
+            None => (is_upstream_port && self.is_upstream(host)) || (is_safe && self.neighbours.covers(host)),
+        };
         match self.service(host) {
-            Some(Service::Neighbour) if is_safe => Verdict::Intercept(Service::Neighbour),
-            Some(service) if is_upstream || Service::of_host(host).is_some() => Verdict::Intercept(service),
+            Some(service) if is_meant() => Verdict::Intercept(service),
             _ if is_safe && self.others == Others::Tunnel => Verdict::Tunnel,
             _ => Verdict::Refuse,
         }
@@ -65,23 +71,18 @@ impl Hosts {
 
     /// The service behind an intercepted host name, whatever its port.
     pub fn service(&self, host: &str) -> Option<Service> {
-        let is_upstream = self.upstream.as_ref().is_some_and(|(upstream, _)| upstream.eq_ignore_ascii_case(host));
-        self.named(host).or_else(|| is_upstream.then_some(Service::Mpsd))
+        if self.is_upstream(host) && Service::of_host(host).is_none() { Some(Service::Mpsd) } else { self.named(host) }
     }
 
     /// The service a host name alone stands for: one of the contract's, or a neighbour.
     pub fn named(&self, host: &str) -> Option<Service> {
-        let is_neighbour = || self.neighbours.contains(&host.to_ascii_lowercase());
-        Service::of_host(host).or_else(|| is_neighbour().then_some(Service::Neighbour))
+        let named = || if asks_for_certificate(host) { Service::Mpsd } else { Service::Neighbour };
+        Service::of_host(host).or_else(|| self.neighbours.covers(host).then(named))
     }
-}
 
-/// The hosts of a recording that no contract knows: they were looked into then, so they are now. Sign-in never is: a
-/// cassette may come from anyone.
-pub fn neighbours_in(cassette: &Cassette) -> BTreeSet<String> {
-    let hosts = cassette.exchanges().map(|record| record.request().host().to_lowercase());
-    let is_sign_in = |host: &str| host.ends_with(".auth.xboxlive.com");
-    hosts.filter(|host| Service::behind(host) == Service::Neighbour && !is_sign_in(host)).collect()
+    fn is_upstream(&self, host: &str) -> bool {
+        self.upstream.as_ref().is_some_and(|(upstream, _)| upstream.eq_ignore_ascii_case(host))
+    }
 }
 
 /// True for this machine's own names.
@@ -118,46 +119,52 @@ pub fn canonical(authority: &str, scheme: Scheme) -> Option<String> {
     }
 }
 
-const WEB_PORTS: [u16; 2] = [443, 80];
+/// True for the ports that hosts are reached at unless they are the upstream's.
+pub(super) fn is_web(port: u16) -> bool {
+    [443, 80].contains(&port)
+}
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
-    #[test]
-    fn a_cassette_cannot_ask_for_sign_in_to_be_looked_into() {
-        let text = String::from_utf8(include_bytes!("../../cassettes/invite.cassette.json").to_vec()).unwrap();
-        let hosts = |host: &str| {
-            let text = text.replace("sessiondirectory.xboxlive.com", host);
-            neighbours_in(&Cassette::parse(Path::new("a.cassette.json"), text.as_bytes()).unwrap())
-        };
-        assert_eq!(hosts("social.xboxlive.com"), BTreeSet::from(["social.xboxlive.com".to_owned()]));
-        assert!(hosts("user.auth.xboxlive.com").is_empty() && hosts("sessiondirectory.xboxlive.com").is_empty());
+    fn nobody() -> Neighbours {
+        Neighbours::default()
     }
 
     #[test]
     fn only_the_contract_and_the_upstream_are_looked_into() {
-        let hosts = Hosts::new(Some(("Staging.Test", 8443)), BTreeSet::new(), Others::Tunnel);
+        let hosts = Hosts::new(Some(("Staging.Test", 8443)), nobody(), Others::Tunnel);
         assert_eq!(hosts.verdict("SessionDirectory.xboxlive.com", 443), Verdict::Intercept(Service::Mpsd));
         assert_eq!(hosts.verdict("rta.xboxlive.com", 8443), Verdict::Intercept(Service::Rta));
         assert_eq!(hosts.verdict("staging.test", 8443), Verdict::Intercept(Service::Mpsd));
         assert_eq!(hosts.verdict("staging.test", 443), Verdict::Tunnel);
+        assert_eq!(hosts.verdict("sessiondirectory.xboxlive.com", 25), Verdict::Refuse);
+        let named = Neighbours::hosts(["social.xboxlive.com".to_owned()]);
+        let hosts = Hosts::new(Some(("staging.test", 8443)), named, Others::Tunnel);
+        assert_eq!(hosts.verdict("social.xboxlive.com", 8443), Verdict::Refuse);
         for host in ["user.auth.xboxlive.com", "login.live.com", "client-sessiondirectory.xboxlive.com", "example.com"]
         {
             assert_eq!(hosts.verdict(host, 443), Verdict::Tunnel, "{host}");
-            assert_eq!(Hosts::new(None, BTreeSet::new(), Others::Refuse).verdict(host, 443), Verdict::Refuse, "{host}");
+            assert_eq!(Hosts::new(None, nobody(), Others::Refuse).verdict(host, 443), Verdict::Refuse, "{host}");
         }
     }
 
     #[test]
     fn a_neighbour_is_looked_into_once_it_is_named() {
-        let named = BTreeSet::from(["social.xboxlive.com".to_owned()]);
+        let named = ["social.xboxlive.com", "*.example.com", "client-sessiondirectory.xboxlive.com"];
+        let named = named.map(|pattern| pattern.parse::<Pattern>().unwrap()).into_iter().collect();
         let hosts = Hosts::new(None, named, Others::Refuse);
         assert_eq!(hosts.verdict("Social.xboxlive.com", 443), Verdict::Intercept(Service::Neighbour));
         assert_eq!(hosts.verdict("social.xboxlive.com", 8443), Verdict::Refuse);
         assert_eq!(hosts.verdict("privacy.xboxlive.com", 443), Verdict::Refuse);
+        assert_eq!(hosts.verdict("api.example.com", 80), Verdict::Intercept(Service::Neighbour));
+        let certified = "client-sessiondirectory.xboxlive.com";
+        assert_eq!(hosts.verdict(certified, 443), Verdict::Intercept(Service::Mpsd));
+        let all = Neighbours::from_iter(["*.xboxlive.com".parse::<Pattern>().unwrap()]);
+        for host in [certified, "user.auth.xboxlive.com"] {
+            assert_eq!(Hosts::new(None, all.clone(), Others::Tunnel).verdict(host, 443), Verdict::Tunnel, "{host}");
+        }
     }
 
     #[test]
@@ -167,7 +174,7 @@ mod tests {
         assert_eq!(hosts.verdict("example.com", 25), Verdict::Refuse);
         for host in ["127.0.0.1", "[::1]", "localhost"] {
             assert_eq!(hosts.verdict(host, 22), Verdict::Refuse, "{host}");
-            let upstream = Hosts::new(Some((host, 9000)), BTreeSet::new(), Others::Tunnel);
+            let upstream = Hosts::new(Some((host, 9000)), nobody(), Others::Tunnel);
             assert_eq!(upstream.verdict(host, 9000), Verdict::Intercept(Service::Mpsd), "{host}");
             assert_eq!(upstream.verdict(host, 9001), Verdict::Refuse, "{host}");
         }

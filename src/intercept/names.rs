@@ -54,13 +54,18 @@ pub(super) fn as_proxy_user(session: Session, headers: &HeaderMap) -> Result<Ses
     Ok(session.named(Some(name)))
 }
 
-/// The user of Basic credentials; `None` for other schemes, and for no user at all.
-fn user(credentials: &str) -> Option<String> {
+/// User and password of Basic credentials; `None` for other schemes.
+pub(super) fn credentials(credentials: &str) -> Option<(String, String)> {
     let (scheme, encoded) = credentials.split_once(' ')?;
     let plain = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     let plain = String::from_utf8(plain).ok()?;
-    let user = plain.split_once(':').map_or(plain.as_str(), |(user, _)| user);
-    Some(user.to_owned()).filter(|user| !user.is_empty())
+    let (user, password) = plain.split_once(':').unwrap_or((plain.as_str(), ""));
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// The user of Basic credentials; `None` for no user at all.
+fn user(given: &str) -> Option<String> {
+    credentials(given).map(|(user, _)| user).filter(|user| !user.is_empty())
 }
 
 /// The user is not told: it may be meant for another proxy, with a password.

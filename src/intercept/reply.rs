@@ -1,5 +1,6 @@
 //! Answers on their way to the client.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -7,7 +8,9 @@ use bytes::Bytes;
 use http::{Extensions, HeaderValue, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::mpsc;
 
+use crate::engine::Piece;
 use crate::exchange::Protocol;
 use crate::message::{Headers, Response};
 use crate::upstream::upgrade::ask;
@@ -17,16 +20,19 @@ use crate::upstream::wire::{Payload, header_map};
 pub(super) enum Reply {
     Whole(Payload),
     Passing(Incoming),
+    /// What the engine lets by, piece after piece.
+    Flowing(mpsc::Receiver<Piece>),
 }
 
 impl Body for Reply {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Box<dyn Error + Send + Sync>;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             Self::Whole(payload) => Pin::new(payload).poll_frame(context).map_err(|never| match never {}),
-            Self::Passing(incoming) => Pin::new(incoming).poll_frame(context),
+            Self::Passing(incoming) => Pin::new(incoming).poll_frame(context).map_err(Into::into),
+            Self::Flowing(pieces) => pieces.poll_recv(context).map_err(Into::into),
         }
     }
 
@@ -34,6 +40,7 @@ impl Body for Reply {
         match self {
             Self::Whole(payload) => payload.is_end_stream(),
             Self::Passing(incoming) => incoming.is_end_stream(),
+            Self::Flowing(_) => false,
         }
     }
 
@@ -41,6 +48,7 @@ impl Body for Reply {
         match self {
             Self::Whole(payload) => payload.size_hint(),
             Self::Passing(incoming) => incoming.size_hint(),
+            Self::Flowing(_) => SizeHint::default(),
         }
     }
 }
@@ -87,6 +95,14 @@ impl Asked {
         let mut reply = http::Response::new(Reply::Whole(payload));
         *reply.status_mut() = status;
         *reply.headers_mut() = header_map(&headers);
+        reply
+    }
+
+    /// An answer whose body comes piece after piece; its length is what its head says.
+    pub(super) fn flow(self, head: Response, pieces: mpsc::Receiver<Piece>) -> http::Response<Reply> {
+        let mut reply = http::Response::new(Reply::Flowing(pieces));
+        *reply.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        *reply.headers_mut() = header_map(&head.headers);
         reply
     }
 

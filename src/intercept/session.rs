@@ -12,18 +12,21 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::{Engine, Unrecorded};
+use crate::engine::{Engine, Passage, Unrecorded};
 use crate::exchange::{Call, LaneName, Protocol};
-use crate::message::{Request, Scheme};
+use crate::message::{Request, Response, Scheme};
 use crate::mpsd::Service;
-use crate::upstream::Cut;
+use crate::mpsd::host::asks_for_certificate;
+use crate::upstream::{Cut, DialError};
 
+use super::access::Admission;
 use super::arrivals::Event;
 use super::authority::AuthorityError;
 use super::fault::TlsFault;
 use super::hosts::Hosts;
 use super::stream::{Opening, Stream};
-use super::{Door, hosts, http, tls};
+use super::tls::Met;
+use super::{Door, greeting, hosts, http, tls, tunnel};
 
 /// One client connection, or what is inside one of its tunnels.
 #[derive(Clone)]
@@ -33,6 +36,9 @@ pub(super) struct Session {
     /// The connection's number, counted from 1 as connections are accepted.
     pub(super) id: u64,
     pub(super) peer: SocketAddr,
+    /// The address of ours it came to.
+    pub(super) here: SocketAddr,
+    pub(super) admission: Admission,
     pub(super) way: Way,
     /// The player it is, where somebody said so.
     pub(super) name: Option<LaneName>,
@@ -40,6 +46,16 @@ pub(super) struct Session {
     pub(super) cut: Cut,
     /// Held by everything that goes on over the connection.
     _seat: Arc<OwnedSemaphorePermit>,
+}
+
+/// A client as it was accepted.
+pub(super) struct Caller {
+    pub(super) id: u64,
+    pub(super) peer: SocketAddr,
+    pub(super) here: SocketAddr,
+    pub(super) admission: Admission,
+    pub(super) seat: OwnedSemaphorePermit,
+    pub(super) cut: Cut,
 }
 
 /// Tasks of one listener, and when they have to end.
@@ -68,6 +84,16 @@ pub(super) struct Origin {
     pub(super) service: Service,
 }
 
+impl Way {
+    /// The host that is named by it.
+    fn host(&self) -> Option<String> {
+        match self {
+            Self::Front(_) => None,
+            Self::Inside(origin) => Some(origin.host.clone()),
+        }
+    }
+}
+
 impl Origin {
     /// Host and, unless it is the scheme's own, port.
     pub(super) fn authority(&self) -> String {
@@ -84,10 +110,16 @@ pub(super) enum ConnectionError {
     Open(#[source] io::Error),
     #[error("TLS handshake")]
     Tls { host: Option<String>, source: io::Error },
-    #[error("TLS for `{0}`, which is not intercepted, reached this port; route only intercepted hosts here")]
+    #[error("the client left without a word after its handshake")]
+    Silent(Option<String>),
+    #[error("a tunnel to an intercepted host carries TLS for `{0}`, which is none")]
     NotOurs(String),
+    #[error("TLS for `{0}` from a client that must send the proxy password, and there cannot")]
+    KeptOut(String),
     #[error("no certificate")]
     Authority(#[from] AuthorityError),
+    #[error("`{host}` cannot be reached")]
+    Undialled { host: String, source: DialError },
     #[error("HTTP")]
     Http(#[source] Box<dyn Error + Send + Sync>),
     #[error("nothing moved for {0:?}")]
@@ -103,15 +135,10 @@ pub(super) enum ConnectionError {
 }
 
 impl Session {
-    pub(super) fn new(
-        door: Arc<Door>,
-        work: Work,
-        id: u64,
-        peer: SocketAddr,
-        seat: OwnedSemaphorePermit,
-        cut: Cut,
-    ) -> Self {
-        Self { door, work, id, peer, way: Way::Front(Scheme::Http), name: None, cut, _seat: Arc::new(seat) }
+    pub(super) fn new(door: Arc<Door>, work: Work, caller: Caller) -> Self {
+        let Caller { id, peer, here, admission, seat, cut } = caller;
+        let way = Way::Front(Scheme::Http);
+        Self { door, work, id, peer, here, admission, way, name: None, cut, _seat: Arc::new(seat) }
     }
 
     /// The address its calls come from.
@@ -129,17 +156,39 @@ impl Session {
         self.door.answering(self.client()).engine
     }
 
-    /// Takes down what happened to its client.
-    pub(super) fn note(&self, event: Event) {
-        self.door.arrivals.note(self.client(), self.name.as_ref(), event);
+    /// Takes down what happened to its client, and says how often the like of it has by now.
+    pub(super) fn note(&self, event: Event) -> Option<u64> {
+        self.door.arrivals.note(self.client(), self.name.as_ref(), event)
     }
 
     /// Counts what is passed on unread.
     pub(super) fn passed_on(&self, host: &str) {
         self.note(Event::Tunnelled { host: host.to_owned() });
         if let Some(engine) = self.engine() {
-            engine.watch().passed_on();
+            engine.passed(host, Passage::Tunnelled);
         }
+        if asks_for_certificate(host) {
+            self.door.certified.call_once(|| tracing::warn!(host, "{CERTIFIED}"));
+        }
+    }
+
+    /// Counts what is not passed on, and gives the answer for it.
+    pub(super) fn refused(&self, host: &str, port: u16) -> Response {
+        self.note(Event::Refused { why: format!("{host}:{port} is not passed on") });
+        let (connection, peer) = (self.id, self.peer);
+        if hosts::is_web(port) {
+            tracing::info!(host, port, connection, %peer, "refused: other hosts are not passed on here");
+        } else {
+            tracing::warn!(host, port, connection, %peer, "refused: only ports 443 and 80 are reached");
+        }
+        if let Some(engine) = self.engine() {
+            engine.passed(host, Passage::Refused);
+        }
+        let detail = format!(
+            "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 \
+             nor 80"
+        );
+        Response::problem(403, "host-refused", &detail)
     }
 
     /// Which hosts are looked into for it.
@@ -198,8 +247,16 @@ impl Session {
         let Some(accepted) = self.stage("TLS handshake", deadline, tls::accept(&self, stream)).await? else {
             return Ok(());
         };
-        let (stream, way) = accepted?;
+        let (stream, way) = match accepted? {
+            Met::Ours(stream, way) => (stream, way),
+            Met::Others(stream, host) => return tunnel::straight(&self, stream, &host).await,
+        };
         let protocol = tls::protocol(&stream);
+        let greeting = greeting::first_word(stream, way.host());
+        let Some(stream) = self.stage("request", self.door.limits.request_head, greeting).await? else {
+            return Ok(());
+        };
+        let stream = stream?;
         http::serve(self.meant(way), stream, protocol, pulse).await
     }
 
@@ -225,15 +282,41 @@ impl Session {
         let cause = error.source().map(ToString::to_string);
         match error {
             ConnectionError::Tls { host, source } => {
-                let fault = TlsFault::of(source);
-                self.note(Event::Failed { fault, host: host.clone() });
-                let certificate = self.door.authority.path().display();
-                tracing::warn!(connection, %peer, cause, "{error} failed; does the client trust `{certificate}`?");
+                self.log_fault(TlsFault::of(source, host.as_deref()), host.as_deref(), cause);
             }
-            ConnectionError::NotOurs(_) | ConnectionError::Authority(_) | ConnectionError::Unanswered => {
+            ConnectionError::Authority(AuthorityError::OutOfBounds { host, .. }) => {
+                self.log_fault(TlsFault::Constraint, Some(host), cause);
+            }
+            ConnectionError::Silent(host) if self.door.arrivals.silent(self.client()) => {
+                self.log_fault(TlsFault::Pinned, host.as_deref(), cause);
+            }
+            ConnectionError::NotOurs(host) => {
+                self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()) });
+                tracing::warn!(connection, %peer, cause, "{error}");
+            }
+            ConnectionError::Undialled { .. } | ConnectionError::Authority(_) | ConnectionError::Unanswered => {
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
             _ => tracing::debug!(connection, %peer, cause, "{error}"),
         }
     }
+
+    /// Says what is wrong between a client and our certificate: the first time, the tenth, the hundredth.
+    fn log_fault(&self, fault: TlsFault, host: Option<&str>, cause: Option<String>) {
+        self.note(Event::Failed { fault, host: host.map(str::to_owned) });
+        let (connection, client, word) = (self.id, self.client(), fault.as_str());
+        let times = self.door.arrivals.times(client, fault);
+        if times == 0 || 10_u64.pow(times.ilog10()) != times {
+            tracing::debug!(connection, %client, host, cause, times, "{client} {}", fault.told());
+            return;
+        }
+        let advice = match (fault, host) {
+            (TlsFault::Constraint, Some(host)) => format!("`{}` makes one that may", self.door.authority.widened(host)),
+            _ => fault.advice(host, self.door.authority.path()),
+        };
+        tracing::warn!(connection, fault = word, host, cause, times, "{client} {}: {advice}", fault.told());
+    }
 }
+
+const CERTIFIED: &str = "this host takes only callers with a certificate, so its calls pass unread and are not recorded; \
+                         to record them give `--intercept` with this host, and `--upstream-cert`";

@@ -27,6 +27,8 @@ pub(super) enum Opening {
 #[derive(Debug)]
 pub(super) struct Stream<IO> {
     first: Bytes,
+    /// What was read since it is to be kept.
+    kept: Option<BytesMut>,
     io: IO,
     pulse: Pulse,
 }
@@ -43,7 +45,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
                 break if first.is_empty() { Opening::Nothing } else { Opening::H1 };
             }
         };
-        Ok((opening, Self { first: first.freeze(), io, pulse: Pulse::default() }))
+        Ok((opening, Self::behind(first.freeze(), io)))
     }
 
     /// Takes a stream whose first bytes are nobody's business.
@@ -53,7 +55,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
 
     /// Takes a stream of which the first bytes were read already.
     pub(super) fn behind(first: Bytes, io: IO) -> Self {
-        Self { first, io, pulse: Pulse::default() }
+        Self { first, kept: None, io, pulse: Pulse::default() }
+    }
+
+    /// Keeps what is read from now on, up to a cap, so that it can be read once more.
+    pub(super) fn keep(mut self) -> Self {
+        self.kept = Some(BytesMut::new());
+        self
+    }
+
+    /// Goes back to where keeping began.
+    pub(super) fn rewind(&mut self) {
+        if let Some(mut kept) = self.kept.take() {
+            kept.extend_from_slice(&self.first);
+            self.first = kept.freeze();
+        }
+    }
+
+    /// Keeps nothing more.
+    pub(super) fn forget(&mut self) {
+        self.kept = None;
     }
 
     /// A view of this stream's traffic that outlives it.
@@ -77,14 +98,23 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Stream<IO> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.first.is_empty() {
+        if self.kept.as_ref().is_some_and(|kept| kept.len() > MOST_KEPT) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the ClientHello does not end")));
+        }
+        let before = buffer.filled().len();
+        let read = if self.first.is_empty() {
+            let read = ready!(Pin::new(&mut self.io).poll_read(context, buffer));
+            self.pulse.beat();
+            read
+        } else {
             let count = self.first.len().min(buffer.remaining());
             buffer.put_slice(&self.first[..count]);
             self.first.advance(count);
-            return Poll::Ready(Ok(()));
+            Ok(())
+        };
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(&buffer.filled()[before..]);
         }
-        let read = ready!(Pin::new(&mut self.io).poll_read(context, buffer));
-        self.pulse.beat();
         Poll::Ready(read)
     }
 }
@@ -142,6 +172,9 @@ impl Pulse {
     }
 }
 
+/// A ClientHello is at most 64 KiB, and a few headers of the records it comes in.
+const MOST_KEPT: usize = 80 * 1024;
+
 const TLS_HANDSHAKE: u8 = 0x16;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -180,5 +213,26 @@ mod tests {
         for (pieces, expected) in cases {
             assert_eq!(opened(pieces).await, (expected, pieces.concat()));
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_is_read_once_more_and_no_more_than_there_may_be() {
+        let (mut client, server) = tokio::io::duplex(256);
+        client.write_all(b"cdefgh").await.unwrap();
+        drop(client);
+        let mut stream = Stream::behind(Bytes::from_static(b"ab"), server).keep();
+        let mut first = [0; 3];
+        stream.read_exact(&mut first[..1]).await.unwrap();
+        stream.rewind();
+        let mut stream = stream.keep();
+        stream.read_exact(&mut first).await.unwrap();
+        stream.rewind();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        assert_eq!(all, b"abcdefgh");
+
+        let endless = Stream::behind(Bytes::from(vec![0; MOST_KEPT + 1]), tokio::io::empty()).keep();
+        let mut endless = endless;
+        assert!(endless.read_to_end(&mut all).await.is_err());
     }
 }

@@ -2,12 +2,11 @@
 
 use ::http::Request;
 use hyper::body::Incoming;
-use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::message::{Headers, Response, Scheme};
-use crate::upstream::undialled;
+use crate::upstream::{DialError, undialled};
 
 use super::arrivals::Event;
 use super::hosts::{self, Verdict};
@@ -42,28 +41,55 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
                     pass(&session, Stream::unread(TokioIo::new(client)), upstream).await
                 });
             }
-            Err(error) => return undialled(&error),
+            Err(error) => {
+                let problem = undialled(&error);
+                looped(&session, &problem);
+                return problem;
+            }
         },
-        Verdict::Refuse => {
-            session.note(Event::Refused { why: format!("CONNECT {host}:{port}") });
-            return refused(&host, port);
-        }
+        Verdict::Refuse => return session.refused(&host, port),
     }
     Response::new(200, Headers::new(), "")
 }
 
-/// The answer for a host or a port that is not passed on.
-pub(super) fn refused(host: &str, port: u16) -> Response {
-    let detail = format!(
-        "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 nor 80"
-    );
-    Response::problem(403, "host-refused", &detail)
+/// Passes TLS that came straight in on to the host it asks for, from its first byte.
+pub(super) async fn straight<IO>(session: &Session, client: Stream<IO>, host: &str) -> Result<(), ConnectionError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    if session.hosts().verdict(host, TLS_PORT) != Verdict::Tunnel {
+        session.refused(host, TLS_PORT);
+        return Ok(());
+    }
+    match session.door.dialler.dial(host, TLS_PORT).await {
+        Ok(upstream) => {
+            session.passed_on(host);
+            tracing::info!(host, port = TLS_PORT, connection = session.id, "passed through unread, and not recorded");
+            pass(session, client, upstream).await
+        }
+        Err(error @ DialError::Loop { .. }) => {
+            looped(session, &undialled(&error));
+            Ok(())
+        }
+        Err(source) => Err(ConnectionError::Undialled { host: host.to_owned(), source }),
+    }
+}
+
+/// Tells, where this is the answer, that a host leads back here: it is for somebody to put right.
+pub(super) fn looped(session: &Session, problem: &Response) {
+    if problem.status != LOOP {
+        return;
+    }
+    let detail = serde_json::from_slice::<serde_json::Value>(problem.body.wire());
+    let detail = detail.ok().and_then(|body| Some(body.get("detail")?.as_str()?.to_owned())).unwrap_or_default();
+    session.note(Event::Refused { why: detail.clone() });
+    tracing::warn!(connection = session.id, "refused: {detail}");
 }
 
 /// Passes bytes on in both directions, unread.
 pub(super) async fn pass(
     session: &Session,
-    mut client: Stream<TokioIo<Upgraded>>,
+    mut client: Stream<impl AsyncRead + AsyncWrite + Unpin>,
     mut upstream: impl AsyncRead + AsyncWrite + Unpin,
 ) -> Result<(), ConnectionError> {
     let idle = session.door.limits.idle;
@@ -79,3 +105,7 @@ pub(super) async fn pass(
         }
     }
 }
+
+const TLS_PORT: u16 = 443;
+/// Loop Detected (RFC 5842).
+const LOOP: u16 = 508;

@@ -10,6 +10,7 @@ pub use query::{Kind, Parameter};
 pub use reply::{Carries, Reply};
 pub use table::ROUTES;
 
+use super::host;
 use super::target::{self, Piece};
 
 /// A service tapdeck knows the contract of.
@@ -23,7 +24,7 @@ pub enum Service {
     SmartMatch,
     /// Multiplayer activity; intercepted, without a contract of its own yet.
     MultiplayerActivity,
-    /// A service next door: intercepted because somebody named it, without a contract.
+    /// A service next door: intercepted because somebody named its host, without a contract.
     Neighbour,
 }
 
@@ -45,10 +46,10 @@ impl Service {
         }
     }
 
-    /// The service behind the host of a recorded call: a host of Xbox Live without a contract is a neighbour, any
-    /// other stood in for the session directory.
+    /// The service behind the host of a recorded call, where the record does not say: a host of Xbox Live without a
+    /// contract is a neighbour, any other stood in for the session directory.
     pub fn behind(host: &str) -> Self {
-        let is_live = host.to_ascii_lowercase().ends_with(".xboxlive.com");
+        let is_live = host::is_within(host, "xboxlive.com") && !host::asks_for_certificate(host);
         Self::of_host(host).unwrap_or(if is_live { Self::Neighbour } else { Self::Mpsd })
     }
 }
@@ -241,6 +242,8 @@ pub enum Resolution {
     WrongMethod(Vec<&'static str>),
     /// No documented path.
     Unknown,
+    /// A call of a neighbour, of whom no path is documented.
+    NextDoor,
 }
 
 impl Resolution {
@@ -252,14 +255,21 @@ impl Resolution {
         }
     }
 
-    /// The operation's name, or `unknown`.
+    /// The operation's name, or else `unknown`, or `neighbour`.
     pub fn name(&self) -> &'static str {
-        self.operation().map_or("unknown", |operation| operation.op.name())
+        match self {
+            Self::Known(operation) => operation.op.name(),
+            Self::NextDoor => NEXT_DOOR,
+            Self::WrongMethod(_) | Self::Unknown => "unknown",
+        }
     }
 }
 
 /// Finds the row for a request. A `HEAD` resolves as its `GET`.
 pub fn resolve(service: Service, method: &str, target: &str) -> Resolution {
+    if service == Service::Neighbour {
+        return Resolution::NextDoor;
+    }
     let segments = target::segments(target);
     let rows = || ROUTES.iter().filter(|route| route.service == service);
     let literal_first = |route: &&Route| route.path.matches('{').count();
@@ -276,6 +286,9 @@ pub fn resolve(service: Service, method: &str, target: &str) -> Resolution {
         None => Resolution::WrongMethod(rows().filter(|route| route.path == path).map(|route| route.method).collect()),
     }
 }
+
+/// What a call of a neighbour is called in records.
+pub const NEXT_DOOR: &str = "neighbour";
 
 fn fits(path: &str, segments: &[Piece]) -> bool {
     let mut pattern = path.split('/').skip(1);

@@ -1,6 +1,9 @@
 //! The table from real values to aliases, and the search for values it knows.
+//!
+//! A long day shows more people than can be looked for in every text. Those seen longest ago are forgotten, and from then
+//! on are found by place and shape alone; they get the same alias again, and nobody else gets it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,14 +18,27 @@ use crate::slot::{Class, settle, shape};
 #[derive(Debug)]
 pub(super) struct Table {
     dice: Dice,
-    aliases: BTreeMap<(AliasClass, String), String>,
-    taken: BTreeSet<String>,
+    aliases: BTreeMap<(AliasClass, String), Alias>,
+    /// Every alias there ever was, and whose it is: drawn numbers stand for both.
+    taken: BTreeMap<u64, u64>,
+    /// Counts what is looked up.
+    time: u64,
     /// The newest tokens, oldest first.
     secrets: VecDeque<String>,
     /// The newest secrets of single requests, oldest first: looked for as they are, since an automaton of them would
     /// have to be built anew for each request.
     fleeting: VecDeque<Arc<str>>,
+    /// What is looked for in every text, and what came since that was put together.
     lasting: Option<Arc<Lasting>>,
+    fresh: Vec<(String, Class)>,
+    newest: Option<Arc<Lasting>>,
+}
+
+#[derive(Debug)]
+struct Alias {
+    text: String,
+    /// When it was looked up last.
+    used: u64,
 }
 
 impl Table {
@@ -39,10 +55,13 @@ impl Table {
         Self {
             dice,
             aliases: BTreeMap::new(),
-            taken: BTreeSet::new(),
+            taken: BTreeMap::new(),
+            time: 0,
             secrets: VecDeque::new(),
             fleeting: VecDeque::new(),
             lasting: None,
+            fresh: Vec::new(),
+            newest: None,
         }
     }
 
@@ -50,14 +69,38 @@ impl Table {
     pub(super) fn alias(&mut self, class: Class, value: &str) -> Option<(AliasClass, String)> {
         let alias_class = AliasClass::of_value(class, value)?;
         let key = (alias_class, folded(alias_class, value));
-        if let Some(alias) = self.aliases.get(&key) {
-            return Some((alias_class, alias.clone()));
+        self.time += 1;
+        if let Some(alias) = self.aliases.get_mut(&key) {
+            alias.used = self.time;
+            return Some((alias_class, alias.text.clone()));
         }
-        let alias = self.draw(alias_class, &key.1);
-        self.taken.insert(alias.clone());
-        self.aliases.insert(key, alias.clone());
+        if self.aliases.len() >= MOST_ALIASES {
+            self.forget();
+        }
+        let text = self.draw(alias_class, &key.1);
+        if is_telling(alias_class, &key.1) {
+            self.come((key.1.clone(), alias_class.class()));
+        }
+        self.aliases.insert(key, Alias { text: text.clone(), used: self.time });
+        Some((alias_class, text))
+    }
+
+    /// Forgets the eighth part of the values, those that were looked up longest ago.
+    fn forget(&mut self) {
+        let mut used: Vec<u64> = self.aliases.values().map(|alias| alias.used).collect();
+        used.sort_unstable();
+        let oldest = used.get(MOST_ALIASES / 8).copied().unwrap_or_default();
+        self.aliases.retain(|_, alias| alias.used >= oldest);
         self.lasting = None;
-        Some((alias_class, alias))
+    }
+
+    /// Something more is looked for. A small search of its own finds it, until there are many such.
+    fn come(&mut self, value: (String, Class)) {
+        self.fresh.push(value);
+        self.newest = None;
+        if self.fresh.len() > MOST_FRESH {
+            self.lasting = None;
+        }
     }
 
     /// What stands in a text for a value: its alias, or the constant.
@@ -86,11 +129,11 @@ impl Table {
             self.secrets.pop_front();
         }
         self.secrets.push_back(secret.to_owned());
-        self.lasting = None;
+        self.come((secret.to_owned(), Class::Secret));
     }
 
     pub(super) fn is_alias(&self, class: Class, text: &str) -> bool {
-        let is_taken = |text: &str| self.taken.contains(text);
+        let is_taken = |text: &str| self.taken.contains_key(&self.drawn(text));
         class != Class::Secret && (is_taken(text) || (folds_case(class) && is_taken(&text.to_ascii_lowercase())))
     }
 
@@ -112,14 +155,19 @@ impl Table {
     }
 
     pub(super) fn aliases(&self) -> usize {
-        self.aliases.len()
+        self.taken.len()
     }
 
     /// The search for everything known so far.
     pub(super) fn known(&mut self) -> Known {
-        let lasting = self.lasting.take().unwrap_or_else(|| Arc::new(Lasting::new(self.entries())));
+        let lasting = self.lasting.take().unwrap_or_else(|| {
+            (self.fresh, self.newest) = (Vec::new(), None);
+            Arc::new(Lasting::new(self.entries()))
+        });
         let lasting = Arc::clone(self.lasting.insert(lasting));
-        Known { lasting, fleeting: self.fleeting.iter().cloned().collect() }
+        let newest = self.newest.take().unwrap_or_else(|| Arc::new(Lasting::new(self.fresh.clone())));
+        let newest = Arc::clone(self.newest.insert(newest));
+        Known { lasting: [lasting, newest], fleeting: self.fleeting.iter().cloned().collect() }
     }
 
     fn entries(&self) -> Vec<(String, Class)> {
@@ -128,20 +176,29 @@ impl Table {
         values.chain(self.secrets.iter().map(|secret| (secret.clone(), Class::Secret))).collect()
     }
 
-    /// A number from the keyed dice; the next free one where two values draw the same.
-    fn draw(&self, class: AliasClass, value: &str) -> String {
-        let first = self.dice.number(&format!("{}:{value}", class.name()), 0) % space(class);
-        (0..)
-            .map(|step| canonical(class, (first + step) % space(class) + 1))
-            .find(|alias| !self.taken.contains(alias))
-            .unwrap_or_default()
+    /// A number from the keyed dice; the next that is free, or its own, where two values draw the same.
+    fn draw(&mut self, class: AliasClass, value: &str) -> String {
+        let owner = self.dice.number(&format!("{}:{value}", class.name()), 0);
+        let first = owner % space(class);
+        for step in 0.. {
+            let alias = canonical(class, (first + step) % space(class) + 1);
+            if *self.taken.entry(self.drawn(&alias)).or_insert(owner) == owner {
+                return alias;
+            }
+        }
+        String::new()
+    }
+
+    /// A number that stands for a text.
+    fn drawn(&self, text: &str) -> u64 {
+        self.dice.number(text, 1)
     }
 }
 
 /// A search for known values.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    lasting: Arc<Lasting>,
+    lasting: [Arc<Lasting>; 2],
     fleeting: Vec<Arc<str>>,
 }
 
@@ -150,7 +207,8 @@ impl Known {
     pub(super) fn find(&self, text: &str) -> Vec<(Range<usize>, Class)> {
         let fleeting = self.fleeting.iter().flat_map(|secret| text.match_indices(&**secret));
         let fleeting = fleeting.map(|(at, found)| (at..at + found.len(), Class::Secret));
-        settle(self.lasting.exact.find(text).chain(self.lasting.folded.find(text)).chain(fleeting).collect())
+        let lasting = self.lasting.iter().flat_map(|known| known.exact.find(text).chain(known.folded.find(text)));
+        settle(lasting.chain(fleeting).collect())
     }
 }
 
@@ -237,3 +295,43 @@ fn folded(class: AliasClass, value: &str) -> String {
 const SHORTEST_SECRET: usize = 6;
 const MOST_SECRETS: usize = 512;
 const MOST_FLEETING: usize = 16;
+/// Values that are looked for in every text: a playtest and everybody it meets.
+const MOST_ALIASES: usize = 8192;
+/// Values that are looked for by a search of their own, which is put together anew for each that comes.
+const MOST_FRESH: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_not_seen_for_long_is_forgotten_and_keeps_its_alias() {
+        let mut table = Table::new(7);
+        let alias = |table: &mut Table, name: &str| table.alias(Class::Gamertag, name).unwrap().1;
+        let (host, early) = (alias(&mut table, "MajorNelson"), alias(&mut table, "EarlyBird"));
+        for n in 0..2 * MOST_ALIASES {
+            let stranger = alias(&mut table, &format!("Stranger{n}"));
+            assert!(stranger != host && stranger != early);
+            assert_eq!(alias(&mut table, "MajorNelson"), host);
+            assert!(table.aliases.len() <= MOST_ALIASES);
+        }
+        assert_eq!(table.aliases(), 2 * MOST_ALIASES + 2);
+        let found = |table: &mut Table, text: &str| !table.known().find(text).is_empty();
+        assert!(found(&mut table, "by MajorNelson") && found(&mut table, "by Stranger16383"));
+        assert!(!found(&mut table, "by EarlyBird") && table.is_alias(Class::Gamertag, &early));
+        assert_eq!(alias(&mut table, "EarlyBird"), early);
+        assert!(found(&mut table, "by EarlyBird"), "it is known again");
+    }
+
+    #[test]
+    fn what_came_last_is_found_beside_what_was_known() {
+        let mut table = Table::new(7);
+        for n in 0..3 * MOST_FRESH {
+            table.alias(Class::Gamertag, &format!("Somebody{n:03}"));
+            let known = table.known();
+            for seen in [0, n / 2, n] {
+                assert_eq!(known.find(&format!("by somebody{seen:03}")).len(), 1, "{seen} of {n}");
+            }
+        }
+    }
+}

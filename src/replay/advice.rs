@@ -6,6 +6,7 @@ use super::compare::COMPARED_HEADERS;
 use super::fields::Spot;
 use super::miss::{Before, Difference, Miss, Near, Reason};
 use super::tape::Tape;
+use crate::mpsd::route::NEXT_DOOR;
 use crate::slot::{Judge, Role};
 
 impl Miss {
@@ -28,6 +29,9 @@ impl Miss {
     /// All there is to tell, over several lines.
     pub fn report(&self) -> String {
         let mut out = format!("{} ({})\n  {}\n", one_line(&self.call), self.op, self.reason.sentence());
+        if let Some(unkept) = &self.unkept {
+            let _ = writeln!(out, "  {}", one_line(unkept));
+        }
         if let Some(Before { exchange, line, lane, call }) = self.after.as_deref() {
             let (lane, place) = (one_line(lane), self.place(*line));
             let _ = writeln!(out, "  it comes after exchange {exchange} of {lane}, {place}\n    {}", one_line(call));
@@ -111,7 +115,7 @@ fn table(tape: &Tape, op: &str, difference: &Difference) -> Option<String> {
 /// The table that lets a field of an operation differ.
 pub(super) fn written(op: &str, spot: &Spot) -> String {
     let (key, value) = spot.written();
-    let op = if op == UNKNOWN { String::new() } else { format!("op = {}\n", toml_text(op)) };
+    let op = if [UNKNOWN, NEXT_DOOR].contains(&op) { String::new() } else { format!("op = {}\n", toml_text(op)) };
     format!("[[volatile]]\n{op}{key} = {}", toml_text(&value))
 }
 

@@ -14,7 +14,6 @@ use super::tape::{Recorded, Tape};
 use crate::cassette::{Cassette, HttpRecord};
 use crate::drift;
 use crate::exchange::{Call, Protocol};
-use crate::mpsd::Service;
 use echo::Echoes;
 
 /// What was learned.
@@ -98,9 +97,8 @@ impl<'a> Pass<'a> {
     }
 
     fn call(&mut self, record: &HttpRecord, recorded: &Recorded, taken: &mut Taken) {
-        let service = Service::behind(recorded.request.host());
         let request = self.echoes.request(record);
-        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, service, request);
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::H1, recorded.service, request);
         match self.partner(recorded, &call) {
             Some((at, near, bindings)) => {
                 self.played.insert(at);
@@ -150,7 +148,7 @@ impl<'a> Pass<'a> {
         let lane = self.lanes.get(&recorded.lane).and_then(|name| self.tape.lanes().iter().position(|one| one == name));
         let shelf = lane.and_then(|lane| self.tape.alike(lane, call));
         let takes = shelf.map(|shelf| self.tape.shelf(shelf)).unwrap_or_default();
-        takes.iter().copied().filter(|at| self.tape.takes()[*at].service == call.service).collect()
+        takes.iter().copied().filter(|at| self.tape.takes()[*at].is_for(call)).collect()
     }
 
     fn note(&self, call: &Call, recorded: &Recorded, near: &Near, taken: &mut Taken) {

@@ -61,6 +61,9 @@ pub struct Miss {
     pub op: String,
     /// Recorded calls that come nearest, nearest first.
     pub nearest: Vec<Near>,
+    /// Why the recording could not keep the answer's body, when that is what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unkept: Option<String>,
     /// The players there are, when that is what is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub players: Vec<String>,
@@ -163,6 +166,7 @@ impl Miss {
             call,
             op: op.to_owned(),
             nearest: Vec::new(),
+            unkept: None,
             players: Vec::new(),
             after: None,
             advice: Box::default(),
@@ -188,6 +192,9 @@ impl Miss {
         if !self.players.is_empty() {
             body["players"] = serde_json::json!(self.players);
         }
+        if let Some(unkept) = &self.unkept {
+            body["unkept"] = serde_json::json!(unkept);
+        }
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Response::new(status, headers, body.to_string())
     }
@@ -196,6 +203,9 @@ impl Miss {
 impl std::fmt::Display for Miss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}): {}", one_line(&self.call), self.op, self.reason.sentence())?;
+        if let Some(unkept) = &self.unkept {
+            write!(f, " ({})", one_line(unkept))?;
+        }
         if !self.players.is_empty() {
             let players: Vec<String> = self.players.iter().map(|player| one_line(player)).collect();
             write!(f, "; its players are {}", players.join(", "))?;

@@ -172,8 +172,7 @@ impl State {
         let mut alike = others.filter_map(|lane| tape.alike(lane, asked.call)).flat_map(|shelf| tape.shelf(shelf));
         let is_it = |take: &&usize| {
             let take = &tape.takes()[**take];
-            take.service == asked.call.service
-                && compare(tape, take, asked, Extent::Whole, &mut self.bindings.clone()).is_empty()
+            take.is_for(asked.call) && compare(tape, take, asked, Extent::Whole, &mut self.bindings.clone()).is_empty()
         };
         miss.advice.other = alike.by_ref().take(MOST_TRIED).find(is_it).map(|at| {
             let Recorded { line, lane, request, .. } = &tape.takes()[*at].recorded;

@@ -31,17 +31,24 @@ pub struct Recorded {
     pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
+    /// The service that was called.
+    pub service: Service,
     /// What was asked.
     pub request: Request,
     /// What was answered.
     pub response: Response,
     /// What is known of the request's body when the cassette could not keep it.
     pub request_withheld: Option<Withheld>,
-    /// False when the cassette could not keep the answer's body.
-    pub replayable: bool,
+    /// What is known of the answer's body when the cassette could not keep it: then it cannot be replayed.
+    pub response_withheld: Option<Withheld>,
 }
 
 impl Recorded {
+    /// True for a neighbour's exchange whose bodies went by without being kept.
+    pub fn only_passed_by(&self) -> bool {
+        self.service == Service::Neighbour && (self.request_withheld.is_some() || self.response_withheld.is_some())
+    }
+
     /// The exchanges of a cassette, in its order.
     pub fn all(cassette: &Cassette) -> Vec<Self> {
         let exchanges = cassette.entries.iter().filter_map(|entry| Some((entry.line, entry.record.http()?)));
@@ -53,10 +60,11 @@ impl Recorded {
                 answered: record.answered,
                 took: Duration::from_millis(record.timing.map_or(0, |timing| timing.took)),
                 outcome: record.outcome,
+                service: record.service(),
                 request: record.request(),
                 response: record.response(),
                 request_withheld: record.request.body.as_ref().and_then(StoredBody::as_withheld).cloned(),
-                replayable: record.response.body.as_ref().and_then(StoredBody::as_withheld).is_none(),
+                response_withheld: record.response.body.as_ref().and_then(StoredBody::as_withheld).cloned(),
             })
             .collect()
     }
@@ -82,7 +90,6 @@ pub struct Tape {
 pub(super) struct Take {
     pub(super) recorded: Recorded,
     pub(super) lane: usize,
-    pub(super) service: Service,
     pub(super) resolution: Resolution,
     /// The shelf of its lane's takes that are such a call.
     pub(super) alike: usize,
@@ -101,6 +108,13 @@ pub(super) struct Take {
 pub(super) type Version = (String, u64);
 
 impl Take {
+    /// True when it is of the service that was called; of a neighbour's, when it is of that very host.
+    pub(super) fn is_for(&self, call: &Call) -> bool {
+        let Recorded { service, request, .. } = &self.recorded;
+        let is_there = || request.host().eq_ignore_ascii_case(call.request.host());
+        *service == call.service && (*service != Service::Neighbour || is_there())
+    }
+
     pub(super) fn op(&self) -> Option<Op> {
         self.resolution.operation().map(|operation| operation.op)
     }
@@ -303,8 +317,7 @@ fn take(
         lanes.push(recorded.lane.clone());
         lanes.len() - 1
     });
-    let service = Service::behind(recorded.request.host());
-    let resolution = resolve(service, &recorded.request.method, &recorded.request.target);
+    let resolution = resolve(recorded.service, &recorded.request.method, &recorded.request.target);
     if recorded.response.status == UPGRADED {
         // They answer the key and the offer of one client, and whoever opens the socket for another says them anew.
         recorded.response.headers.retain(|header| !header.name.starts_with("sec-websocket-"));
@@ -314,18 +327,8 @@ fn take(
     let posted = recorded.request.body.decoded().map(|body| body.as_ref()).unwrap_or_default();
     let session = session_of(&resolution, posted, &recorded.response.headers);
     let document = session.clone().map(|name| shelves.labelled(Label::Document(lane, name)));
-    let mut take = Take {
-        lane,
-        service,
-        resolution,
-        alike,
-        document,
-        session,
-        version: None,
-        is_for_everybody: true,
-        slots,
-        recorded,
-    };
+    let mut take =
+        Take { lane, resolution, alike, document, session, version: None, is_for_everybody: true, slots, recorded };
     if let Some(body) = take.recorded.response.body.decoded().filter(|_| take.shows_version()) {
         take.version = version_of(body);
         take.is_for_everybody = !shows_only_me(body);

@@ -52,6 +52,7 @@ impl Script {
             response.body = Body::plain(format!(r#"{{"branch":"b","changeNumber":{change},"x":{body}}}"#));
         }
         self.recorded.push(Recorded {
+            service: Service::behind(request.host()),
             lane: lane.into(),
             line: 0,
             asked: at + 1,
@@ -61,7 +62,7 @@ impl Script {
             request,
             response,
             request_withheld: None,
-            replayable: true,
+            response_withheld: None,
         });
         self
     }

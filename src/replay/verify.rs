@@ -10,7 +10,6 @@ use super::{Live, Options, Played, Player, Recorded, RecordedFrame, Tape};
 use crate::cassette::Cassette;
 use crate::exchange::{Call, LaneKey, Protocol};
 use crate::message::{Body, Response, strip_hop_by_hop};
-use crate::mpsd::Service;
 use crate::socket::{Lost, Message, Opcode, Sender, SocketId};
 
 /// An exchange, or a message on the socket it opened, that does not replay.
@@ -122,6 +121,8 @@ impl Rehearsal {
             answered
         };
         let what = match played {
+            // Nobody expects back what only passed by.
+            Played::Miss(_) if recorded.only_passed_by() => None,
             Played::Miss(miss) => Some(miss.to_string()),
             _ => difference(&recorded.response, &response).map(|part| format!("its {part} comes back different")),
         };
@@ -206,6 +207,5 @@ fn header_lines(response: &Response) -> Vec<(String, Vec<u8>)> {
 fn call(recorded: &Recorded, lane: usize) -> Call {
     let number = u32::try_from(lane).unwrap_or(u32::MAX);
     let client = IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) | (number & 0x00ff_ffff)));
-    let service = Service::behind(recorded.request.host());
-    Call::new(client, Protocol::H1, service, recorded.request.clone())
+    Call::new(client, Protocol::H1, recorded.service, recorded.request.clone())
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{Located, Report, Standing, Unread, plain, text};
 use crate::contract::Severity;
+use crate::platform;
 
 /// A command per finding and per file that could not be read, and the summary.
 pub(super) fn render(report: &Report) -> String {
@@ -40,7 +41,7 @@ fn message(located: &Located) -> String {
 
 /// A path as GitHub spells paths.
 fn slashed(file: &str) -> String {
-    plain(&if cfg!(windows) { file.replace('\\', "/") } else { file.to_owned() })
+    plain(&platform::slashed(file))
 }
 
 fn data(text: &str) -> String {

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Checked, Located, Report};
-use crate::cassette::{Cassette, FrameRecord, HttpRecord, Passage, Passages, Record, Seal};
+use crate::cassette::{Cassette, Entry, FrameRecord, HttpRecord, Passage, Passages, Record, Seal};
 use crate::conduct::{Exchange, Heard, Judge};
 use crate::contract::Finding;
 use crate::exchange::{Answer, Call};
-use crate::mpsd::Service;
 
 /// A file that is judged.
 #[derive(Clone, Copy, Debug)]
@@ -49,28 +48,16 @@ impl Default for Opening {
 impl Report {
     /// Judges everything a cassette holds and adds what is found.
     pub fn cassette<'a>(&mut self, judge: &mut Judge, cassette: &Cassette, source: impl Into<Source<'a>>) {
-        let source = source.into();
+        let mut reading = self.reading(judge, cassette.seal, source.into());
+        cassette.entries.iter().for_each(|entry| reading.entry(entry));
+    }
+
+    /// Judges what a recording holds, record by record.
+    pub fn reading<'a>(&'a mut self, judge: &'a mut Judge, seal: Seal, source: Source<'a>) -> Reading<'a> {
         self.file(source.name);
-        let sealed = if cassette.seal == Seal::Unsealed { b"" } else { source.text };
-        let mut passages = Passages::new(sealed);
-        let mut sockets: BTreeMap<u64, Opening> = BTreeMap::new();
-        let mut ordinal = 0;
-        for entry in &cassette.entries {
-            let mut lines = Lines::Record { passages: &mut passages, line: entry.line };
-            match &entry.record {
-                Record::Http(record) => {
-                    ordinal += 1;
-                    let opening = self.exchange_of(judge, record, source.name, ordinal, &mut lines);
-                    sockets.insert(record.asked, opening);
-                }
-                Record::Frame(record) => {
-                    let opening = sockets.entry(record.socket).or_default();
-                    opening.messages += 1;
-                    self.message_of(judge, record, source.name, opening, &mut lines);
-                }
-                Record::Mark(_) => {}
-            }
-        }
+        let text = if seal == Seal::Unsealed { b"" } else { source.text };
+        let passages = Passages::new(text);
+        Reading { report: self, judge, name: source.name, passages, sockets: BTreeMap::new(), ordinal: 0 }
     }
 
     fn exchange_of(
@@ -82,8 +69,7 @@ impl Report {
         lines: &mut Lines<'_, '_>,
     ) -> Opening {
         let request = record.request();
-        let service = Service::behind(request.host());
-        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, service, request);
+        let call = Call::new(IpAddr::V4(Ipv4Addr::LOCALHOST), record.protocol, record.service(), request);
         let answer = Answer { outcome: record.outcome, response: record.response() };
         let (lane, asked, answered) = (record.lane.as_str(), record.asked, record.answered);
         let exchange = Exchange { lane, asked, answered, call: &call, answer: &answer };
@@ -100,8 +86,11 @@ impl Report {
         opening: &Opening,
         lines: &mut Lines<'_, '_>,
     ) {
-        let Some(message) = record.what.message() else { return };
         let FrameRecord { lane, socket, from, at, .. } = record;
+        let Some(message) = record.what.message() else {
+            judge.broken(*socket, *at);
+            return;
+        };
         let heard = Heard { lane, socket: *socket, at: *at, from: *from, message: &message };
         self.judge_message(judge, &heard, Some(file), opening, lines);
     }
@@ -191,6 +180,39 @@ impl Report {
     }
 }
 
+/// A recording that is judged record by record.
+pub struct Reading<'a> {
+    report: &'a mut Report,
+    judge: &'a mut Judge,
+    name: &'a str,
+    passages: Passages<'a>,
+    /// How each socket was opened.
+    sockets: BTreeMap<u64, Opening>,
+    ordinal: usize,
+}
+
+impl Reading<'_> {
+    /// Judges the next record and adds what is found.
+    pub fn entry(&mut self, entry: &Entry) {
+        let mut lines = Lines::Record { passages: &mut self.passages, line: entry.line };
+        match &entry.record {
+            Record::Http(record) => {
+                self.ordinal += 1;
+                let opening = self.report.exchange_of(self.judge, record, self.name, self.ordinal, &mut lines);
+                if record.response.status == UPGRADED {
+                    self.sockets.insert(record.asked, opening);
+                }
+            }
+            Record::Frame(record) => {
+                let opening = self.sockets.entry(record.socket).or_default();
+                opening.messages += 1;
+                self.report.message_of(self.judge, record, self.name, opening, &mut lines);
+            }
+            Record::Mark(_) => {}
+        }
+    }
+}
+
 /// What findings are about.
 struct About<'a> {
     file: Option<&'a str>,
@@ -243,3 +265,6 @@ impl<'t> Lines<'_, 't> {
         }
     }
 }
+
+/// The status of an answer that opens a socket.
+const UPGRADED: u16 = 101;

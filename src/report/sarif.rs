@@ -16,6 +16,7 @@ use super::identity::Identity;
 use super::rules::rule_markdown;
 use super::{Located, Report, Standing, Unread, plain, rule_page};
 use crate::contract::{Rule, Severity};
+use crate::platform;
 
 /// The log, with a final line break.
 pub(super) fn render(report: &Report) -> Result<String, serde_json::Error> {
@@ -113,9 +114,8 @@ fn logical(located: &Located) -> LogicalLocation {
 
 /// A relative path stands under the root, an absolute one by itself.
 fn artifact(file: &str) -> ArtifactLocation {
-    let slashed = if cfg!(windows) { file.replace('\\', "/") } else { file.to_owned() };
-    let drive = slashed.as_bytes().get(1) == Some(&b':') && cfg!(windows);
-    if slashed.starts_with('/') || drive {
+    let slashed = platform::slashed(file);
+    if platform::is_absolute(&slashed) {
         let path = percent_encoded(slashed.trim_start_matches('/'));
         return ArtifactLocation::builder().uri(format!("file:///{path}")).build();
     }

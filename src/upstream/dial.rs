@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -36,9 +36,17 @@ pub enum DialError {
     /// Neither refused nor accepted in time.
     #[error("no connection within {0:?}")]
     Timeout(Duration),
-    /// The name leads back to one of our own listeners.
-    #[error("that address is tapdeck's own listener")]
-    Loop,
+    /// The name leads back to one of our own ports.
+    #[error(
+        "`{host}` leads back to tapdeck itself, by a hosts file or a DNS override that holds on this machine too; give \
+         the service's real address: `--resolve {}`", resolving(host, *port)
+    )]
+    Loop {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+    },
     /// The name does not resolve, or the host or the proxy refused.
     #[error("no connection")]
     Refused(#[source] Box<dyn Error + Send + Sync>),
@@ -48,6 +56,8 @@ pub enum DialError {
 #[derive(Clone, Debug)]
 pub struct Dialler {
     route: Arc<Route>,
+    /// More of our own ports, opened later.
+    own: Arc<RwLock<Vec<SocketAddr>>>,
     http: HttpConnector,
     deadline: Duration,
 }
@@ -60,7 +70,12 @@ impl Dialler {
         http.set_nodelay(true);
         http.set_keepalive(Some(KEEPALIVE));
         http.set_keepalive_interval(Some(KEEPALIVE_EVERY));
-        Self { route: Arc::new(route), http, deadline }
+        Self { route: Arc::new(route), own: Arc::default(), http, deadline }
+    }
+
+    /// Takes down a port of our own that was opened since.
+    pub fn avoid(&self, own: SocketAddr) {
+        self.own.write().unwrap_or_else(PoisonError::into_inner).push(own);
     }
 
     /// Opens a connection that will carry anything: through a proxy, by `CONNECT`.
@@ -75,14 +90,15 @@ impl Dialler {
         let stream = match &self.route.proxy {
             Some(proxy) if forced.is_none() && target.scheme_str() == Some("http") => {
                 let stream = self.http.clone().call(proxy.clone()).await.map_err(refused)?;
-                return self.own_refused(stream).map(|stream| Leg::new(stream, Form::Absolute));
+                return self.own_refused(stream, proxy).map(|stream| Leg::new(stream, Form::Absolute));
             }
             Some(proxy) if forced.is_none() => {
-                Tunnel::new(proxy.clone(), self.http.clone()).call(target).await.map_err(refused)?
+                let stream = Tunnel::new(proxy.clone(), self.http.clone()).call(target).await.map_err(refused)?;
+                return self.own_refused(stream, proxy).map(|stream| Leg::new(stream, Form::Origin));
             }
-            _ => self.http.clone().call(forced.unwrap_or(target)).await.map_err(refused)?,
+            _ => self.http.clone().call(forced.unwrap_or_else(|| target.clone())).await.map_err(refused)?,
         };
-        self.own_refused(stream).map(|stream| Leg::new(stream, Form::Origin))
+        self.own_refused(stream, &target).map(|stream| Leg::new(stream, Form::Origin))
     }
 
     fn forced(&self, target: &Uri) -> Option<Uri> {
@@ -91,15 +107,21 @@ impl Dialler {
         Uri::try_from(format!("http://{address}")).ok()
     }
 
-    fn own_refused(&self, stream: TokioIo<TcpStream>) -> Result<TokioIo<TcpStream>, DialError> {
+    /// Refuses a connection on which we would talk to ourselves. What was dialled tells what to do about it.
+    fn own_refused(&self, stream: TokioIo<TcpStream>, dialled: &Uri) -> Result<TokioIo<TcpStream>, DialError> {
         let peer = stream.inner().peer_addr().map_err(refused)?;
-        let here = stream.inner().local_addr().map_err(refused)?;
+        let (peer, port) = (peer.ip().to_canonical(), peer.port());
+        let here = stream.inner().local_addr().map_err(refused)?.ip().to_canonical();
+        let is_near = peer.is_loopback() || peer == here;
         let is_own = |own: &SocketAddr| {
-            let same_machine = own.ip().is_unspecified() && peer.ip() == here.ip();
-            own.port() == peer.port() && (own.ip() == peer.ip() || same_machine)
+            let ip = own.ip().to_canonical();
+            own.port() == port && (ip == peer || ip.is_unspecified() && is_near)
         };
-        if self.route.own.iter().any(is_own) {
-            return Err(DialError::Loop);
+        let later = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        if self.route.own.iter().chain(later.iter()).any(is_own) {
+            let default = if dialled.scheme_str() == Some("http") { 80 } else { 443 };
+            let host = dialled.host().unwrap_or_default().to_owned();
+            return Err(DialError::Loop { host, port: dialled.port_u16().unwrap_or(default) });
         }
         Ok(stream)
     }
@@ -215,6 +237,11 @@ impl Write for Leg {
     }
 }
 
+/// What `--resolve` is to be given for a host and its port.
+fn resolving(host: &str, port: u16) -> String {
+    if port == 443 { format!("{host}=ADDRESS") } else { format!("{host}=ADDRESS:{port}") }
+}
+
 fn refused(error: impl Into<Box<dyn Error + Send + Sync>>) -> DialError {
     DialError::Refused(error.into())
 }
@@ -241,8 +268,13 @@ mod tests {
             assert_eq!(dialler.dial("game.test", 443).await.unwrap().tcp().peer_addr().unwrap(), address);
             route.own = vec![SocketAddr::from(([0, 0, 0, 0], address.port()))];
             let dialler = Dialler::new(route, Duration::from_secs(10));
-            assert!(matches!(dialler.dial("game.test", 443).await, Err(DialError::Loop)));
-            assert!(matches!(dialler.dial("127.0.0.1", address.port()).await, Err(DialError::Loop)));
+            assert!(matches!(dialler.dial("game.test", 443).await, Err(DialError::Loop { .. })));
+            for here in ["127.0.0.1", "127.0.0.2", "0.0.0.0", "localhost"] {
+                let looped = dialler.dial(here, address.port()).await;
+                assert!(matches!(looped, Err(DialError::Loop { .. }) | Err(DialError::Refused(_))), "{here}");
+            }
+            let told = dialler.dial("game.test", 443).await.unwrap_err().to_string();
+            assert!(told.contains("`--resolve game.test=ADDRESS`"), "{told}");
         });
     }
 

@@ -18,6 +18,8 @@ pub struct Limits {
     pub connect: Duration,
     /// One upstream answer, whole on an intercepted host and up to its head on others.
     pub answer: Duration,
+    /// What a neighbour's answer gets to come whole; a slower one is passed on as it comes.
+    pub gather: Duration,
     /// A connection or tunnel on which no byte moves in either direction.
     pub idle: Duration,
     /// What one end of a socket gets to end as well, once the other has.
@@ -56,6 +58,7 @@ impl Default for Limits {
             request_body: Duration::from_secs(60),
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(100),
+            gather: Duration::from_secs(10),
             idle: Duration::from_secs(10 * 60),
             closing: Duration::from_secs(5),
             drain: Duration::from_secs(10),

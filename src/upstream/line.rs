@@ -40,6 +40,10 @@ impl Line {
         if let Err(error) = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
             tracing::debug!(%error, "no keepalive on a connection");
         }
+        // An answer's last part must not wait for the peer's word that it has the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "small parts of a connection may be held back");
+        }
         Self::new(stream)
     }
 

@@ -5,11 +5,12 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
+use super::flow::Outgoing;
 use super::line::Cut;
 use super::wire::read_whole;
-use super::{Upstream, broken, failure, ours, timed_out};
-use crate::exchange::{Answer, Outcome, Protocol};
-use crate::message::{Request, Response};
+use super::{Upstream, broken, failure, timed_out, untargeted};
+use crate::exchange::{Answer, Call, Protocol};
+use crate::message::Response;
 
 /// An answer to an upgrade.
 #[derive(Debug)]
@@ -33,20 +34,24 @@ pub struct Far {
 
 impl Upstream {
     /// Asks for a WebSocket. `spelling` is how the client spelt its header names, for hyper.
-    pub async fn upgrade(&self, request: &Request, spelling: Extensions) -> Upgrade {
-        let Ok(mut outgoing) = self.outgoing(request, Protocol::H1) else {
-            let answer = ours(Outcome::Refused, 400, "bad-target", "the request names no target that HTTP can carry");
-            return Upgrade { answer, spelling: Extensions::new(), far: None };
+    pub async fn upgrade(&self, call: &Call, spelling: Extensions) -> Upgrade {
+        let Ok(mut outgoing) = self.outgoing(call, Protocol::H1) else {
+            return Upgrade { answer: untargeted(), spelling: Extensions::new(), far: None };
         };
         without_compression(outgoing.headers_mut());
         ask(outgoing.headers_mut());
         *outgoing.extensions_mut() = spelling;
         let exchange = async {
-            let answer = self.h1.request(outgoing).await.map_err(|error| failure(&error))?;
+            let answer = self
+                .clients(call.service)
+                .h1
+                .request(outgoing.map(Outgoing::Whole))
+                .await
+                .map_err(|error| failure(&error))?;
             let (mut head, mut body) = answer.into_parts();
             without_compression(&mut head.headers);
             if head.status == StatusCode::SWITCHING_PROTOCOLS {
-                let answer = Answer::answered(self.response(&request.method, &head, bytes::Bytes::new()));
+                let answer = Answer::answered(self.response(&call.request.method, &head, bytes::Bytes::new()));
                 let cut = head.extensions.get::<Cut>().cloned().unwrap_or_default();
                 let mut response = http::Response::from_parts(head, body);
                 let upgraded = hyper::upgrade::on(&mut response);
@@ -55,7 +60,7 @@ impl Upstream {
                 return Ok(Upgrade { answer, spelling, far: Some(Far { io: TokioIo::new(io), cut }) });
             }
             let (body, trailers) = read_whole(&mut body, self.limits.body).await.map_err(|error| broken(&error))?;
-            let response = self.response(&request.method, &head, body);
+            let response = self.response(&call.request.method, &head, body);
             let answer = Answer::answered(Response { trailers, ..response });
             Ok(Upgrade { answer, spelling: head.extensions, far: None })
         };

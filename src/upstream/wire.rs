@@ -72,16 +72,32 @@ where
     if body.size_hint().lower() > cap as u64 {
         return Err(ReadError::TooLong(cap));
     }
-    let (mut whole, mut trailers) = (BytesMut::new(), Headers::new());
+    let mut whole = BytesMut::new();
+    match gather(body, cap, &mut whole).await? {
+        Some(trailers) => Ok((whole.freeze(), trailers)),
+        None => Err(ReadError::TooLong(cap)),
+    }
+}
+
+/// Reads a body into `whole` up to its end, and gives its trailer fields; `None` once there is more than `cap` bytes of
+/// it. Whoever stops waiting has what came so far.
+pub async fn gather<B>(body: &mut B, cap: usize, whole: &mut BytesMut) -> Result<Option<Headers>, ReadError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut trailers = Headers::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| ReadError::Broken(error.into()))?;
         match frame.into_data() {
-            Ok(data) if data.len() > cap - whole.len() => return Err(ReadError::TooLong(cap)),
             Ok(data) => whole.extend_from_slice(&data),
             Err(frame) => trailers = frame.into_trailers().map_or(trailers, |map| headers_of(&map)),
         }
+        if whole.len() > cap {
+            return Ok(None);
+        }
     }
-    Ok((whole.freeze(), trailers))
+    Ok(Some(trailers))
 }
 
 /// hyper's header lines as ours; repeats keep their order.

@@ -11,7 +11,7 @@ use tapdeck::cassette::{
     Cassette, Circumstances, HttpRecord, LineBody, Mark, Record, Seal, Timing, Verdict, View, WireBytes, fmt, fsck,
     show,
 };
-use tapdeck::engine::journal::Journal;
+use tapdeck::engine::journal::{Bounds, Journal};
 use tapdeck::exchange::{Answer, Protocol};
 use tapdeck::message::{Body, Coding, Headers, Request, Response};
 use tapdeck::slot::alias::{AliasClass, canonical};
@@ -54,7 +54,7 @@ fn record(lane: usize, asked: u64, response: &Response) -> HttpRecord {
 
 async fn record_script(path: &Path) {
     let position = Arc::new(AtomicU64::new(0));
-    let journal = Journal::create(path, position.clone()).unwrap();
+    let journal = Journal::create(path, position.clone(), Bounds::default()).unwrap();
     journal.append(vec![LineBody::alias(AliasClass::Xuid, &canonical(AliasClass::Xuid, 2))]).await.unwrap();
     for (lane, response) in script() {
         let asked = position.fetch_add(1, Ordering::SeqCst) + 1;

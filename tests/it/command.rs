@@ -46,14 +46,17 @@ async fn what_cannot_be_is_said_in_one_line_with_a_hint() {
     let (fresh, busy) = (at("a.cassette.json"), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let busy = busy.local_addr().unwrap().to_string();
     let record = |more: &[&'static str]| [&["record", "--listen", "127.0.0.1:0"], more].concat();
-    let cases: [(Vec<&str>, i32, &str); 15] = [
+    let cases: [(Vec<&str>, i32, &str); 18] = [
         (vec!["replay", "--bogus"], 2, "--bogus"),
         (vec!["replai"], 2, "replai"),
         (vec!["cassette", "show"], 2, "required"),
         (vec!["replay", "--admin", "off"], 2, "nothing is played"),
         (vec!["rules", "nonsense"], 2, "nonsense"),
         (vec!["emulate", "--listen", "nowhere"], 2, "nowhere"),
-        (vec!["emulate", "--listen", "0.0.0.0:0"], 2, "not a loopback address"),
+        (vec!["emulate", "--listen", "0.0.0.0:0"], 2, "other machines reach"),
+        (vec!["emulate", "--listen", "[::]:0"], 2, "other machines reach"),
+        (vec!["emulate", "--allow", "lan"], 2, "192.168.1.0/24"),
+        (vec!["emulate", "--admin", "0.0.0.0:0"], 2, "other machines reach"),
         (vec!["emulate", "--log-level", "loud"], 2, "loud"),
         (vec!["record", "a.json"], 2, ".cassette.json"),
         ([record(&["--upstream", "nonsense"]), vec![&fresh]].concat(), 2, "http://"),
@@ -66,6 +69,11 @@ async fn what_cannot_be_is_said_in_one_line_with_a_hint() {
     for (args, code, told) in cases {
         fails(home.path(), &args, code, told);
     }
+    let hint = |args: &[&str]| binary::run(home.path(), args).talk;
+    let told = hint(&["emulate", "--listen", "192.168.7.20:0"]);
+    assert!(told.contains("`--allow 192.168.7.0/24`") && told.contains("--proxy-password"), "{told}");
+    let told = hint(&["emulate", "--admin", "0.0.0.0:0"]);
+    assert!(told.contains("TAPDECK_ADMIN_TOKEN"), "{told}");
     assert!(!Path::new(&fresh).exists() && !Path::new(&at("a.cassette.jsonl")).exists(), "a failure left a file");
 }
 

@@ -152,7 +152,7 @@ async fn trailers_reach_an_http1_client_that_asks() {
     let upstream = Verbatim::start(answer).await;
     let base = format!("http://{}", upstream.address).parse().ok();
     let proxy = Setup { base, ..Setup::default() }.start().await;
-    let answer = proxy.raw(b"GET / HTTP/1.1\r\nhost: x\r\nte: trailers\r\nconnection: close, te\r\n\r\n").await;
+    let answer = proxy.raw(b"GET /x HTTP/1.1\r\nhost: x\r\nte: trailers\r\nconnection: close, te\r\n\r\n").await;
     assert!(answer.contains("trailer: x-sum\r\n") && answer.ends_with("2\r\nok\r\n0\r\nx-sum: 7\r\n\r\n"), "{answer}");
 }
 
@@ -219,7 +219,7 @@ async fn an_answer_with_both_lengths_still_arrives() {
     let upstream = Verbatim::start(answer).await;
     let base = format!("http://{}", upstream.address).parse().ok();
     let proxy = Setup { base, ..Setup::default() }.start().await;
-    let answer = proxy.raw(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let answer = proxy.raw(b"GET /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(answer.contains("content-length: 2\r\n") && answer.ends_with("\r\n\r\nok"), "{answer}");
 }
 
@@ -391,6 +391,8 @@ async fn a_host_that_leads_back_here_is_a_loop_not_a_storm() {
     let proxy = Setup::leading_to(address).start_at(address).await;
     let answer = proxy.client(Protocol::H1).await.send("GET", "/handles/1", &[], b"").await.unwrap();
     assert_eq!((answer.status, problem_code(&answer).as_str()), (508, "upstream-loop"));
+    let body = String::from_utf8_lossy(answer.body.wire());
+    assert!(body.contains("`--resolve sessiondirectory.xboxlive.com=ADDRESS`"), "{body}");
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ impl Trial {
         let mut known = Known::default();
         for at in 0..self.recorded.len() {
             self.covers_the_body(at);
-            if self.recorded[at].replayable {
+            if self.recorded[at].response_withheld.is_none() {
                 tried += self.changes(&player, at, &known);
             }
             self.plays(&player, at, &self.call(at, &self.values(at)));
@@ -173,7 +173,7 @@ impl Trial {
     fn plays(&self, player: &Player, at: usize, call: &Call) {
         let (_, played) = self.answer(player, call, at);
         let is_played = matches!(played, Played::Hit(exchange) | Played::Bound(exchange) if exchange == at + 1);
-        let is_missed = matches!(&played, Played::Miss(_)) && !self.recorded[at].replayable;
+        let is_missed = matches!(&played, Played::Miss(_)) && self.recorded[at].response_withheld.is_some();
         assert!(is_played || is_missed, "{}: {played:#?}\n{:#?}", self.named(at), call.request);
     }
 

@@ -7,6 +7,9 @@ mod curl;
 mod openssl;
 mod readme;
 mod run;
+mod screen;
+mod shell;
+mod trust;
 
 use std::process::Command;
 

@@ -400,7 +400,7 @@ const AUTHORIZED: &str = "Authorization: XBL3.0 x=77;token-of-nobody\r\nSec-WebS
 const SESSION: &str = "/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/lobby/sessions/s1";
 
 /// A client that subscribes, writes, is tapped, pings and leaves: what it was told, but for the ids.
-async fn a_visit(proxy: &Proxy) -> Vec<Message> {
+pub(crate) async fn a_visit(proxy: &Proxy) -> Vec<Message> {
     let way = Way::Connect(proxy.root.clone());
     let mut client = proxy.reach(RTA, &way).await;
     let answer = open(&mut client, "/connect", AUTHORIZED).await;

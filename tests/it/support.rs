@@ -1,9 +1,10 @@
 //! What the tests stand on: a scripted service, a proxy in front of it or of another source, raw sockets, and the binary.
 
 pub(crate) mod binary;
+pub(crate) mod foreign;
 pub(crate) mod socket;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -28,14 +29,14 @@ use tapdeck::clock::{Clock, virtual_start};
 use tapdeck::emulator::{Emulator, Settings};
 use tapdeck::engine::{Enforce, Engine, Recorder, Source};
 use tapdeck::exchange::{LaneName, Protocol};
-use tapdeck::intercept::{self, Authority, Door, Limits, Listener, Others, Reverse, Shutdown};
+use tapdeck::intercept::{self, Access, Authority, Door, Limits, Listener, Neighbours, Others, Reverse, Shutdown};
 use tapdeck::json::Doc;
 use tapdeck::message::{Body, Headers, Response};
 use tapdeck::redact::Redactor;
 use tapdeck::replay::{self, Player, Tape};
 use tapdeck::slot::{self, Class, Role};
 use tapdeck::upstream::wire::{Payload, header_map, headers_of, read_whole};
-use tapdeck::upstream::{self, Dialler, Route, Upstream, tls};
+use tapdeck::upstream::{self, Dialler, Identity, Route, Upstream, tls};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -229,7 +230,15 @@ fn service_identity() -> (rustls::ServerConfig, String) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let names = [HOST, "rta.xboxlive.com", "smartmatch.xboxlive.com", "localhost", "studio.localhost"];
+    let names = [
+        HOST,
+        "rta.xboxlive.com",
+        "smartmatch.xboxlive.com",
+        "social.xboxlive.com",
+        "user.auth.xboxlive.com",
+        "localhost",
+        "studio.localhost",
+    ];
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(names.map(str::to_owned)).unwrap().signed_by(&key, &root).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -252,7 +261,12 @@ pub(crate) struct Setup {
     pub(crate) roots: Option<PathBuf>,
     /// Reverse mode: the upstream's base URL.
     pub(crate) base: Option<Uri>,
+    /// Who the proxy is towards the upstream.
+    pub(crate) identity: Option<Identity>,
+    /// Hosts that are looked into besides the contract's.
+    pub(crate) neighbours: Neighbours,
     pub(crate) others: Others,
+    pub(crate) access: Access,
     pub(crate) limits: Limits,
     /// What answers instead of the upstream.
     pub(crate) source: Option<Source>,
@@ -323,23 +337,30 @@ impl Setup {
         let route = Route { own: vec![address], ..self.route };
         let dialler = Dialler::new(route, self.limits.connect);
         let reverse = self.base.as_ref().and_then(Reverse::of);
-        let options = upstream::Options { base: self.base, extra_roots: self.roots, limits: self.limits };
+        let options = upstream::Options {
+            base: self.base,
+            extra_roots: self.roots,
+            identity: self.identity,
+            limits: self.limits,
+        };
         let source = self.source.unwrap_or_else(|| Source::Upstream(Upstream::new(&dialler, options).unwrap()));
         let recorder = self.journal.as_deref().map(|journal| Recorder::create(journal).unwrap());
         let engine = Engine::new(source, Arc::new(Redactor::new(1)), Arc::default(), recorder, Enforce::Report);
         let door = Door::new(intercept::Options {
             engine: Some(Arc::clone(&engine)),
             authority: Arc::clone(&authority),
+            access: self.access,
+            about: "testing <this>".to_owned(),
             reverse,
-            neighbours: BTreeSet::new(),
+            neighbours: self.neighbours,
             others: self.others,
             dialler,
             limits: self.limits,
         });
         let shutdown = Shutdown::default();
         let listener = Listener { socket: listener, name: self.name, clients: Arc::new(self.clients) };
-        let serving = tokio::spawn(intercept::serve(listener, door, shutdown.clone()));
-        Proxy { address, root: authority.cert_pem().to_owned(), engine, home, shutdown, serving: Some(serving) }
+        let serving = tokio::spawn(intercept::serve(listener, Arc::clone(&door), shutdown.clone()));
+        Proxy { address, door, root: authority.cert_pem().to_owned(), engine, home, shutdown, serving: Some(serving) }
     }
 }
 
@@ -349,6 +370,7 @@ pub(crate) struct Proxy {
     /// The proxy's certificate authority, as PEM.
     pub(crate) root: String,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) door: Arc<Door>,
     #[cfg_attr(not(feature = "real-clients"), expect(dead_code, reason = "the directory lives as long as this"))]
     pub(crate) home: TempDir,
     pub(crate) shutdown: Shutdown,

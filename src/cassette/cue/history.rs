@@ -1,19 +1,23 @@
 //! What became of each session: the versions that answers show, and the writes that show none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use crate::cassette::outline::{Names, Tap};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
-use crate::cassette::{Cassette, HttpRecord, StoredBody};
+use crate::cassette::{HttpRecord, StoredBody};
 use crate::exchange::Outcome;
-use crate::json::{Doc, Node};
-use crate::mpsd::{Op, Service, resolve};
+use crate::json::Doc;
+use crate::mpsd::{Op, resolve};
 
-/// Every session of a recording, by `scid~template~name`.
+/// Every session of a recording.
 #[derive(Debug, Default)]
-pub(super) struct Histories {
-    sessions: BTreeMap<String, History>,
-    /// Where each handle was made.
-    handles: BTreeMap<String, Call>,
+pub(in crate::cassette) struct Histories {
+    /// Sessions as `scid~template~name`, lives of sessions, handles.
+    names: Names,
+    /// By the session's number.
+    sessions: HashMap<u32, History>,
+    /// Where each handle was made, by its number.
+    handles: HashMap<u32, Call>,
     /// Where tickets were made and dropped: matchmaking changes sessions that such a call does not name.
     tickets: Vec<Call>,
 }
@@ -28,7 +32,8 @@ struct Call {
 /// One session.
 #[derive(Debug, Default)]
 struct History {
-    shown: BTreeMap<(String, u64), Shown>,
+    /// By life and change.
+    shown: BTreeMap<(u32, u64), Shown>,
     /// Writes whose answers show no version, by when they were answered.
     silent: Vec<Call>,
     /// Every write, by when it was asked.
@@ -43,13 +48,15 @@ struct Shown {
 }
 
 impl Histories {
-    pub(super) fn of(cassette: &Cassette) -> Self {
-        let mut histories = Self::default();
-        for http in cassette.exchanges().filter(|http| is_answered(http)) {
-            histories.tell(http);
-        }
-        histories.tickets.sort_unstable_by_key(|call| (call.asked, call.answered));
-        for history in histories.sessions.values_mut() {
+    /// The names by number, for whoever asks.
+    pub(in crate::cassette) fn names(&mut self) -> &mut Names {
+        &mut self.names
+    }
+
+    /// To be told when every exchange was.
+    pub(in crate::cassette) fn finish(&mut self) {
+        self.tickets.sort_unstable_by_key(|call| (call.asked, call.answered));
+        for history in self.sessions.values_mut() {
             history.silent.sort_unstable();
             history.writes.sort_unstable_by_key(|call| (call.asked, call.answered));
             for shown in history.shown.values_mut() {
@@ -57,12 +64,14 @@ impl Histories {
                 shown.by_reads.sort_unstable();
             }
         }
-        histories
     }
 
-    fn tell(&mut self, http: &HttpRecord) {
-        let service = Service::behind(http.request.authority.split(':').next().unwrap_or_default());
-        let resolution = resolve(service, &http.request.method, &http.request.target);
+    /// Takes an exchange's part in it.
+    pub(in crate::cassette) fn tell(&mut self, http: &HttpRecord) {
+        if !is_answered(http) {
+            return;
+        }
+        let resolution = resolve(http.service(), &http.request.method, &http.request.target);
         let Some(op) = resolution.operation().map(|operation| operation.op) else {
             return;
         };
@@ -75,7 +84,7 @@ impl Histories {
         if op == Op::HandleCreate
             && let Some(id) = handle_id(&answered)
         {
-            self.handles.insert(id, call);
+            self.handles.insert(self.names.number(&id), call);
         }
         if matches!(op, Op::TicketCreate | Op::TicketDelete) {
             self.tickets.push(call);
@@ -83,8 +92,9 @@ impl Histories {
         let Some(session) = session_of(&resolution, &posted, &http.response.headers) else {
             return;
         };
-        let history = self.sessions.entry(session).or_default();
         let version = op.answers_session().then(|| version_of(&answered)).flatten();
+        let version = version.map(|(branch, change)| (self.names.number(&branch), change));
+        let history = self.sessions.entry(self.names.number(&session)).or_default();
         if !op.is_read() {
             history.writes.push(call);
         }
@@ -97,14 +107,12 @@ impl Histories {
     }
 
     /// Where the call was answered that caused a tap which was read at that position.
-    pub(super) fn cause_of_tap(&self, tap: Node<'_>, at: u64) -> Option<u64> {
-        let history = self.sessions.get(&tap.get("resource")?.str()?.to_lowercase())?;
-        let text = |name| tap.get(name).and_then(Node::str);
-        let number = tap.get("changeNumber").and_then(Node::number).and_then(|number| number.parse().ok());
-        let of_version = text("branch").zip(number).and_then(|(branch, number)| {
-            let matched = || self.ticket_since(history.known_before(&branch, number).1, at);
-            let written = history.written(&branch, number, at).or_else(matched);
-            written.or_else(|| history.first_read(&branch, number, at))
+    pub(super) fn cause_of_tap(&self, tap: &Tap, at: u64) -> Option<u64> {
+        let history = self.sessions.get(&tap.session)?;
+        let of_version = tap.version.and_then(|version| {
+            let matched = || self.ticket_since(history.known_before(version).1, at);
+            let written = history.written(version, at).or_else(matched);
+            written.or_else(|| history.first_read(version, at))
         });
         of_version.or_else(|| history.latest_write(at)).map(|call| call.answered)
     }
@@ -116,34 +124,34 @@ impl Histories {
     }
 
     /// Where the call was answered that made a handle, if that was asked before a position.
-    pub(super) fn handle_made(&self, id: &str, at: u64) -> Option<u64> {
-        self.handles.get(&id.to_lowercase()).filter(|call| call.asked < at).map(|call| call.answered)
+    pub(super) fn handle_made(&self, handle: u32, at: u64) -> Option<u64> {
+        self.handles.get(&handle).filter(|call| call.asked < at).map(|call| call.answered)
     }
 }
 
 impl History {
     /// The write that made a version: the first that shows it, else one that shows none, counted from the version
     /// before.
-    fn written(&self, branch: &str, number: u64, at: u64) -> Option<Call> {
-        let shown = self.shown.get(&(branch.to_owned(), number));
-        shown.and_then(|shown| first(&shown.by_writes, at)).or_else(|| self.silent_maker(branch, number, at))
+    fn written(&self, version: (u32, u64), at: u64) -> Option<Call> {
+        let shown = self.shown.get(&version);
+        shown.and_then(|shown| first(&shown.by_writes, at)).or_else(|| self.silent_maker(version, at))
     }
 
     /// The first read that shows a version, which time alone may have made.
-    fn first_read(&self, branch: &str, number: u64, at: u64) -> Option<Call> {
-        first(&self.shown.get(&(branch.to_owned(), number))?.by_reads, at)
+    fn first_read(&self, version: (u32, u64), at: u64) -> Option<Call> {
+        first(&self.shown.get(&version)?.by_reads, at)
     }
 
     /// The last version before one that an answer shows, and when one first did.
-    fn known_before(&self, branch: &str, number: u64) -> (u64, u64) {
-        let earlier = self.shown.range((branch.to_owned(), 0)..(branch.to_owned(), number)).next_back();
+    fn known_before(&self, version: (u32, u64)) -> (u64, u64) {
+        let earlier = self.shown.range((version.0, 0)..version).next_back();
         earlier.map_or((0, 0), |((_, known), shown)| (*known, shown.first()))
     }
 
-    fn silent_maker(&self, branch: &str, number: u64, at: u64) -> Option<Call> {
-        let (known, since) = self.known_before(branch, number);
+    fn silent_maker(&self, version: (u32, u64), at: u64) -> Option<Call> {
+        let (known, since) = self.known_before(version);
         let silent = &self.silent[self.silent.partition_point(|call| call.answered <= since)..];
-        let nth = usize::try_from(number.saturating_sub(known + 1)).ok()?;
+        let nth = usize::try_from(version.1.saturating_sub(known + 1)).ok()?;
         silent.get(nth).filter(|call| call.asked < at).copied()
     }
 

@@ -2,11 +2,11 @@ use super::*;
 use crate::cassette::What;
 use crate::cassette::sample::scene::{Scene, call, session, tap, version};
 use crate::message::Request;
-use crate::socket::Message;
+use crate::socket::{Message, Opcode};
 
 /// The cues of the service's messages, in the order of the recording.
 fn cues(scene: Scene) -> Vec<Cue> {
-    find(&scene.cassette()).into_values().collect()
+    find(&Outline::of(&scene.cassette())).into_iter().collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 fn put(who: &str, n: u64) -> Request {

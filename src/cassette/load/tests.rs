@@ -113,7 +113,7 @@ fn a_file_that_would_fill_the_memory_is_refused_unread() {
     assert!(matches!(parse(dense.as_bytes()), Err(CassetteError::TooManyValues { .. })));
     let large = " ".repeat(usize::try_from(MAX_SEALED).unwrap()) + "{}";
     let error = parse(large.as_bytes()).unwrap_err().to_string();
-    assert_eq!(error, "x.cassette is larger than 256 MiB, the most a sealed file may have; split the recording");
+    assert_eq!(error, "x.cassette is larger than 256 MiB, the most of a sealed file that is read into memory");
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! The positions that count, renumbered densely from 1, and the lanes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Moment, What};
-use crate::cassette::frame::FrameRecord;
-use crate::cassette::{Cassette, Record};
+use crate::cassette::outline::{Fact, FrameFact, Outline};
 use crate::exchange::LaneName;
 use crate::socket::Sender;
 
@@ -14,10 +13,12 @@ pub(super) struct Ranks {
     /// In the order of the recording.
     events: Vec<Event>,
     /// When each socket was opened: its call and the answer to that, renumbered.
-    sockets: BTreeMap<u64, (u64, u64)>,
-    /// The lanes' numbers, from 1: those with given names by name, the others by their first call; lanes that only have
-    /// messages come behind.
-    lanes: BTreeMap<String, usize>,
+    sockets: HashMap<u64, (u64, u64)>,
+    /// The lanes as the outline numbers them, in their order: those with given names by name, the others by their first
+    /// call; lanes that only have messages come behind.
+    lanes: Vec<u32>,
+    /// The place of each in that order, from 1.
+    places: HashMap<u32, usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,18 +29,21 @@ struct Event {
 }
 
 impl Ranks {
-    pub(super) fn of(cassette: &Cassette) -> Self {
+    pub(super) fn of(outline: &Outline) -> Self {
+        let sockets: BTreeSet<u64> = outline.frames.iter().map(|frame| frame.socket).collect();
+        let opened = outline.exchanges().filter(|(_, _, asked, _)| sockets.contains(asked));
         let openings: BTreeMap<u64, (u64, usize)> =
-            cassette.exchanges_indexed().map(|(index, http)| (http.asked, (http.answered, index))).collect();
+            opened.map(|(index, _, asked, answered)| (asked, (answered, index))).collect();
         let mut orphans = BTreeMap::new();
-        for (index, frame) in frames(cassette).filter(|(_, frame)| !openings.contains_key(&frame.socket)) {
-            orphans.entry(frame.socket).or_insert(index);
+        for frame in outline.frames.iter().filter(|frame| !openings.contains_key(&frame.socket)) {
+            orphans.entry(frame.socket).or_insert(frame.index);
         }
-        let mut events = events(cassette, &orphans);
-        let lanes = lane_numbers(cassette, &events);
-        let lane = |index: usize| lanes.get(lane_of(&cassette.entries[index].record)).copied().unwrap_or_default();
-        rank(&mut events, &marks(cassette), lane);
-        let mut ranks = Self { events, sockets: BTreeMap::new(), lanes };
+        let mut events = events(outline, &orphans);
+        let lanes = lanes_in_order(outline, &events);
+        let places: HashMap<u32, usize> = lanes.iter().copied().zip(1..).collect();
+        let place = |index: usize| outline.lane_of(index).and_then(|lane| places.get(&lane)).copied();
+        rank(&mut events, &marks(outline), |index| place(index).unwrap_or_default());
+        let mut ranks = Self { events, sockets: HashMap::new(), lanes, places };
         let opened = |socket: u64| match (openings.get(&socket), orphans.get(&socket)) {
             (Some((answered, index)), _) => ranks.of_call(socket, *answered, *index),
             (None, index) => {
@@ -48,19 +52,18 @@ impl Ranks {
                 (rank(What::LostAsked), rank(What::LostAnswered))
             }
         };
-        ranks.sockets = frames(cassette).map(|(_, frame)| (frame.socket, opened(frame.socket))).collect();
+        ranks.sockets = sockets.into_iter().map(|socket| (socket, opened(socket))).collect();
         ranks
     }
 
-    /// The recorded names of the lanes, in order.
-    pub(super) fn lanes(&self) -> Vec<&str> {
-        let mut lanes: Vec<(usize, &str)> = self.lanes.iter().map(|(name, number)| (*number, name.as_str())).collect();
-        lanes.sort_unstable();
-        lanes.into_iter().map(|(_, name)| name).collect()
+    /// The lanes, as the outline numbers them, in order.
+    pub(super) fn lanes(&self) -> &[u32] {
+        &self.lanes
     }
 
-    pub(super) fn lane(&self, name: &str) -> usize {
-        self.lanes.get(name).copied().unwrap_or_default()
+    /// The place of a lane in that order.
+    pub(super) fn lane(&self, lane: u32) -> usize {
+        self.places.get(&lane).copied().unwrap_or_default()
     }
 
     /// When a socket was opened.
@@ -104,12 +107,12 @@ fn count(events: usize) -> u64 {
 }
 
 /// Calls, their answers and clients' messages. A socket whose opening is lost keeps a place for it.
-fn events(cassette: &Cassette, orphans: &BTreeMap<u64, usize>) -> Vec<Event> {
-    let calls = cassette
-        .exchanges_indexed()
-        .flat_map(|(index, http)| [((http.asked, What::Asked), index), ((http.answered, What::Answered), index)]);
-    let said = frames(cassette).filter(|(_, frame)| frame.from == Sender::Client);
-    let said = said.map(|(index, frame)| ((frame.at, What::Heard), index));
+fn events(outline: &Outline, orphans: &BTreeMap<u64, usize>) -> Vec<Event> {
+    let calls = outline
+        .exchanges()
+        .flat_map(|(index, _, asked, answered)| [((asked, What::Asked), index), ((answered, What::Answered), index)]);
+    let said = outline.frames.iter().filter(|frame| frame.from == Sender::Client);
+    let said = said.map(|frame| ((frame.at, What::Heard), frame.index));
     let lost = orphans
         .iter()
         .flat_map(|(socket, index)| [What::LostAsked, What::LostAnswered].map(|what| ((*socket, what), *index)));
@@ -142,38 +145,27 @@ fn is_even(what: What) -> bool {
     matches!(what, What::Asked | What::Answered | What::Heard)
 }
 
-fn frames(cassette: &Cassette) -> impl Iterator<Item = (usize, &FrameRecord)> {
-    cassette.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.record.frame()?)))
-}
-
 /// The positions of marks, in order.
-fn marks(cassette: &Cassette) -> Vec<u64> {
-    let at = |record: &Record| match record {
-        Record::Mark(mark) => Some(mark.at_position),
-        Record::Http(_) | Record::Frame(_) => None,
+fn marks(outline: &Outline) -> Vec<u64> {
+    let at = |fact: &Fact| match fact {
+        Fact::Mark { at } => Some(*at),
+        Fact::Http { .. } | Fact::Frame(_) => None,
     };
-    let mut marks: Vec<u64> = cassette.entries.iter().filter_map(|entry| at(&entry.record)).collect();
+    let mut marks: Vec<u64> = outline.facts.iter().filter_map(at).collect();
     marks.sort_unstable();
     marks
 }
 
-fn lane_of(record: &Record) -> &str {
-    match record {
-        Record::Http(http) => &http.lane,
-        Record::Frame(frame) => &frame.lane,
-        Record::Mark(_) => "",
-    }
-}
-
-fn lane_numbers(cassette: &Cassette, events: &[Event]) -> BTreeMap<String, usize> {
+fn lanes_in_order(outline: &Outline, events: &[Event]) -> Vec<u32> {
     let called = events.iter().filter(|event| event.moment.1 == What::Asked);
-    let called = called.map(|event| lane_of(&cassette.entries[event.index].record));
-    let mut said: Vec<&FrameRecord> = frames(cassette).map(|(_, frame)| frame).collect();
+    let called = called.filter_map(|event| outline.lane_of(event.index));
+    let mut said: Vec<&FrameFact> = outline.frames.iter().collect();
     said.sort_by_key(|frame| (frame.socket, frame.at));
     let mut seen = BTreeSet::new();
-    let all: Vec<&str> =
-        called.chain(said.iter().map(|frame| frame.lane.as_str())).filter(|lane| seen.insert(*lane)).collect();
-    let given = seen.iter().copied().filter(|lane| LaneName::is_given(lane));
-    let generated = all.into_iter().filter(|lane| !LaneName::is_given(lane));
-    given.chain(generated).zip(1..).map(|(lane, number)| (lane.to_owned(), number)).collect()
+    let all = called.chain(said.iter().map(|frame| frame.lane)).filter(|lane| seen.insert(*lane));
+    let is_given = |lane: &u32| LaneName::is_given(outline.lanes.name(*lane));
+    let (mut given, generated): (Vec<u32>, Vec<u32>) = all.partition(is_given);
+    given.sort_by_key(|lane| outline.lanes.name(*lane));
+    given.extend(generated);
+    given
 }

@@ -4,6 +4,7 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::cassette::first_part;
 use crate::cli::options::CassettePath;
 use crate::cli::{Failure, say};
 
@@ -58,8 +59,9 @@ fn is_readable(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |about| about.is_file())
 }
 
-/// A journal whose sealed file stands beside it says the same once more.
-fn without_journals(found: Vec<PathBuf>) -> Vec<PathBuf> {
+/// A journal whose sealed file stands beside it says the same once more; so do the further parts of a journal.
+fn without_journals(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
+    found.retain(|path| first_part(path).is_none());
     let is_sealed = |path: &Path| {
         let is_journal = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"));
         is_journal && found.binary_search(&CassettePath::of_journal(path).sealed().to_owned()).is_ok()

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::find;
-use super::progress::Watched;
+use super::progress::{Watched, bar};
 use crate::archive::har::{self, HarError, Judged};
 use crate::archive::{Format, sniff};
-use crate::cassette::{Cassette, CassetteError, Seal, seal};
+use crate::cassette::seal::SealError;
+use crate::cassette::{Cassette, CassetteError, Ledger, Note, Seal};
 use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
@@ -43,41 +44,64 @@ fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(
     let mut head = Vec::new();
     source.by_ref().take(HEAD).read_to_end(&mut head).map_err(unopened)?;
     let format = sniff(&head);
-    let source = Watched::new(io::Cursor::new(head).chain(source), file, length);
     let judge = &mut Judge::new(Arc::clone(contract));
     match format {
-        Format::Cassette | Format::Empty => {
-            let text = Cassette::bytes_from(file, source).map_err(|error| serve::unreadable(&error))?;
-            judge_cassette(file, text, judge, report)
-        }
-        Format::Har => judge_har(file, source, judge, report),
+        Format::Cassette | Format::Empty => judge_recording(file, source, length, judge, report),
+        Format::Har => judge_har(file, Watched::new(io::Cursor::new(head).chain(source), file, length), judge, report),
         other => Err(foreign(file, other)),
     }
 }
 
-fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
-    let cassette = Cassette::parse(file, &text).map_err(|error| serve::unreadable(&error))?;
-    for note in &cassette.notes {
-        say(&format!("note: {}: {note}", file.display()));
+/// A journal may be of any length, and is judged as the file it will be sealed to: the order of its lines is a matter of
+/// timing.
+fn judge_recording(
+    file: &Path,
+    source: File,
+    length: u64,
+    judge: &mut Judge,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let unreadable = |error: CassetteError| serve::unreadable(&error);
+    if Ledger::is_needed(file).map_err(unreadable)? {
+        let bar = bar(file, length);
+        let ledger = Ledger::open(file, &mut |bytes| bar.add(bytes)).map_err(unreadable)?;
+        return judge_ledger(ledger, judge, report);
     }
+    drop(source);
+    let text = std::fs::read(file).map_err(|source| unreadable(CassetteError::Io { path: file.to_owned(), source }))?;
+    let cassette = Cassette::parse(file, &text).map_err(unreadable)?;
     let unserved = cassette.exchanges().filter(|record| record.outcome != Outcome::Answered).count();
-    if unserved > 0 {
-        say(&format!(
-            "note: {}: {unserved} answered by tapdeck, not the service: only the calls are judged",
-            file.display()
-        ));
-    }
-    // A journal is judged as the file it will be sealed to: the order of its lines is a matter of timing.
-    let cassette = match cassette.seal {
-        Seal::Unsealed => {
-            text = Vec::new();
-            seal::canonical(&cassette).unwrap_or(cassette)
-        }
-        Seal::Sealed | Seal::Edited => cassette,
-    };
-    let source = Source { name: &file.display().to_string(), text: &text };
-    report.cassette(judge, &cassette, source);
+    tell(file, &cassette.notes, unserved);
+    report.cassette(judge, &cassette, Source { name: &file.display().to_string(), text: &text });
     Ok(())
+}
+
+fn judge_ledger(mut ledger: Ledger, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+    tell(&ledger.file, &ledger.notes, ledger.unserved);
+    let (name, seal) = (ledger.file.display().to_string(), ledger.seal);
+    let changed = |error: SealError| Failure::input(format!("{name}: {error}")).hint("check it again");
+    let mut reading = report.reading(judge, seal, Source::from(name.as_str()));
+    if seal == Seal::Unsealed
+        && let Ok(mut canonical) = ledger.canonical(&mut |_| {})
+    {
+        for nth in 0..canonical.records() {
+            reading.entry(&canonical.entry(nth).map_err(changed)?);
+        }
+        return Ok(());
+    }
+    for index in 0..ledger.records() {
+        reading.entry(&ledger.entry(index).map_err(changed)?);
+    }
+    Ok(())
+}
+
+/// Tells what there is to know before anything is judged.
+fn tell(file: &Path, notes: &[Note], unserved: usize) {
+    let file = file.display();
+    notes.iter().for_each(|note| say(&format!("note: {file}: {note}")));
+    if unserved > 0 {
+        say(&format!("note: {file}: {unserved} answered by tapdeck, not the service: only the calls are judged"));
+    }
 }
 
 fn judge_har(file: &Path, source: impl Read + Send, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use super::cast::Who;
 use crate::client::{Client, Way};
 use crate::engine::Engine;
 use crate::exchange::Protocol;
-use crate::intercept::{self, Authority, Door, Limits, Others, Reverse, Shutdown};
+use crate::intercept::{self, Access, Authority, Door, Limits, Neighbours, Others, Reverse, Shutdown};
 use crate::upstream::{Dialler, Route};
 
 /// A running deck.
@@ -30,8 +30,10 @@ impl Stage {
         let door = Door::new(intercept::Options {
             engine: Some(engine),
             authority,
+            access: Access::default(),
+            about: "telling the story of the demo".to_owned(),
             reverse: Some(Reverse::default()),
-            neighbours: std::collections::BTreeSet::new(),
+            neighbours: Neighbours::default(),
             others: Others::Refuse,
             dialler: Dialler::new(Route::default(), limits.connect),
             limits,

@@ -1,16 +1,16 @@
-//! Where clients come in, who they are there, and what happens to hosts that are none of ours.
+//! Where clients come in, and who they are there.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::writable;
+use super::{HostOptions, lan, writable};
 use crate::cli::{Failure, Home};
 use crate::exchange::LaneName;
-use crate::intercept::Others;
+use crate::intercept::{Access, Network, Secret};
 
-/// Where the deck listens, and what it does with other hosts' traffic.
+/// Where the deck listens, and for whom.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Ways in")]
 pub(in crate::cli) struct Ways {
@@ -27,39 +27,40 @@ pub(in crate::cli) struct Ways {
     /// user (`http://guest@127.0.0.1:8888`) beats both
     #[arg(long = "name", env = "TAPDECK_NAME", value_name = "ADDR=NAME", value_delimiter = ',')]
     names: Vec<NameArg>,
-    /// What to do with hosts that are not MPSD's
-    #[arg(long, env = "TAPDECK_OTHERS", default_value = "tunnel")]
-    others: OthersArg,
+    /// Let clients of this network in, or of this one address (repeatable). This machine always may; with an address
+    /// to listen on that others reach, say here who they are
+    #[arg(long, env = "TAPDECK_ALLOW", value_name = "CIDR", value_delimiter = ',')]
+    allow: Vec<Network>,
+    /// Let everybody else in who sends this password as a proxy's: `http://NAME:PASSWORD@HOST:PORT`, with a player's
+    /// name or none. Better set in the environment, where no list of processes shows it
+    #[arg(long, env = "TAPDECK_PROXY_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    proxy_password: Option<Secret>,
     /// Write addresses as one line of JSON to this file once clients can come; `-` is standard output
     #[arg(long, env = "TAPDECK_READY_FILE", value_name = "FILE", value_parser = writable)]
     pub(in crate::cli) ready_file: Option<PathBuf>,
     #[command(flatten)]
+    pub(in crate::cli) hosts: HostOptions,
+    #[command(flatten)]
     pub(in crate::cli) home: Home,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum OthersArg {
-    /// Pass them through untouched
-    Tunnel,
-    /// Refuse them
-    Refuse,
-}
-
 impl Ways {
-    /// What to do with other hosts.
-    pub(in crate::cli) fn others(&self) -> Others {
-        match self.others {
-            OthersArg::Tunnel => Others::Tunnel,
-            OthersArg::Refuse => Others::Refuse,
-        }
+    /// Who may come in.
+    pub(in crate::cli) fn access(&self) -> Access {
+        Access { networks: self.allow.clone(), password: self.proxy_password }
     }
 
-    /// Loopback only: there is no access control yet.
+    /// Where others can reach us, somebody must have said which of them may.
     pub(in crate::cli) fn check(&self) -> Result<(), Failure> {
+        if !self.allow.is_empty() || self.proxy_password.is_some() {
+            return Ok(());
+        }
         match self.listen.iter().find(|listen| !listen.address.ip().is_loopback()) {
             None => Ok(()),
             Some(ListenArg { address, .. }) => {
-                Err(Failure::usage(format!("{address} is not a loopback address")).hint("listen on 127.0.0.1 or [::1]"))
+                let network = lan::around(address.ip());
+                Err(Failure::usage(format!("--listen {address}: other machines reach that address"))
+                    .hint(format!("say who may come in: `--allow {network}`, or a password by --proxy-password")))
             }
         }
     }

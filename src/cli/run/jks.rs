@@ -1,8 +1,10 @@
 //! Java's own form of a trust store, which every Java reads: certificates, each with a name, and a checksum.
 //!
-//! PKCS#12 would need keys derived and certificates encrypted to hold nothing that is secret.
+//! PKCS#12 is younger, and needs more said to hold as many certificates.
 
 use sha1::{Digest, Sha1};
+
+pub(super) use crate::intercept::authority::PASSWORD;
 
 /// A trust store of these certificates.
 pub(super) fn trust_store<'c>(certificates: impl ExactSizeIterator<Item = &'c [u8]>) -> Vec<u8> {
@@ -39,8 +41,6 @@ fn length(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// The password Java takes when it is told none; it keeps nothing from anybody.
-pub(super) const PASSWORD: &str = "changeit";
 const MAGIC: u32 = 0xfeed_feed;
 const VERSION: u32 = 2;
 /// The tag of a certificate that is trusted.

@@ -9,10 +9,12 @@ use std::path::PathBuf;
 
 use super::jks;
 use super::trust::Trust;
+use crate::intercept::Neighbours;
 use crate::mpsd::Service;
+use crate::mpsd::host::is_within;
 
 /// A variable and its value.
-pub(super) type Variable = (&'static str, OsString);
+pub(in crate::cli) type Variable = (&'static str, OsString);
 
 /// What the environment is made of.
 pub(super) struct Surroundings<'a> {
@@ -23,23 +25,20 @@ pub(super) struct Surroundings<'a> {
     /// What is to be trusted.
     pub(super) trust: &'a Trust,
     /// The hosts it answers for beside the contract's own.
-    pub(super) neighbours: &'a BTreeSet<String>,
+    pub(super) neighbours: &'a Neighbours,
 }
 
 impl Surroundings<'_> {
     /// The variables to set. `of` gives the value a variable has now.
     pub(super) fn variables(&self, of: impl Fn(&str) -> Option<OsString>) -> Vec<Variable> {
         let url = OsString::from(format!("http://{}", self.proxy));
-        let bundle = self.trust.bundle().into_os_string();
         let mut variables: Vec<Variable> = PROXIES.into_iter().map(|name| (name, url.clone())).collect();
-        variables.extend(BUNDLES.into_iter().map(|name| (name, bundle.clone())));
         let direct = self.direct(of("NO_PROXY").or_else(|| of("no_proxy")));
         variables.extend(["NO_PROXY", "no_proxy"].map(|name| (name, direct.clone())));
-        variables.push(("NODE_EXTRA_CA_CERTS", bundle));
         variables.push(("NODE_USE_ENV_PROXY", "1".into()));
-        variables.push((JAVA, self.java(of(JAVA))));
+        let proxied = self.java(of(JAVA));
+        variables.extend(trusting(self.trust, |name| if name == JAVA { Some(proxied.clone()) } else { of(name) }));
         variables.push(("TAPDECK_PROXY", url));
-        variables.push(("TAPDECK_CA", self.trust.own().into_os_string()));
         variables.extend(self.control.map(|address| ("TAPDECK_CONTROL", format!("http://{address}").into())));
         variables
     }
@@ -58,41 +57,63 @@ impl Surroundings<'_> {
         let name = entry.trim_start_matches(['*', '.']).to_lowercase();
         let name = name.split(':').next().unwrap_or_default();
         let mut contract = CONTRACT.into_iter().flat_map(Service::hosts);
-        let covers = |host: &str| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        let covers = |host: &str| is_within(host, name);
         // A lone `*` is every host; an address with colons in it is none.
         let is_pattern = !entry.starts_with(':') && !entry.starts_with('[');
         is_pattern
-            && (name.is_empty() || contract.any(|host| covers(host)) || self.neighbours.iter().any(|host| covers(host)))
+            && (name.is_empty()
+                || contract.any(|host| covers(host))
+                || self.neighbours.covers(name)
+                || self.neighbours.iter().any(|pattern| covers(pattern.name())))
     }
 
     /// The options of a Java machine, after those there are.
     fn java(&self, before: Option<OsString>) -> OsString {
         let mut options = before.unwrap_or_default();
         let (host, port) = (self.proxy.ip(), self.proxy.port());
-        let mut add = |option: &OsStr| {
-            if !options.is_empty() {
-                options.push(" ");
-            }
-            options.push(option);
-        };
         for scheme in ["http", "https"] {
-            add(format!("-D{scheme}.proxyHost={host}").as_ref());
-            add(format!("-D{scheme}.proxyPort={port}").as_ref());
+            add(&mut options, format!("-D{scheme}.proxyHost={host}").as_ref());
+            add(&mut options, format!("-D{scheme}.proxyPort={port}").as_ref());
         }
-        // A space would end the option.
-        let quote = if self.trust.java().to_string_lossy().contains(char::is_whitespace) { "\"" } else { "" };
-        let mut store = OsString::from(format!("-Djavax.net.ssl.trustStore={quote}"));
-        store.push(self.trust.java());
-        store.push(quote);
-        add(&store);
-        add("-Djavax.net.ssl.trustStoreType=JKS".as_ref());
-        add(format!("-Djavax.net.ssl.trustStorePassword={}", jks::PASSWORD).as_ref());
         options
     }
 }
 
+/// The variables that say whom to trust. `of` gives the value a variable has now.
+pub(in crate::cli) fn trusting(trust: &Trust, of: impl Fn(&str) -> Option<OsString>) -> Vec<Variable> {
+    let bundle = trust.bundle().into_os_string();
+    let mut variables: Vec<Variable> = BUNDLES.into_iter().map(|name| (name, bundle.clone())).collect();
+    variables.push(("NODE_EXTRA_CA_CERTS", bundle));
+    variables.push((JAVA, java_trusting(trust, of(JAVA).unwrap_or_default())));
+    variables.push(("TAPDECK_CA", trust.own().into_os_string()));
+    variables
+}
+
+/// The options of a Java machine with a trust store, said once.
+fn java_trusting(trust: &Trust, mut options: OsString) -> OsString {
+    // A space would end the option.
+    let quote = if trust.java().to_string_lossy().contains(char::is_whitespace) { "\"" } else { "" };
+    let mut store = OsString::from(format!("-Djavax.net.ssl.trustStore={quote}"));
+    store.push(trust.java());
+    store.push(quote);
+    if options.to_string_lossy().contains(&*store.to_string_lossy()) {
+        return options;
+    }
+    add(&mut options, &store);
+    add(&mut options, "-Djavax.net.ssl.trustStoreType=JKS".as_ref());
+    add(&mut options, format!("-Djavax.net.ssl.trustStorePassword={}", jks::PASSWORD).as_ref());
+    options
+}
+
+fn add(options: &mut OsString, option: &OsStr) {
+    if !options.is_empty() {
+        options.push(" ");
+    }
+    options.push(option);
+}
+
 /// Files of roots that the environment names: what is in them stays trusted.
-pub(super) fn named_roots(of: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+pub(in crate::cli) fn named_roots(of: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     let named: BTreeSet<PathBuf> =
         BUNDLES.into_iter().chain(["NODE_EXTRA_CA_CERTS"]).filter_map(of).map(PathBuf::from).collect();
     named.into_iter().filter(|file| file.is_file()).collect()
@@ -111,12 +132,12 @@ const CONTRACT: [Service; 4] = [Service::Mpsd, Service::Rta, Service::SmartMatch
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intercept::Authority;
+    use crate::intercept::{Authority, Pattern};
 
     fn variables(before: &[(&str, &str)], neighbours: &[&str]) -> Vec<(&'static str, String)> {
         let home = tempfile::tempdir().unwrap();
         let trust = Trust::new(&Authority::create(home.path()).unwrap(), &[]).unwrap();
-        let neighbours = neighbours.iter().map(|&host| host.to_owned()).collect();
+        let neighbours = neighbours.iter().map(|pattern| pattern.parse::<Pattern>().unwrap()).collect();
         let proxy = SocketAddr::from(([127, 0, 0, 1], 4321));
         let surroundings = Surroundings { proxy, control: None, trust: &trust, neighbours: &neighbours };
         let of = |name: &str| before.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
@@ -137,7 +158,8 @@ mod tests {
 
     #[test]
     fn no_host_of_ours_is_reached_past_us() {
-        let direct = |before: &str| value(&variables(&[("NO_PROXY", before)], &["api.example.com"]), "no_proxy");
+        let direct =
+            |before: &str| value(&variables(&[("NO_PROXY", before)], &["api.example.com", "*.corp.test"]), "no_proxy");
         let here = "localhost,127.0.0.1,::1";
         for ours in [
             "*",
@@ -148,6 +170,7 @@ mod tests {
             "SessionDirectory.XboxLive.com:443",
             "rta.xboxlive.com",
             "example.com",
+            "git.corp.test",
             "localhost",
             "127.0.0.1",
             "",

@@ -4,53 +4,63 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::jks;
 use crate::cli::{Failure, say};
 use crate::intercept::Authority;
+use crate::intercept::authority::armoured;
+use crate::platform;
 
-/// Files that are gone when this is.
+/// Files with whom to trust.
 #[derive(Debug)]
-pub(super) struct Trust {
-    folder: TempDir,
+pub(in crate::cli) struct Trust {
+    folder: PathBuf,
+    /// Takes the files with it, unless they are to last.
+    _held: Option<TempDir>,
 }
 
 impl Trust {
-    /// Writes the files. `named` are files of roots that the environment names already.
+    /// Writes files that are gone when this is. `named` are files of roots that the environment names already.
     pub(super) fn new(authority: &Authority, named: &[PathBuf]) -> Result<Self, Failure> {
-        let roots = roots(authority, named);
-        Self::write(authority, &roots).map_err(|error| {
-            Failure::runtime(format!("cannot write what the command trusts: {error}"))
-                .hint("is there room in the directory for temporary files?")
-        })
+        let held = platform::private_folder(PREFIX).map_err(|error| unwritten(&error))?;
+        let trust = Self { folder: held.path().to_owned(), _held: Some(held) };
+        trust.write(authority, named)
     }
 
-    fn write(authority: &Authority, roots: &BTreeSet<Vec<u8>>) -> io::Result<Self> {
-        let trust = Self { folder: private_folder()? };
-        let bundle: String = roots.iter().map(|root| pem(root)).collect();
-        private(&trust.bundle(), bundle.as_bytes())?;
-        private(&trust.own(), authority.cert_pem().as_bytes())?;
-        private(&trust.java(), &jks::trust_store(roots.iter().map(Vec::as_slice)))?;
-        Ok(trust)
+    /// Writes files that last, to a folder.
+    pub(in crate::cli) fn lasting(authority: &Authority, named: &[PathBuf], folder: &Path) -> Result<Self, Failure> {
+        std::fs::create_dir_all(folder).map_err(|error| unwritten(&error))?;
+        Self { folder: folder.to_owned(), _held: None }.write(authority, named)
+    }
+
+    fn write(self, authority: &Authority, named: &[PathBuf]) -> Result<Self, Failure> {
+        let roots = roots(authority, named);
+        let bundle: String = roots.iter().map(|root| armoured("CERTIFICATE", root)).collect();
+        let written = private(&self.bundle(), bundle.as_bytes())
+            .and_then(|()| private(&self.own(), authority.cert_pem().as_bytes()))
+            .and_then(|()| private(&self.java(), &jks::trust_store(roots.iter().map(Vec::as_slice))));
+        written.map(|()| self).map_err(|error| unwritten(&error))
     }
 
     /// All roots, as PEM.
     pub(super) fn bundle(&self) -> PathBuf {
-        self.folder.path().join("roots.pem")
+        self.folder.join("roots.pem")
     }
 
     /// Our authority alone, as PEM.
     pub(super) fn own(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.folder.join("ca.pem")
     }
 
     /// All roots, as Java reads them.
     pub(super) fn java(&self) -> PathBuf {
-        self.folder.path().join("roots.jks")
+        self.folder.join("roots.jks")
     }
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::runtime(format!("cannot write what is to be trusted: {error}")).hint("is there room on the disk?")
 }
 
 /// The machine's roots, those of files that are named, and ours.
@@ -71,41 +81,15 @@ fn roots(authority: &Authority, named: &[PathBuf]) -> BTreeSet<Vec<u8>> {
     roots
 }
 
-#[cfg(unix)]
-fn private_folder() -> io::Result<TempDir> {
-    use std::os::unix::fs::PermissionsExt;
-    let ours_alone = std::fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix(PREFIX).permissions(ours_alone).tempdir()
-}
-
-// The user's own folder for temporary files passes its access list on.
-#[cfg(not(unix))]
-fn private_folder() -> io::Result<TempDir> {
-    tempfile::Builder::new().prefix(PREFIX).tempdir()
-}
-
 /// Writes a file that only we can read: nobody else is to say whom the command trusts.
 fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-fn pem(certificate: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(certificate);
-    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
-    for start in (0..text.len()).step_by(PEM_LINE) {
-        out.push_str(&text[start..text.len().min(start + PEM_LINE)]);
-        out.push('\n');
-    }
-    out.push_str("-----END CERTIFICATE-----\n");
-    out
+    platform::persist(file, path)
 }
 
 const PREFIX: &str = "tapdeck-";
-const PEM_LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +122,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (_home, authority) = authority();
         let trust = Trust::new(&authority, &[]).unwrap();
-        let folder = trust.folder.path().to_owned();
+        let folder = trust.folder.clone();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         for file in [trust.bundle(), trust.own(), trust.java()] {

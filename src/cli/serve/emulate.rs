@@ -38,9 +38,10 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let deck = Deck::open(&options.ways).await?;
     let control = options.control.open().await?;
     let reached = Reached::emulating(settings, deck.dialler());
+    let neighbours = deck.neighbours(&reached.neighbours)?;
     let title = "emulating MPSD and RTA".into();
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
-    let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+    let (reverse, dialler) = (reached.reverse, reached.dialler);
     Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None }
         .run()
         .await?;

@@ -98,6 +98,7 @@ impl PlayOptions {
             redactor: Arc::clone(&means.redactor),
             contract: Arc::clone(contract),
             enforce: means.enforce.into(),
+            neighbours: deck.named.clone(),
             others: deck.others,
         };
         // Where we stand has no name when it was removed; then nothing is found in it either.

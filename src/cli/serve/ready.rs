@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::{Failure, print};
+use crate::platform;
 
 /// Where a deck can be reached: what is written as one line of JSON.
 #[derive(Debug, Serialize)]
@@ -39,14 +40,14 @@ impl Ready<'_> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let mut draft = tempfile::NamedTempFile::new_in(folder).map_err(|error| unwritten(file, &error))?;
         draft.write_all(line.as_bytes()).map_err(|error| unwritten(file, &error))?;
-        draft.persist(file).map_err(|error| unwritten(file, &error.error))?;
+        platform::persist(draft, file).map_err(|error| unwritten(file, &error))?;
         Ok(ReadyFile(Some(file.to_owned())))
     }
 }
 
 /// Removes what an earlier deck that was killed has left behind: nobody is there yet.
 pub(super) fn forget(file: &Path) {
-    let _ = std::fs::remove_file(file);
+    let _ = platform::remove(file);
 }
 
 impl Drop for ReadyFile {

@@ -1,19 +1,23 @@
 //! `tapdeck record`.
 
+mod length;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use super::stage::{Means, Stage};
 use super::{Deck, found, seal_journal};
-use crate::cassette::{Cassette, CassetteError, Record};
+use crate::cassette::{CassetteError, Ledger, Record, parts};
 use crate::cli::control::Control;
 use crate::cli::options::{CassettePath, EnforceOption, Service, Ways, contract};
 use crate::cli::session::Ended;
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
-use crate::engine::journal::JournalError;
+use crate::engine::journal::{Bounds, JournalError};
 use crate::engine::{Engine, Recorder, Source};
+use crate::platform;
 use crate::redact::Redactor;
+use length::Length;
 
 /// `tapdeck record`
 #[derive(Debug, clap::Args)]
@@ -22,6 +26,8 @@ pub(in crate::cli) struct Options {
     cassette: CassettePath,
     #[command(flatten)]
     recording: RecordOptions,
+    #[command(flatten)]
+    length: Length,
     #[command(flatten)]
     control: Control,
     #[command(flatten)]
@@ -42,9 +48,11 @@ pub(in crate::cli) struct RecordOptions {
 }
 
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
-    let Options { cassette, recording, control, enforce, ways } = options;
-    let stage = recording.stage(&cassette, control, Means { ways: &ways, enforce, project, redactor }).await?;
-    let ran = stage.run().await?;
+    let Options { cassette, recording, length, control, enforce, ways } = options;
+    let means = Means { ways: &ways, enforce, project, redactor };
+    let stage = recording.stage(&cassette, length.bounds(), control, means).await?;
+    let over = length.reached(Arc::clone(&stage.engine));
+    let ran = stage.run_until_over(over).await?;
     finish(&ran.engine, &cassette, ran.ended).await
 }
 
@@ -53,6 +61,7 @@ impl RecordOptions {
     pub(in crate::cli) async fn stage(
         &self,
         cassette: &CassettePath,
+        bounds: Bounds,
         control: Control,
         means: Means<'_>,
     ) -> Result<Stage, Failure> {
@@ -64,16 +73,17 @@ impl RecordOptions {
         }
         let contract = contract(project)?;
         let deck = Deck::open(ways).await?;
-        let reached = self.service.reach(project, deck.addresses(), deck.limits)?;
+        let reached = self.service.reach(project, &ways.hosts, deck.addresses(), deck.limits)?;
+        let neighbours = deck.neighbours(&reached.neighbours)?;
         let control = match &reached.source {
             Source::Emulator(_) => control.open().await?,
             _ => control.open_if_free().await?,
         };
         remove_if_empty(&cassette.journal());
-        let recorder = Recorder::create(&cassette.journal()).map_err(|error| unopened(&error))?;
+        let recorder = Recorder::bounded(&cassette.journal(), bounds).map_err(|error| unopened(&error))?;
         let title = format!("recording {} to {}", reached.name, cassette.journal().display());
         let engine = Engine::new(reached.source, redactor, contract, Some(recorder), enforce.into());
-        let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+        let (reverse, dialler) = (reached.reverse, reached.dialler);
         Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions: None })
     }
 }
@@ -98,7 +108,7 @@ pub(in crate::cli) async fn finish(engine: &Engine, cassette: &CassettePath, end
         say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
         return Ok(Code::Clean);
     };
-    say(&format!("{}; {}", verdict.summary, found(engine)));
+    say(&format!("{}; secrets: {}; {}", verdict.summary, recorder.secrets(), found(engine)));
     for problem in verdict.unfaithful.iter().take(MOST_SHOWN) {
         say(&format!("  exchange {} (line {}) does not replay: {}", problem.exchange, problem.line, problem.what));
     }
@@ -108,13 +118,17 @@ pub(in crate::cli) async fn finish(engine: &Engine, cassette: &CassettePath, end
 
 /// A journal left behind with no exchange in it is in nobody's way.
 pub(in crate::cli) fn remove_if_empty(journal: &Path) {
-    let is_empty = match Cassette::read(journal) {
-        Ok(cassette) => cassette.exchanges().next().is_none() && cassette.lost() == 0,
+    let is_short = std::fs::metadata(journal).is_ok_and(|about| about.len() < MOST_OF_AN_EMPTY_ONE);
+    if !is_short || parts(journal).is_ok_and(|parts| parts.len() > 1) {
+        return;
+    }
+    let is_empty = match Ledger::open(journal, &mut |_| {}) {
+        Ok(ledger) => ledger.exchanges() == 0 && ledger.notes.is_empty(),
         Err(error) => matches!(error, CassetteError::Empty { .. }),
     };
     if is_empty {
         // If it cannot be removed, starting the new one says why.
-        let _ = std::fs::remove_file(journal);
+        let _ = platform::remove(journal);
     }
 }
 
@@ -128,6 +142,8 @@ fn unopened(error: &JournalError) -> Failure {
 }
 
 const MOST_SHOWN: usize = 10;
+/// What is longer holds more than a head.
+const MOST_OF_AN_EMPTY_ONE: u64 = 1 << 16;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -137,7 +153,10 @@ Examples:
       record against the embedded emulator, with no Xbox Live
   tapdeck record --upstream https://mpsd.test:8443 --upstream-ca roots.pem lobby.cassette.json
       stand in front of one service: clients call http://127.0.0.1:8888
+  tapdeck record --max-time 12h --max-size 20GB playtest.cassette.json
+      record until Ctrl-C, but no longer than a day at the studio
   tapdeck record --listen 127.0.0.1:8888 --listen guest=127.0.0.1:8891 lobby.cassette.json
       call the player `guest` who comes by the second address; or has the proxy http://guest@127.0.0.1:8888
 
-The first Ctrl-C drains and seals, the second aborts and keeps the journal.";
+The first Ctrl-C drains and seals, the second aborts and keeps the journal. A long recording goes on in
+further journals, NAME.2.cassette.jsonl and so forth; in the end all of them are sealed to one cassette.";

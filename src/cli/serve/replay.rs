@@ -1,6 +1,5 @@
 //! `tapdeck replay`.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use crate::cli::options::{EnforceOption, Ways, contract};
 use crate::cli::{Code, Failure, say};
 use crate::config::Project;
 use crate::engine::{Engine, Source};
-use crate::intercept::{Reverse, neighbours_in};
+use crate::intercept::{Neighbours, Reverse};
 use crate::redact::Redactor;
 use crate::replay::{self, Player, Tape};
 
@@ -61,6 +60,7 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let player = play.player(&cassette, means.project)?;
     let deck = Deck::open_for(player.tape().lanes(), means.ways).await?;
     means.ways.given().for_each(|name| player.promise(name));
+    let neighbours = deck.neighbours(&Neighbours::of(&cassette))?;
     let (exchanges, lanes) = (cassette.exchanges().count(), player.tape().lanes().len());
     let (exchanges, lanes) = (many(exchanges, "exchange"), many(lanes, "lane"));
     let title = format!("replaying {exchanges} in {lanes} from {}", file.display());
@@ -68,7 +68,7 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let sessions = Some(Plan { setup, main: Some(file.display().to_string()) });
     let recorder = play.recorder()?;
     let engine = Engine::new(Source::Replay(player), means.redactor, contract, recorder, means.enforce.into());
-    let (reverse, neighbours, dialler) = (Some(Reverse::default()), neighbours_in(&cassette), deck.dialler());
+    let (reverse, dialler) = (Some(Reverse::default()), deck.dialler());
     Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control: None, sessions })
 }
 
@@ -88,7 +88,7 @@ async fn idle_stage(play: &PlayOptions, control: Control, means: Means<'_>) -> R
     let engine = Engine::new(Source::Replay(player), means.redactor, contract, None, means.enforce.into());
     let (reverse, dialler) = (Some(Reverse::default()), deck.dialler());
     let sessions = Some(Plan { setup, main: None });
-    let (neighbours, control) = (BTreeSet::new(), Some(port));
+    let (neighbours, control) = (deck.neighbours(&Neighbours::default())?, Some(port));
     Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions })
 }
 

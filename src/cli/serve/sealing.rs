@@ -1,11 +1,16 @@
 //! From a journal to the file that is kept.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
 
 use super::{many, many_do, unreadable};
-use crate::cassette::{Cassette, Notice, Record, Seal, seal};
-use crate::cli::Failure;
-use crate::exchange::Outcome;
+use crate::cassette::seal::SealError;
+use crate::cassette::{Cassette, CassetteError, Ledger, Polish, Seal};
+use crate::cli::bar::Bar;
+use crate::cli::{Failure, say};
+use crate::platform;
 use crate::replay;
 
 /// What sealing a journal came to.
@@ -16,67 +21,126 @@ pub(in crate::cli) struct Sealed {
     pub(in crate::cli) unfaithful: Vec<replay::Unfaithful>,
 }
 
-/// Seals a journal into a file once it is known to read back whole, removes the journal, and plays the file to itself.
-/// `polish` replaces records written before something in them became known. `None` when the journal holds no exchange;
-/// then it is only removed.
+/// Why a sealed file does not take its name.
+#[derive(Debug, Error)]
+enum Unsealed {
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Cassette(#[from] CassetteError),
+    #[error("it would not read back as recorded")]
+    Differs,
+}
+
+/// Seals a journal and its further parts into one file once that is known to read back whole, removes them, and plays
+/// the file to itself. `polish` replaces records written before something in them became known. `None` when the journal
+/// holds no exchange; then it is only removed.
 pub(in crate::cli) fn seal_journal(
     journal: &Path,
     sealed: &Path,
-    polish: &dyn Fn(&Record) -> Option<Record>,
+    polish: &Polish<'_>,
 ) -> Result<Option<Sealed>, Failure> {
-    let mut recording = Cassette::read(journal).map_err(|error| unreadable(&error))?;
-    for entry in &mut recording.entries {
-        if let Some(polished) = polish(&entry.record) {
-            entry.record = polished;
-        }
-    }
-    if recording.exchanges().next().is_none() {
-        let _ = std::fs::remove_file(journal);
+    let mut ledger = read(journal, polish)?;
+    if ledger.exchanges() == 0 {
+        let _ = remove(&ledger.parts);
         return Ok(None);
     }
     let unsealed = |error: &dyn std::fmt::Display| {
         let hint = format!("the journal {} is kept", journal.display());
         Failure::runtime(format!("cannot seal {}: {error}", sealed.display())).hint(hint)
     };
-    let bytes = seal::seal(&recording).map_err(|error| unsealed(&error))?;
-    let cassette = Cassette::parse(sealed, &bytes).map_err(|error| unsealed(&error))?;
-    if cassette.seal != Seal::Sealed || cassette.exchanges().count() != recording.exchanges().count() {
-        return Err(unsealed(&"it would not read back as recorded"));
-    }
-    seal::write_sealed(sealed, &bytes).map_err(|error| unsealed(&error))?;
+    let exchanges = ledger.exchanges();
+    let steps = u64::try_from(ledger.records()).unwrap_or(u64::MAX).saturating_mul(2);
+    let bar = Bar::of_steps(format!("sealing {}", sealed.display()), steps);
+    let checked = ledger.seal_to(sealed, &mut |_| bar.add(1), |written| check(sealed, written, exchanges));
+    drop(bar);
+    let checked = checked.map_err(|error: Unsealed| unsealed(&error))?;
+    let damaged = ledger.notes.iter().filter(|note| note.what.is_loss()).count();
     // A torn last line was answered to nobody; a damaged one may hold what somebody still wants.
-    let damaged = recording.notes.iter().filter(|note| matches!(note.what, Notice::Lost(_))).count();
     if damaged == 0 {
-        std::fs::remove_file(journal).map_err(|error| unsealed(&error))?;
+        remove(&ledger.parts).map_err(|error| unsealed(&error))?;
     }
-    let unfaithful = replay::verify(&cassette);
-    let summary = summary(&cassette, damaged, unfaithful.len());
-    let summary = format!("sealed {} ({} bytes): {summary}", sealed.display(), bytes.len());
-    Ok(Some(Sealed { summary, unfaithful }))
+    let unfaithful = checked.as_ref().map(replay::verify);
+    let bytes = std::fs::metadata(sealed).map_or(0, |about| about.len());
+    let summary = summary(&ledger, damaged, unfaithful.as_ref().map(Vec::len));
+    let summary = format!("sealed {} ({bytes} bytes): {summary}", sealed.display());
+    Ok(Some(Sealed { summary, unfaithful: unfaithful.unwrap_or_default() }))
 }
 
-/// What a sealed recording holds, in one line.
-fn summary(cassette: &Cassette, lost: usize, unfaithful: usize) -> String {
-    let unserved = cassette.exchanges().filter(|record| record.outcome != Outcome::Answered).count();
+/// Reads a journal for the first time, and says what sealing a long one takes.
+fn read(journal: &Path, polish: &Polish<'_>) -> Result<Ledger, Failure> {
+    let length = crate::cassette::parts(journal).unwrap_or_default();
+    let length: u64 = length.iter().filter_map(|(_, part)| Some(std::fs::metadata(part).ok()?.len())).sum();
+    let bar = Bar::of_bytes(format!("reading {}", journal.display()), length);
+    let ledger = Ledger::polished(journal, polish, &mut |bytes| bar.add(bytes)).map_err(|error| unreadable(&error))?;
+    drop(bar);
+    if length > MOST_IN_MEMORY {
+        let records = u64::try_from(ledger.records()).unwrap_or(u64::MAX);
+        say(&format!(
+            "sealing {} in {} ({} MB): this takes some {} MB of disk beside them and {} MB of memory",
+            many(ledger.exchanges(), "exchange"),
+            many(ledger.parts.len(), "part"),
+            length / 1_000_000,
+            length / 1_000_000 * 2,
+            (records * BYTES_A_RECORD).div_ceil(1_000_000)
+        ));
+    }
+    Ok(ledger)
+}
+
+/// Reads back what was written. The recording itself, if it is short enough to be played to itself.
+fn check(sealed: &Path, written: &Path, exchanges: usize) -> Result<Option<Cassette>, Unsealed> {
+    let is_short = std::fs::metadata(written)?.len() <= MOST_IN_MEMORY;
+    let (seal, count, cassette) = if is_short {
+        let cassette = Cassette::parse(sealed, &std::fs::read(written)?)?;
+        (cassette.seal, cassette.exchanges().count(), Some(cassette))
+    } else {
+        let ledger = Ledger::open(written, &mut |_| {})?;
+        (ledger.seal, ledger.exchanges(), None)
+    };
+    if seal != Seal::Sealed || count != exchanges {
+        return Err(Unsealed::Differs);
+    }
+    Ok(cassette)
+}
+
+/// Removes the parts of a journal, the first of them last: it stands for them all.
+fn remove(parts: &[PathBuf]) -> io::Result<()> {
+    parts.iter().rev().try_for_each(|part| platform::remove(part))
+}
+
+/// What a sealed recording holds, in one line. `unfaithful`: how many exchanges do not replay, when that was tried.
+fn summary(ledger: &Ledger, lost: usize, unfaithful: Option<usize>) -> String {
     let mut parts = vec![
-        format!("{} in {}", many(cassette.exchanges().count(), "exchange"), many(cassette.lanes.len(), "lane")),
+        format!("{} in {}", many(ledger.exchanges(), "exchange"), many(ledger.lanes.len(), "lane")),
         match unfaithful {
-            0 => "this recording replays".to_owned(),
-            count => format!("{} not replay", many_do(count, "exchange")),
+            Some(0) => "this recording replays".to_owned(),
+            Some(count) => format!("{} not replay", many_do(count, "exchange")),
+            None => "too long to be played to itself: `tapdeck cassette trim` cuts out what is to be played".to_owned(),
         },
     ];
-    let (messages, sockets) = cassette.messages();
+    let (messages, sockets) = ledger.messages();
     if messages > 0 {
         parts.insert(1, format!("{} on {}", many(messages, "message"), many(sockets, "socket")));
     }
-    if unserved > 0 {
-        parts.push(format!("{} answered by tapdeck, not the service", many(unserved, "exchange")));
+    if ledger.hollow > 0 {
+        parts.push(format!("{} with other hosts kept without what was said", many(ledger.hollow, "exchange")));
+    }
+    if ledger.unserved > 0 {
+        parts.push(format!("{} answered by tapdeck, not the service", many(ledger.unserved, "exchange")));
     }
     if lost > 0 {
         parts.push(format!("{} could not be read, so the journal is kept", many(lost, "line")));
     }
     parts.join("; ")
 }
+
+/// Longer recordings are read back record by record, and not played to themselves.
+const MOST_IN_MEMORY: u64 = 64 << 20;
+/// What sealing keeps in memory of a record, as measured by `benches/long`.
+const BYTES_A_RECORD: u64 = 700;
 
 #[cfg(test)]
 mod tests {
@@ -103,7 +167,7 @@ mod tests {
             Request { method: "PUT".into(), target: "/".into(), body: Body::plain(body), ..Request::default() };
         let answer = Answer::answered(Response::new(204, Headers::new(), ""));
         let mut journal = Vec::new();
-        LineBody::head(None).write(None, &mut journal);
+        LineBody::head(None, 1).write(None, &mut journal);
         LineBody::alias(AliasClass::Gamertag, "P1").write(None, &mut journal);
         LineBody::http(&HttpRecord::new(about, &request, &answer)).write(Some(2), &mut journal);
         journal

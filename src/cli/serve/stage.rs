@@ -1,20 +1,20 @@
 //! A deck with everything it plays: what is left is to let clients in.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Deck;
 use super::ready::{Ready, ReadyFile};
-use crate::admin::{Panel, Sessions, Setup};
+use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways};
-use crate::cli::session::{self, Ended, Signals, Stop};
+use crate::cli::screen::{self, Screen};
+use crate::cli::session::{self, Ended, Signals, Stop, Until};
 use crate::cli::{Failure, say};
 use crate::config::Project;
 use crate::engine::Engine;
-use crate::intercept::{Authority, Door, Listener, Options, Reverse};
+use crate::intercept::{Authority, Door, Listener, Neighbours, Options, Reverse};
 use crate::redact::Redactor;
 use crate::upstream::Dialler;
 
@@ -34,7 +34,8 @@ pub(in crate::cli) struct Stage {
     /// What answers.
     pub(in crate::cli) engine: Arc<Engine>,
     pub(super) reverse: Option<Reverse>,
-    pub(super) neighbours: BTreeSet<String>,
+    /// Hosts it answers for beside the contract's own.
+    pub(super) neighbours: Neighbours,
     pub(super) dialler: Dialler,
     pub(in crate::cli) control: Option<Port>,
     pub(super) sessions: Option<Plan>,
@@ -71,13 +72,18 @@ impl Stage {
     }
 
     /// The hosts it answers for beside the contract's own.
-    pub(in crate::cli) fn neighbours(&self) -> &BTreeSet<String> {
+    pub(in crate::cli) fn neighbours(&self) -> &Neighbours {
         &self.neighbours
     }
 
     /// Serves until a signal.
     pub(in crate::cli) async fn run(self) -> Result<Ran, Failure> {
-        let mut signals = Signals::new()?;
+        self.run_until_over(std::future::pending()).await
+    }
+
+    /// Serves until a signal, or until something is over that says why.
+    pub(in crate::cli) async fn run_until_over(self, over: impl Future<Output = String>) -> Result<Ran, Failure> {
+        let mut stop = Until::new(Signals::new()?, over);
         let _ready = self.tell()?;
         if let Some(control) = self.control() {
             say(&format!("control port on http://{control}"));
@@ -88,7 +94,10 @@ impl Stage {
             let player = listener.name.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
             say(&format!("listening on http://{address}{player} (clients trust {trusted}); Ctrl-C ends it"));
         }
-        Ok(self.run_until(&mut signals).await)
+        let proxy = self.address();
+        let ran = self.run_until(&mut stop, |door, engine| Screen::open(door, engine, proxy)).await;
+        screen::say_found(&ran.engine);
+        Ok(ran)
     }
 
     /// Tells whoever waits for it that it is there.
@@ -102,13 +111,22 @@ impl Stage {
         Ready { proxy: &proxy, players, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
     }
 
-    /// Serves until it is asked to stop.
-    pub(in crate::cli) async fn run_until(self, stop: &mut impl Stop) -> Ran {
-        let Self { deck, engine, reverse, neighbours, dialler, control, sessions, .. } = self;
+    /// Serves until it is asked to stop; what `show` makes of the deck lives as long as that.
+    pub(in crate::cli) async fn run_until<S>(
+        self,
+        stop: &mut impl Stop,
+        show: impl FnOnce(&Arc<Door>, &Arc<Engine>) -> S,
+    ) -> Ran {
+        let Self { deck, title, engine, reverse, neighbours, dialler, control, sessions } = self;
+        if let Some(control) = &control {
+            dialler.avoid(control.address());
+        }
         let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
             engine: (!is_idle).then(|| Arc::clone(&engine)),
             authority: deck.authority,
+            access: deck.access,
+            about: title,
             reverse,
             neighbours,
             others: deck.others,
@@ -116,8 +134,10 @@ impl Stage {
             limits: deck.limits,
         });
         let sessions = sessions.map(|plan| plan.sessions(&door, &engine));
-        let control = control.map(|port| port.serve(Panel { door: Arc::clone(&door), sessions }));
+        let control = control.map(|port| port.serve(Arc::clone(&door), sessions));
+        let shown = show(&door, &engine);
         let ended = session::run(deck.listeners, Arc::clone(&door), &engine, stop).await;
+        drop(shown);
         if let Some(control) = control {
             control.close(ended).await;
         }

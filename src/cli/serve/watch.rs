@@ -27,11 +27,12 @@ pub(in crate::cli) struct Options {
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
-    let reached = options.service.reach(project, deck.addresses(), deck.limits)?;
+    let reached = options.service.reach(project, &options.ways.hosts, deck.addresses(), deck.limits)?;
+    let neighbours = deck.neighbours(&reached.neighbours)?;
     let control = options.control.open_if_free().await?;
     let title = format!("watching calls to {}", reached.name);
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
-    let (reverse, neighbours, dialler) = (reached.reverse, reached.neighbours, reached.dialler);
+    let (reverse, dialler) = (reached.reverse, reached.dialler);
     let stage =
         Stage { deck, title, engine: Arc::clone(&engine), reverse, neighbours, dialler, control, sessions: None };
     stage.run().await?;

@@ -30,7 +30,7 @@ async fn concurrent_appends_stand_in_the_order_of_their_positions() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.cassette.jsonl");
     let position = Arc::new(AtomicU64::new(0));
-    let journal = Journal::create(&path, position.clone()).unwrap();
+    let journal = Journal::create(&path, position.clone(), Bounds::default()).unwrap();
     let mut calls = JoinSet::new();
     for task in 0..64 {
         let (journal, position) = (journal.clone(), position.clone());
@@ -63,7 +63,8 @@ async fn concurrent_appends_stand_in_the_order_of_their_positions() {
 async fn lines_without_a_position_take_none() {
     let directory = tempfile::tempdir().unwrap();
     let position = Arc::new(AtomicU64::new(7));
-    let journal = Journal::create(&directory.path().join("a.cassette.jsonl"), position.clone()).unwrap();
+    let journal =
+        Journal::create(&directory.path().join("a.cassette.jsonl"), position.clone(), Bounds::default()).unwrap();
     let mark = LineBody::mark(&Mark { at_position: 7, text: "now".into() });
     assert_eq!(journal.append(vec![mark]).await.unwrap(), 7);
     assert_eq!(journal.append(vec![line(1, "/"), line(2, "/")]).await.unwrap(), 9);
@@ -73,16 +74,17 @@ async fn lines_without_a_position_take_none() {
 async fn an_existing_recording_is_never_touched() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.cassette.jsonl");
-    std::fs::write(&path, "precious").unwrap();
-    let error = Journal::create(&path, Arc::default()).unwrap_err();
+    fs::write(&path, "precious").unwrap();
+    let error = Journal::create(&path, Arc::default(), Bounds::default()).unwrap_err();
     assert!(matches!(error, JournalError::Exists { .. }), "{error}");
-    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
 
 #[tokio::test]
 async fn a_unit_no_line_can_hold_is_refused_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = Journal::create(&directory.path().join("a.cassette.jsonl"), Arc::default()).unwrap();
+    let journal =
+        Journal::create(&directory.path().join("a.cassette.jsonl"), Arc::default(), Bounds::default()).unwrap();
     let large = line(1, &"x".repeat(MAX_LINE));
     assert!(matches!(journal.append(vec![large]).await, Err(JournalError::TooLarge { .. })));
     assert_eq!(journal.append(vec![line(1, "/")]).await.unwrap(), 1);
@@ -128,12 +130,17 @@ impl Storage for SmallDisk {
         self.bytes.lock().unwrap().truncate(usize::try_from(length).unwrap());
         Ok(())
     }
+
+    fn next(&self, _: &Path) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[tokio::test]
 async fn a_full_disk_keeps_whole_lines_and_fails_everything_after() {
     let disk = SmallDisk::new(2_000);
-    let journal = Journal::start(Path::new("small.cassette.jsonl"), disk.clone(), Arc::default()).unwrap();
+    let journal =
+        Journal::start(Path::new("small.cassette.jsonl"), disk.clone(), Arc::default(), Bounds::default()).unwrap();
     let mut written = 0;
     let failure = loop {
         match journal.append(vec![line(1, "/some/target")]).await {
@@ -155,7 +162,7 @@ async fn a_full_disk_keeps_whole_lines_and_fails_everything_after() {
 #[tokio::test]
 async fn closing_brings_everything_to_the_disk() {
     let disk = SmallDisk::new(100_000);
-    let journal = Journal::start(Path::new("x"), disk.clone(), Arc::default()).unwrap();
+    let journal = Journal::start(Path::new("x"), disk.clone(), Arc::default(), Bounds::default()).unwrap();
     let (one, two) = (journal.clone(), journal.clone());
     let (one, two) = tokio::join!(one.append(vec![line(1, "/1")]), two.append(vec![line(1, "/2")]));
     assert_eq!(one.unwrap() + two.unwrap(), 3);
@@ -166,9 +173,79 @@ async fn closing_brings_everything_to_the_disk() {
 #[tokio::test]
 async fn a_disk_that_cannot_keep_what_it_took_is_reported_at_the_end() {
     let disk = SmallDisk::new(100_000);
-    let journal = Journal::start(Path::new("x"), disk.clone(), Arc::default()).unwrap();
+    let journal = Journal::start(Path::new("x"), disk.clone(), Arc::default(), Bounds::default()).unwrap();
     journal.append(vec![line(1, "/1")]).await.unwrap();
     *disk.synced.lock().unwrap() = None;
     let failure = journal.close().await.unwrap_err().to_string();
     assert!(failure.starts_with("cannot write x: "), "{failure}");
+}
+
+/// The parts of a journal, each as its own file, and what all of them say together.
+fn parts_of(path: &Path) -> (Vec<Cassette>, Cassette) {
+    let parts = crate::cassette::parts(path).unwrap();
+    let alone = |(part, path): &(u32, PathBuf)| {
+        let text = fs::read(path).unwrap();
+        Cassette::parse(path, &text).unwrap_or_else(|error| panic!("part {part}: {error}"))
+    };
+    (parts.iter().map(alone).collect(), Cassette::read(path).unwrap())
+}
+
+#[tokio::test]
+async fn a_long_journal_goes_on_in_parts_that_stand_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.cassette.jsonl");
+    let position = Arc::new(AtomicU64::new(0));
+    let journal = Journal::create(&path, position.clone(), Bounds { part: 1000, most: Some(6000) }).unwrap();
+    let mut had = Vec::new();
+    while !journal.spent().is_cancelled() {
+        let asked = ask(&position);
+        had.push(journal.append(vec![LineBody::lane("lane-1"), line(asked, "/")]).await.unwrap());
+        assert!(had.len() < 100);
+    }
+    had.push(journal.append(vec![LineBody::lane("lane-1"), line(ask(&position), "/")]).await.unwrap());
+    journal.close().await.unwrap();
+
+    let (alone, together) = parts_of(&path);
+    assert!(alone.len() > 4, "{}", alone.len());
+    for part in &alone {
+        assert_eq!((part.lanes.as_slice(), part.recorded), (["lane-1".to_owned()].as_slice(), together.recorded));
+        assert!(part.exchanges().count() > 1);
+    }
+    let answered = |cassette: &Cassette| cassette.exchanges().map(|http| http.answered).collect::<Vec<_>>();
+    assert_eq!(alone.iter().flat_map(answered).collect::<Vec<_>>(), had);
+    assert_eq!(answered(&together), had);
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("\"kind\":\"lane\"").count(), 1, "named once in each part");
+}
+
+#[tokio::test]
+async fn a_part_that_cannot_be_begun_is_put_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.cassette.jsonl");
+    let position = Arc::new(AtomicU64::new(1));
+    let journal = Journal::create(&path, position, Bounds { part: 1000, most: None }).unwrap();
+    let second = part_path(&path, 2);
+    fs::write(&second, "somebody else's").unwrap();
+    for _ in 0..20 {
+        journal.append(vec![line(1, "/")]).await.unwrap();
+    }
+    assert!(fs::metadata(&path).unwrap().len() > 4000);
+    fs::remove_file(&second).unwrap();
+    for _ in 0..10 {
+        journal.append(vec![line(1, "/")]).await.unwrap();
+    }
+    journal.close().await.unwrap();
+    let (alone, together) = parts_of(&path);
+    assert!(alone.len() > 1);
+    assert_eq!(together.exchanges().count(), 30);
+}
+
+#[tokio::test]
+async fn a_part_left_behind_is_in_the_way_of_another_recording() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.cassette.jsonl");
+    fs::write(part_path(&path, 3), "precious").unwrap();
+    let error = Journal::create(&path, Arc::default(), Bounds::default()).unwrap_err();
+    assert!(error.to_string().contains("a.3.cassette.jsonl exists"), "{error}");
+    assert!(!path.exists());
 }

@@ -213,8 +213,9 @@ impl Lookup<'_> {
 
     fn play(&self, at: usize, mut bindings: Bindings) -> Result<Step, Stop> {
         let take = self.take(at);
-        if !take.recorded.replayable {
-            return Err(Stop::Miss(Box::new(self.miss_of(Reason::NotReplayable, at))));
+        if let Some(withheld) = &take.recorded.response_withheld {
+            let unkept = Some(withheld.reason.clone());
+            return Err(Stop::Miss(Box::new(Miss { unkept, ..self.miss_of(Reason::NotReplayable, at) })));
         }
         let (response, bound) = bindings.render_response(&take.recorded.response, &take.slots);
         let played = if bound { Played::Bound(at + 1) } else { Played::Hit(at + 1) };
@@ -352,7 +353,7 @@ impl Lookup<'_> {
     }
 
     fn is_same_service(&self, at: usize) -> bool {
-        self.take(at).service == self.asked.call.service
+        self.take(at).is_for(self.asked.call)
     }
 
     fn take(&self, at: usize) -> &Take {

@@ -26,7 +26,7 @@ impl Echoes {
     pub(super) fn request(&mut self, record: &HttpRecord) -> Request {
         let request = record.request();
         let heard = &self.heard;
-        self.own.extend(asked(&request).into_iter().filter(|text| !heard.contains_key(text)));
+        self.own.extend(asked(&request, record.service()).into_iter().filter(|text| !heard.contains_key(text)));
         let mut record = record.clone();
         let known = |text: &str, role: Role| {
             let mut found = made(text, role);
@@ -59,9 +59,9 @@ impl Echoes {
 }
 
 /// Values of such kinds in a request, lower-case.
-fn asked(request: &Request) -> Vec<String> {
+fn asked(request: &Request, service: Service) -> Vec<String> {
     let mut texts = Vec::new();
-    let resolution = resolve(Service::behind(request.host()), &request.method, &request.target);
+    let resolution = resolve(service, &request.method, &request.target);
     let judge = collector(&mut texts);
     slot::in_target(&request.target, resolution.operation(), &judge);
     slot::in_payload(request.body.decoded().map(|body| body.as_ref()).unwrap_or_default(), &judge);

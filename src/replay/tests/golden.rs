@@ -113,7 +113,8 @@ fn a_client_that_may_be_several() {
 #[test]
 fn an_answer_that_was_not_kept() {
     let mut script = hosted();
-    script.recorded[0].replayable = false;
+    let stored = StoredBody::withheld("it is too long", b"0");
+    script.recorded[0].response_withheld = stored.as_withheld().cloned();
     told(Reason::NotReplayable, &script.filed(Live::One), [put("9", &map("harbour"))]);
 }
 
