@@ -202,7 +202,8 @@ async fn the_second_signal_cuts_off_and_keeps_the_journal() {
 #[test]
 fn every_command_shows_an_example() {
     let home = TempDir::new().unwrap();
-    let commands = "|demo|record|replay|run|watch|emulate|check|drift|rules|contract|cassette|cassette show|cassette learn|\
+    let commands = "|demo|record|replay|run|watch|emulate|check|drift|rules|contract|devkit|devkit status|devkit enable|\
+                    devkit disable|cassette|cassette show|cassette learn|\
                     cassette fmt|cassette fsck|ca|ca create|ca path|ca export|init|config|config show|config schema";
     for command in commands.split('|') {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
