@@ -196,7 +196,7 @@ impl<'s> Cut<'s> {
         }
         let added = more.difference(&self.kept).count();
         if added > 0 {
-            self.notes.push(format!("{} of sockets that were open before are kept, too", many(added, "record")));
+            self.notes.push(format!("kept, too: {} of sockets that were open before", many(added, "record")));
         }
         self.kept.extend(more);
     }
@@ -217,7 +217,8 @@ impl<'s> Cut<'s> {
             }
         }
         if !more.is_empty() {
-            self.notes.push(format!("{} that made a handle used here kept, too", calls_are(more.len())));
+            let is = if more.len() == 1 { "is" } else { "are" };
+            self.notes.push(format!("{} that made a handle used here {is} kept, too", many(more.len(), "call")));
         }
         self.kept.extend(more);
     }
@@ -260,10 +261,6 @@ impl<'s> Cut<'s> {
     fn has_session(&self, session: Option<&String>) -> bool {
         self.sessions.is_empty() || session.is_some_and(|session| self.sessions.contains(session))
     }
-}
-
-fn calls_are(count: usize) -> String {
-    format!("{} {}", many(count, "call"), if count == 1 { "is" } else { "are" })
 }
 
 #[cfg(test)]

@@ -89,8 +89,8 @@ fn a_round_keeps_its_sockets_and_the_handle_it_uses() {
     );
     assert_eq!(round.messages(), (5, 2), "what was subscribed, and one tap");
     assert_eq!(notes.len(), 2, "{notes:?}");
-    assert!(notes[0].starts_with("6 records of sockets that were open before"), "{notes:?}");
-    assert!(notes[1].starts_with("1 call that made a handle"), "{notes:?}");
+    assert!(notes[0] == "kept, too: 6 records of sockets that were open before", "{notes:?}");
+    assert!(notes[1] == "1 call that made a handle used here is kept, too", "{notes:?}");
     let (same, _) = trimmed(&choice(&[("from", "2")])).unwrap();
     assert_eq!(seal::seal(&same).unwrap(), seal::seal(&round).unwrap());
     let (first, _) = trimmed(&choice(&[("from", "round one"), ("to", "round two")])).unwrap();
