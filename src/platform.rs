@@ -43,6 +43,14 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+/// A temporary file that every user may read once it is [`persist`]ed.
+///
+/// # Errors
+/// The folder takes no file.
+pub fn readable_draft(folder: &Path) -> io::Result<NamedTempFile> {
+    os::readable_draft(folder)
+}
+
 /// A folder for temporary files that nobody but its owner can look into.
 ///
 /// # Errors
@@ -104,6 +112,29 @@ pub fn is_absolute(slashed: &str) -> bool {
 /// True when what we write to a terminal is shown in colour; consoles that have to be told are told.
 pub fn shows_colour() -> bool {
     os::shows_colour()
+}
+
+/// Systems whose users are told different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// Windows.
+    Windows,
+    /// macOS.
+    MacOs,
+    /// Linux, and what is like it.
+    Other,
+}
+
+/// The one we run on.
+pub const SYSTEM: System = match () {
+    () if cfg!(windows) => System::Windows,
+    () if cfg!(target_os = "macos") => System::MacOs,
+    () => System::Other,
+};
+
+/// True for a user who may change what belongs to the system, as far as that can be told.
+pub fn is_root() -> bool {
+    os::is_root()
 }
 
 /// What asks a process to stop.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Fingerprint, ProxyAt};
+use crate::platform;
 
 /// The notes about one kit, a file of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,8 +96,7 @@ impl Notes {
             draft.write_all(&serde_json::to_vec_pretty(self)?)?;
             draft.write_all(b"\n")?;
             draft.as_file().sync_all()?;
-            draft.persist(&path)?;
-            Ok(())
+            platform::persist(draft, &path)
         };
         written().map_err(|source| NotesError::File { path: path.clone(), source })
     }

@@ -24,6 +24,10 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+pub(super) fn readable_draft(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder)
+}
+
 pub(super) fn private_folder(prefix: &str) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o700)).tempdir()
 }
@@ -54,6 +58,10 @@ pub(super) fn slashed(path: &str) -> Cow<'_, str> {
 
 pub(super) fn is_absolute(slashed: &str) -> bool {
     slashed.starts_with('/')
+}
+
+pub(super) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 pub(super) fn shows_colour() -> bool {

@@ -31,6 +31,10 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
     opened
 }
 
+pub(super) fn readable_draft(folder: &Path) -> io::Result<NamedTempFile> {
+    NamedTempFile::new_in(folder)
+}
+
 pub(super) fn private_folder(prefix: &str) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix(prefix).tempdir()?;
     only_the_user(folder.path(), "(OI)(CI)F")?;
@@ -127,6 +131,10 @@ pub(super) fn slashed(path: &str) -> Cow<'_, str> {
 
 pub(super) fn is_absolute(slashed: &str) -> bool {
     slashed.starts_with('/') || slashed.as_bytes().get(1) == Some(&b':')
+}
+
+pub(super) fn is_root() -> bool {
+    false
 }
 
 pub(super) fn shows_colour() -> bool {

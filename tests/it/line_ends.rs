@@ -75,7 +75,7 @@ async fn recordings_are_judged_and_played_alike() {
     let both = Both::with(&[
         ("a.cassette.json", committed("cassettes/violations.cassette.json")),
         ("left.cassette.jsonl", journal().await),
-        ("chrome.har", committed("tests/it/har/chrome.har")),
+        ("chrome.har", committed("tests/it/har/chrome.har").replace("\"value\": \"107\"", "\"value\": \"1\"")),
     ]);
     for file in ["a.cassette.json", "left.cassette.jsonl", "chrome.har"] {
         let found = both.run(&["check", "--format", "json", file]).stdout;
