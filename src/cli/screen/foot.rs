@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use console::{Term, measure_text_width};
 
-use crate::platform::{self, System};
+use crate::platform;
 
 /// Writes lines; what stands at the foot stays below them.
 pub(in crate::cli) fn line(text: &str) {
@@ -44,13 +44,7 @@ pub(super) fn columns() -> usize {
 
 /// True when standard error is a terminal that can draw a line again.
 pub(super) fn can_draw() -> bool {
-<<<<<<< HEAD
     io::stderr().is_terminal() && !is_dumb() && platform::shows_colour()
-=======
-    io::stderr().is_terminal()
-        && !is_dumb()
-        && (platform::SYSTEM != System::Windows || Term::stderr().features().colors_supported())
->>>>>>> install
 }
 
 /// True when colours on standard error would be seen as such.
