@@ -12,6 +12,7 @@ mod judges;
 mod sign_in;
 mod table;
 
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -176,11 +177,24 @@ impl Redactor {
         self.lock().aliases()
     }
 
-    /// A line of text that may be logged.
+    /// A text that may be shown to anybody.
     pub fn text(&self, text: &str) -> String {
+        self.text_but(text, |_| false)
+    }
+
+    /// A line that may be logged here: clients of networks without a name in the world go by their addresses, or nobody
+    /// could tell which machine a line is about.
+    pub fn log_line(&self, line: &str) -> String {
+        self.text_but(line, |slot| slot.class == Class::Ip && slot.text.parse().is_ok_and(is_nearby))
+    }
+
+    fn text_but(&self, text: &str, stays: impl Fn(&Slot) -> bool) -> String {
         let judge = ScanJudge { known: self.lock().known() };
         let slots = slot::in_text(text, &judge);
         let spliced = slot::splice(text.as_bytes(), &slots, |slot| {
+            if stays(slot) {
+                return None;
+            }
             let mut table = self.lock();
             let is_done = slot.text.ends_with(REDACTED) || table.is_alias(slot.class, &slot.text);
             (!is_done).then(|| table.alias_or_secret(slot.class, &slot.text))
@@ -217,6 +231,17 @@ enum Content<'a> {
     Text(&'a str),
     /// Nothing to look into: bytes, or a content coding that is not understood.
     Opaque,
+}
+
+/// True for an address that means something on its own network only, carriers' (RFC 6598) included.
+fn is_nearby(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            ip.is_private() || ip.is_link_local() || first == 100 && (64..128).contains(&second)
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
 }
 
 impl<'a> Content<'a> {
@@ -380,7 +405,7 @@ fn in_header(name: &str, value: &str, judge: &dyn Judge) -> Vec<Slot> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
     use crate::exchange::Protocol;
@@ -620,6 +645,22 @@ mod tests {
         }
         let text = body_of(&redactor.call(&call(SESSION, &[], r#"{"a":"opaque-token-text"}"#)));
         assert_eq!(text, r#"{"a":"redacted"}"#);
+    }
+
+    #[test]
+    fn a_log_line_names_machines_of_this_network_and_no_others() {
+        let redactor = Redactor::new(1);
+        for near in
+            ["10.0.0.31", "192.168.7.9:4711", "172.16.0.1", "169.254.1.1", "100.64.0.1", "[fd00:1::31]:80", "fe80::1:2"]
+        {
+            let line = format!("peer={near} is near");
+            assert_eq!(redactor.log_line(&line), line);
+            assert_ne!(redactor.text(&line), line);
+        }
+        for far in ["203.0.113.9", "100.128.0.1", "172.32.0.1", "2001:db8:0:1::7"] {
+            assert!(!redactor.log_line(&format!("peer={far}")).contains(far), "{far}");
+        }
+        assert!(!redactor.log_line("10.0.0.31 is 2814639011617876").contains("2814639011617876"));
     }
 
     proptest::proptest! {

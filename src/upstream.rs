@@ -55,7 +55,7 @@ pub struct Options {
 pub struct Upstream {
     service: Clients,
     /// For neighbours, who must not learn who we are.
-    neighbours: Clients,
+    neighbours: Box<Clients>,
     base: Option<(UriScheme, Authority)>,
     limits: Limits,
 }
@@ -93,7 +93,7 @@ impl Upstream {
         let base = options.base.map(Uri::into_parts);
         Ok(Self {
             service: clients(options.identity.as_ref())?,
-            neighbours: clients(None)?,
+            neighbours: Box::new(clients(None)?),
             base: base.and_then(|Parts { scheme, authority, .. }| scheme.zip(authority)),
             limits: options.limits,
         })

@@ -225,3 +225,6 @@ fn start(path: &Path) -> Result<(Vec<u8>, u64), CassetteError> {
 
 /// Enough to tell what a file is.
 const HEAD: u64 = 1 << 16;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::line;
+use super::load::{is_journal, without_bom};
 use super::record::Began;
 
 /// Where a part of a journal lies; the first is the journal itself.
@@ -48,7 +49,10 @@ pub fn in_the_way(journal: &Path) -> io::Result<Option<PathBuf>> {
 /// The folder cannot be read.
 pub fn parts(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
     let mut parts = vec![(1, journal.to_owned())];
-    if began(journal).is_some_and(|began| began.part > 1) {
+    // A pipe can be read once only.
+    let is_file = fs::metadata(journal).is_ok_and(|about| about.is_file());
+    let is_journal = is_file && start(journal).is_some_and(|start| is_journal(without_bom(&start)));
+    if !is_journal || began(journal).is_some_and(|began| began.part > 1) {
         return Ok(parts);
     }
     parts.extend(numbered(journal)?.into_iter().filter(|(part, path)| is_part(path, journal, *part)));
@@ -62,7 +66,8 @@ fn is_part(path: &Path, first: &Path, part: u32) -> bool {
         (Some(first), Some(later)) => first.part <= 1 && first.recorded == later.recorded,
         // What is left of a head that was being written when everything ended.
         (_, None) => start(path).is_some_and(|head| line::PREFIX.starts_with(&head) || is_torn(&head)),
-        (None, Some(_)) => false,
+        // The first head is damaged: the name has to do.
+        (None, Some(_)) => true,
     }
 }
 
@@ -92,6 +97,7 @@ fn numbered(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
 /// What the first line of a journal says of its beginning.
 fn began(journal: &Path) -> Option<Began> {
     let start = start(journal)?;
+    let start = without_bom(&start);
     let (head, _) = start.split_at(start.iter().position(|byte| *byte == b'\n')?);
     let head = head.strip_suffix(b"\r").unwrap_or(head);
     line::check(head).ok()?;

@@ -24,7 +24,7 @@ pub enum Said {
     /// An answer, whole and on record.
     Whole(Answer),
     /// The head of one, and a body that is still coming.
-    Passing(Passing),
+    Passing(Box<Passing>),
 }
 
 /// An answer that passes by; it is recorded when it ends.
@@ -65,7 +65,9 @@ impl Engine {
                 self.keep(place, &call, kept, Vec::new(), &answer).await?;
                 Some(Said::Whole(answer))
             }
-            Sent::Flowing(flow) => Some(Said::Passing(Passing { engine: Arc::clone(self), place, call, kept, flow })),
+            Sent::Flowing(flow) => {
+                Some(Said::Passing(Box::new(Passing { engine: Arc::clone(self), place, call, kept, flow })))
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ impl Engine {
         spelling: Extensions,
     ) -> (Answer, Extensions, Option<Behind>) {
         if let Source::Upstream(upstream) = &self.source {
-            let Upgrade { answer, spelling, far } = upstream.upgrade(&call, spelling).await;
+            let Upgrade { answer, spelling, far } = upstream.upgrade(call, spelling).await;
             return (answer, spelling, far.map(Behind::Service));
         }
         let (answer, socket) = match accept(&call.request) {

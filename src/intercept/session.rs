@@ -282,7 +282,7 @@ impl Session {
         let cause = error.source().map(ToString::to_string);
         match error {
             ConnectionError::Tls { host, source } => {
-                self.log_fault(TlsFault::of(source, host.as_deref()), host.as_deref(), cause)
+                self.log_fault(TlsFault::of(source, host.as_deref()), host.as_deref(), cause);
             }
             ConnectionError::Authority(AuthorityError::OutOfBounds { host, .. }) => {
                 self.log_fault(TlsFault::Constraint, Some(host), cause);

@@ -42,16 +42,19 @@ pub(super) fn private_folder(prefix: &str) -> io::Result<TempDir> {
 /// No crate that is kept up offers this without unsafe code of ours, so the system's own program does it.
 fn only_the_user(path: &Path, rights: &str) -> io::Result<()> {
     let named = system("whoami", |command| command.args(["/user", "/fo", "csv", "/nh"]))?;
-    let id = sid(&named).ok_or_else(|| io::Error::other(format!("whoami names no user: {:?}", named.trim())))?;
-    let grant = format!("*{id}:{rights}");
+    let user = user(&named).ok_or_else(|| io::Error::other(format!("whoami names no user: {:?}", named.trim())))?;
+    let grant = format!("{user}:{rights}");
     system("icacls", |command| command.arg(path).args(["/inheritance:r", "/grant:r", &grant, "/q"])).map(drop)
 }
 
-/// The user's id in the line `"domain\name","S-1-…"`.
-fn sid(line: &str) -> Option<&str> {
-    let id = line.trim().rsplit(',').next()?.trim_matches('"');
+/// The user of a line `"domain\name","S-1-…"`, as icacls takes it: the id, since a name may not survive the console's
+/// code page. The whoami of wine tells `domain\name` alone.
+fn user(line: &str) -> Option<String> {
+    let line = line.trim();
+    let id = line.rsplit(',').next()?.trim_matches('"');
     let is_id = id.starts_with("S-1-") && id.chars().all(|char| char.is_ascii_alphanumeric() || char == '-');
-    is_id.then_some(id)
+    let is_name = line.contains('\\') && !line.contains(['"', ',', ':', '/', '*']);
+    is_id.then(|| format!("*{id}")).or_else(|| is_name.then(|| line.to_owned()))
 }
 
 /// What a program of the system prints. It is called by its whole path: another of that name may stand before it.
@@ -216,9 +219,10 @@ mod tests {
 
     #[test]
     fn a_user_is_known_by_the_id() {
-        assert_eq!(sid("\"pc\\a, b\",\"S-1-5-21-1-2-3-1001\"\r\n"), Some("S-1-5-21-1-2-3-1001"));
-        for line in ["", "\"pc\\a\",\"\"", "\"pc\\a\",\"S-1-5 /grant\"", "S-2-5"] {
-            assert_eq!(sid(line), None, "{line}");
+        assert_eq!(user("\"pc\\a, b\",\"S-1-5-21-1-2-3-1001\"\r\n").as_deref(), Some("*S-1-5-21-1-2-3-1001"));
+        assert_eq!(user("PC\\a\r\n").as_deref(), Some("PC\\a"));
+        for line in ["", "\"pc\\a\",\"\"", "\"pc\\a\",\"S-1-5 /grant\"", "S-2-5", "pc\\a:F /grant"] {
+            assert_eq!(user(line), None, "{line}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Opening connections: name overrides, an upstream proxy, a deadline, and never to ourselves.
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -37,10 +37,7 @@ pub enum DialError {
     #[error("no connection within {0:?}")]
     Timeout(Duration),
     /// The name leads back to one of our own ports.
-    #[error(
-        "`{host}` leads back to tapdeck itself, by a hosts file or a DNS override that holds on this machine too; give \
-         the service's real address: `--resolve {}`", resolving(host, *port)
-    )]
+    #[error("{}", looping(host, *port))]
     Loop {
         /// The name.
         host: String,
@@ -237,9 +234,16 @@ impl Write for Leg {
     }
 }
 
-/// What `--resolve` is to be given for a host and its port.
-fn resolving(host: &str, port: u16) -> String {
-    if port == 443 { format!("{host}=ADDRESS") } else { format!("{host}=ADDRESS:{port}") }
+/// Why a host is not dialled, and what to do where it is a name.
+fn looping(host: &str, port: u16) -> String {
+    if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        return format!("`{host}` is tapdeck's own address");
+    }
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    format!(
+        "`{host}` leads back to tapdeck itself, by a hosts file or a DNS override that holds on this machine too; give \
+         the service's real address: `--resolve {host}=ADDRESS{port}`"
+    )
 }
 
 fn refused(error: impl Into<Box<dyn Error + Send + Sync>>) -> DialError {

@@ -19,13 +19,13 @@ use crate::support::binary::{self, Deck, Ended};
 use crate::support::{HOST, Setup, masked, text};
 
 /// A call a client got an answer to, told from all others by its mark.
-struct Noted {
-    mark: String,
-    answer: Response,
+pub(crate) struct Noted {
+    pub(crate) mark: String,
+    pub(crate) answer: Response,
 }
 
 /// One player who writes and reads a session of its own, and notes each answer.
-struct Player {
+pub(crate) struct Player {
     client: Client,
     name: String,
     /// What sets this player's calls apart from every other's.
@@ -34,7 +34,7 @@ struct Player {
 }
 
 impl Player {
-    async fn connect(deck: &Deck, root: &str, tag: String, number: usize) -> Self {
+    pub(crate) async fn connect(deck: &Deck, root: &str, tag: String, number: usize) -> Self {
         let way = Way::Connect(root.to_owned());
         let protocol = if number.is_multiple_of(2) { Protocol::H1 } else { Protocol::H2 };
         let client = Client::connect(deck.address, HOST, way, protocol).await.unwrap();
@@ -42,7 +42,7 @@ impl Player {
     }
 
     /// The next call: every third one reads, the others write. `None` when it got no answer.
-    async fn act(&mut self) -> Option<Noted> {
+    pub(crate) async fn act(&mut self) -> Option<Noted> {
         self.calls += 1;
         let mark = format!("{}-n{}", self.tag, self.calls);
         let authorization = format!("XBL3.0 x={};token-of-nobody", self.name);
@@ -68,7 +68,7 @@ fn written(mark: &str) -> String {
 }
 
 /// Each answer a client had is in the cassette: as it was, but for the people in it.
-fn assert_kept(cassette: &Path, noted: &[Noted]) {
+pub(crate) fn assert_kept(cassette: &Path, noted: &[Noted]) {
     let kept = Cassette::read(cassette).unwrap();
     for Noted { mark, answer } in noted {
         let is_it = |request: &tapdeck::message::Request| request.headers.text("x-mark") == Some(mark);

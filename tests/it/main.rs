@@ -22,6 +22,7 @@ mod judged;
 mod lanes;
 mod learn;
 mod line_ends;
+mod long;
 mod manual;
 mod mutation;
 mod openapi;

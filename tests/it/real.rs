@@ -4,11 +4,13 @@
 
 mod clients;
 mod curl;
+mod lan;
 mod openssl;
 mod readme;
 mod run;
 mod screen;
 mod shell;
+mod trust;
 
 use std::process::Command;
 

@@ -47,7 +47,7 @@ impl Options {
     /// The same command with root's rights, for the system's store alone.
     fn as_root(&self, verb: &str) -> String {
         let program = std::env::current_exe().map_or_else(|_| "tapdeck".into(), |path| path.display().to_string());
-        let home = self.home.dir().and_then(|home| Ok(std::path::absolute(&home).unwrap_or(home)));
+        let home = self.home.dir().map(|home| std::path::absolute(&home).unwrap_or(home));
         let home = home.map(|home| home.display().to_string()).unwrap_or_default();
         format!("sudo {} ca {verb} --only system --home {}", quoted(&program), quoted(&home))
     }

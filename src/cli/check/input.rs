@@ -10,7 +10,7 @@ use super::progress::{Watched, bar};
 use crate::archive::har::{self, HarError, Judged};
 use crate::archive::{Format, sniff};
 use crate::cassette::seal::SealError;
-use crate::cassette::{Cassette, CassetteError, Ledger, Note, Seal};
+use crate::cassette::{Cassette, CassetteError, Ledger, Note, Seal, seal};
 use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
@@ -44,38 +44,43 @@ fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(
     let mut head = Vec::new();
     source.by_ref().take(HEAD).read_to_end(&mut head).map_err(unopened)?;
     let format = sniff(&head);
+    let is_file = source.metadata().is_ok_and(|about| about.is_file());
+    let source = Watched::new(io::Cursor::new(head).chain(source), file, length);
     let judge = &mut Judge::new(Arc::clone(contract));
+    let unreadable = |error: CassetteError| serve::unreadable(&error);
     match format {
-        Format::Cassette | Format::Empty => judge_recording(file, source, length, judge, report),
-        Format::Har => judge_har(file, Watched::new(io::Cursor::new(head).chain(source), file, length), judge, report),
+        // A pipe can be read once only.
+        Format::Cassette if is_file && Ledger::is_needed(file).map_err(unreadable)? => {
+            let bar = bar(file, length);
+            let ledger = Ledger::open(file, &mut |bytes| bar.add(bytes)).map_err(unreadable)?;
+            judge_ledger(ledger, judge, report)
+        }
+        Format::Cassette | Format::Empty => {
+            let text = Cassette::bytes_from(file, source).map_err(unreadable)?;
+            judge_cassette(file, text, judge, report)
+        }
+        Format::Har => judge_har(file, source, judge, report),
         other => Err(foreign(file, other)),
     }
 }
 
-/// A journal may be of any length, and is judged as the file it will be sealed to: the order of its lines is a matter of
-/// timing.
-fn judge_recording(
-    file: &Path,
-    source: File,
-    length: u64,
-    judge: &mut Judge,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let unreadable = |error: CassetteError| serve::unreadable(&error);
-    if Ledger::is_needed(file).map_err(unreadable)? {
-        let bar = bar(file, length);
-        let ledger = Ledger::open(file, &mut |bytes| bar.add(bytes)).map_err(unreadable)?;
-        return judge_ledger(ledger, judge, report);
-    }
-    drop(source);
-    let text = std::fs::read(file).map_err(|source| unreadable(CassetteError::Io { path: file.to_owned(), source }))?;
-    let cassette = Cassette::parse(file, &text).map_err(unreadable)?;
+fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
+    let cassette = Cassette::parse(file, &text).map_err(|error| serve::unreadable(&error))?;
     let unserved = cassette.exchanges().filter(|record| record.outcome != Outcome::Answered).count();
     tell(file, &cassette.notes, unserved);
+    let cassette = match cassette.seal {
+        Seal::Unsealed => {
+            text = Vec::new();
+            seal::canonical(&cassette).unwrap_or(cassette)
+        }
+        Seal::Sealed | Seal::Edited => cassette,
+    };
     report.cassette(judge, &cassette, Source { name: &file.display().to_string(), text: &text });
     Ok(())
 }
 
+/// A journal may be of any length, and is judged as the file it will be sealed to: the order of its lines is a matter of
+/// timing.
 fn judge_ledger(mut ledger: Ledger, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
     tell(&ledger.file, &ledger.notes, ledger.unserved);
     let (name, seal) = (ledger.file.display().to_string(), ledger.seal);
@@ -84,10 +89,15 @@ fn judge_ledger(mut ledger: Ledger, judge: &mut Judge, report: &mut Report) -> R
     if seal == Seal::Unsealed
         && let Ok(mut canonical) = ledger.canonical(&mut |_| {})
     {
-        let entries = 0..canonical.records();
-        return entries.into_iter().try_for_each(|nth| Ok(reading.entry(&canonical.entry(nth).map_err(changed)?)));
+        for nth in 0..canonical.records() {
+            reading.entry(&canonical.entry(nth).map_err(changed)?);
+        }
+        return Ok(());
     }
-    (0..ledger.records()).try_for_each(|index| Ok(reading.entry(&ledger.entry(index).map_err(changed)?)))
+    for index in 0..ledger.records() {
+        reading.entry(&ledger.entry(index).map_err(changed)?);
+    }
+    Ok(())
 }
 
 /// Tells what there is to know before anything is judged.

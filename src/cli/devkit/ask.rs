@@ -23,8 +23,7 @@ pub(super) fn password(user: &str) -> Result<String, Failure> {
         return password.into_string().map_err(unreadable);
     }
     let typed = if io::stdin().is_terminal() {
-        prompt(&format!("password of {user}: "));
-        let typed = unseen();
+        let typed = unseen(&format!("password of {user}: "));
         prompt("\n");
         typed
     } else {
@@ -60,9 +59,9 @@ fn text_until(ends: &[u8]) -> io::Result<String> {
     String::from_utf8(text).map_err(io::Error::other)
 }
 
-/// Reads a line that is not shown as it is typed. Ctrl-C ends it too, after the terminal shows again what is typed.
+/// Asks for a line that is not shown as it is typed, not even by who types at once. Ctrl-C ends it too, after the terminal shows again what is typed.
 #[cfg(unix)]
-fn unseen() -> io::Result<String> {
+fn unseen(question: &str) -> io::Result<String> {
     use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
     let stdin = io::stdin();
     let before = tcgetattr(&stdin)?;
@@ -70,6 +69,7 @@ fn unseen() -> io::Result<String> {
     hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
     hidden.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
     tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+    prompt(question);
     let typed = text_until(&[b'\n', CTRL_C]);
     tcsetattr(&stdin, OptionalActions::Flush, &before)?;
     let typed = typed?;
@@ -77,7 +77,8 @@ fn unseen() -> io::Result<String> {
 }
 
 #[cfg(windows)]
-fn unseen() -> io::Result<String> {
+fn unseen(question: &str) -> io::Result<String> {
+    prompt(question);
     console::Term::stderr().read_secure_line()
 }
 

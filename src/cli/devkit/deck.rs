@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::fault;
+use crate::cli::Failure;
 use crate::cli::options::ListenArg;
-use crate::cli::{Failure, say};
 use crate::devkit::{Address, ProxyAt, our_address};
 
 /// The deck a kit is to use.
@@ -52,28 +52,30 @@ impl Deck {
         };
         Ok(ProxyAt { host: ip.to_string(), port: open.port() })
     }
+}
 
-    /// Says what a deck at that address lacks for a kit to reach it.
-    pub(super) fn tell(&self, proxy: &ProxyAt, kit: IpAddr) {
-        let Some(ip) = proxy.ip() else { return };
-        if ip.is_loopback() {
-            say(&format!("warning: {proxy} is this machine to itself alone: no kit reaches it"));
-            return;
+/// What a deck at that address lacks for a kit to reach it, as far as this machine can tell.
+pub(super) fn lack(proxy: &ProxyAt, kit: IpAddr) -> Option<String> {
+    let ip = proxy.ip()?;
+    // Who can listen there proves that nobody does.
+    let listening = TcpListener::bind(SocketAddr::new(ip, proxy.port));
+    lack_by(proxy, ip, kit, listening.map(drop).map_err(|error| error.kind()))
+}
+
+fn lack_by(proxy: &ProxyAt, ip: IpAddr, kit: IpAddr, listening: Result<(), ErrorKind>) -> Option<String> {
+    let allow = format!("--allow {kit}/{}", if kit.is_ipv4() { 32 } else { 128 });
+    match listening {
+        _ if ip.is_loopback() => Some(format!("warning: {proxy} is this machine to itself alone: no kit reaches it")),
+        Ok(()) => Some(format!(
+            "nobody listens at {proxy} yet: start the deck with `--listen {proxy} {allow}`, before the kit restarts"
+        )),
+        Err(ErrorKind::AddrInUse) => {
+            Some(format!("a program listens at {proxy}: if that is the deck, it needs `{allow}`"))
         }
-        let allow = format!("--allow {kit}/{}", if kit.is_ipv4() { 32 } else { 128 });
-        // Who can listen there proves that nobody does.
-        match TcpListener::bind(SocketAddr::new(ip, proxy.port)) {
-            Ok(_) => say(&format!(
-                "nobody listens at {proxy} yet: start the deck with `--listen {proxy} {allow}`, before the kit restarts"
-            )),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                say(&format!("a program listens at {proxy}: if that is the deck, it needs `{allow}`"));
-            }
-            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
-                say(&format!("{proxy} is no address of this machine: the deck and the firewall rule go there"));
-            }
-            Err(_) => {}
+        Err(ErrorKind::AddrNotAvailable) => {
+            Some(format!("{proxy} is no address of this machine: the deck and the firewall rule go there"))
         }
+        Err(_) => None,
     }
 }
 
@@ -101,4 +103,30 @@ fn address_in(file: &Path) -> Result<SocketAddr, Failure> {
     let proxy = ready.get("proxy").and_then(Value::as_str).and_then(|url| url.strip_prefix("http://"));
     let address = proxy.and_then(|address| address.trim_end_matches('/').parse().ok());
     address.ok_or_else(|| unusable(&"it names no proxy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_deck_lacks_is_told_with_the_flags() {
+        let told = |proxy: &str, kit: &str, listening| {
+            let proxy: ProxyAt = proxy.parse().unwrap();
+            lack_by(&proxy, proxy.ip().unwrap(), kit.parse().unwrap(), listening)
+        };
+        let none = told("10.0.0.2:8888", "10.0.0.5", Ok(())).unwrap();
+        assert!(none.contains("`--listen 10.0.0.2:8888 --allow 10.0.0.5/32`"), "{none}");
+        let some = told("[fd00::2]:8888", "fd00::5", Err(ErrorKind::AddrInUse)).unwrap();
+        assert!(
+            some.contains("a program listens at [fd00::2]:8888") && some.contains("`--allow fd00::5/128`"),
+            "{some}"
+        );
+        let other = told("10.0.0.2:8888", "10.0.0.5", Err(ErrorKind::AddrNotAvailable)).unwrap();
+        assert!(other.contains("no address of this machine"), "{other}");
+        let loopback = told("127.0.0.1:8888", "10.0.0.5", Ok(())).unwrap();
+        assert!(loopback.starts_with("warning: "), "{loopback}");
+        assert_eq!(told("10.0.0.2:80", "10.0.0.5", Err(ErrorKind::PermissionDenied)), None);
+        assert_eq!(lack(&"pc.studio.example:8888".parse().unwrap(), "10.0.0.5".parse().unwrap()), None);
+    }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::change::{self, Undone};
-use super::deck::Deck;
+use super::deck::{Deck, lack};
 use super::restart::Restart;
 use super::visit::{Lost, Visit};
 use super::{Kit, firewall};
@@ -36,7 +36,9 @@ pub(super) async fn run(options: &Options) -> Result<Code, Failure> {
     if let Ok(found) = kit.address.resolve().await
         && let Some(at) = found.first()
     {
-        deck.tell(&proxy, at.ip());
+        if let Some(lack) = lack(&proxy, at.ip()) {
+            say(&lack);
+        }
         say(&firewall::rule(std::env::consts::OS, proxy.port, at.ip()));
     }
     say(&format!("undo: tapdeck devkit disable {}", kit.address));

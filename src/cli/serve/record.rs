@@ -157,6 +157,10 @@ Examples:
       record until Ctrl-C, but no longer than a day at the studio
   tapdeck record --listen 127.0.0.1:8888 --listen guest=127.0.0.1:8891 lobby.cassette.json
       call the player `guest` who comes by the second address; or has the proxy http://guest@127.0.0.1:8888
+  tapdeck record --listen 0.0.0.0:8888 --allow 10.0.0.0/24 --name 10.0.0.31=host --name 10.0.0.32=guest day1.cassette.json
+      a playtest: consoles of the LAN set this machine as proxy, port 8888, and find at http://ADDRESS:8888/ how, and
+      the certificate; `--listen 0.0.0.0:443 --resolve sessiondirectory.xboxlive.com=ADDRESS` takes in those, too, whose
+      hosts file or DNS says that this machine is the service
 
 The first Ctrl-C drains and seals, the second aborts and keeps the journal. A long recording goes on in
 further journals, NAME.2.cassette.jsonl and so forth; in the end all of them are sealed to one cassette.";

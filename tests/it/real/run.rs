@@ -10,22 +10,28 @@ use crate::support::binary::{self, Ended};
 use crate::support::text;
 
 /// A program that has the conversation of a cassette's first player, with ids from its environment.
-struct Program {
-    command: Vec<String>,
+pub(super) struct Program {
+    pub(super) command: Vec<String>,
     /// Where it finds its libraries.
-    libraries: Option<(&'static str, String)>,
+    pub(super) libraries: Option<(&'static str, String)>,
 }
 
 impl Program {
-    fn of(words: &[&str], script: &str) -> Self {
+    pub(super) fn of(words: &[&str], script: &str) -> Self {
         let words = words.iter().map(|&word| word.to_owned());
         Self { command: words.chain([text(&programs().join(script)).to_owned()]).collect(), libraries: None }
     }
 
     /// A Python with the pinned packages.
-    fn python(script: &str) -> Self {
+    pub(super) fn python(script: &str) -> Self {
         let python = installed(&[".ci/python", "-c", "import sys; print(sys.executable)"]);
         Self::of(&[&python], script)
+    }
+
+    /// Node with the pinned undici.
+    pub(super) fn undici() -> Self {
+        let modules = installed(&[".ci/undici"]);
+        Self { libraries: Some(("NODE_PATH", modules)), ..Self::of(&["node"], "by_undici.cjs") }
     }
 
     /// Runs it within `tapdeck run`, in a shell that does something first.
@@ -100,9 +106,7 @@ fn http_client_of_java() {
 
 #[test]
 fn undici_of_node() {
-    let modules = installed(&[".ci/undici"]);
-    let program = Program::of(&["node"], "by_undici.cjs");
-    Program { libraries: Some(("NODE_PATH", modules)), ..program }.converses();
+    Program::undici().converses();
 }
 
 /// In a network of its own, in which there is only this machine, and under the eyes of strace.
@@ -139,7 +143,7 @@ fn a_replay_reaches_for_nothing_but_this_machine() {
 
 const INVITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cassettes/invite.cassette.json");
 /// None of them is in the cassette.
-const IDS: [(&str, &str); 5] = [
+pub(super) const IDS: [(&str, &str); 5] = [
     ("SESSION", "0BADCAFE-7c6e-4c55-9d11-3f0a8f5c0099"),
     ("XUID", "2814639011617876"),
     ("HASH", "4242424242"),

@@ -7,7 +7,7 @@ import java.time.Duration;
 
 /** A player opens a session, invites a friend, reads the session and leaves: with no option about proxy or trust. */
 public class Conversation {
-    static final String BASE = "https://sessiondirectory.xboxlive.com";
+    static final String BASE = System.getenv().getOrDefault("BASE", "https://sessiondirectory.xboxlive.com");
     static final String SCID = "00000000-0000-0000-0000-0000000c0de1";
     static final String XUID = System.getenv("XUID");
     static final String SESSION = System.getenv("SESSION");

@@ -1,7 +1,7 @@
 // A player opens a session, invites a friend, reads the session and leaves: by undici, with its agent for proxies of the
 // environment; or, as `by_undici.cjs fetch`, by the fetch of Node itself. Neither is told about trust.
 const env = process.env;
-const base = "https://sessiondirectory.xboxlive.com";
+const base = env.BASE ?? "https://sessiondirectory.xboxlive.com";
 const scid = "00000000-0000-0000-0000-0000000c0de1";
 const session = `/serviceconfigs/${scid}/sessionTemplates/game/sessions/${env.SESSION}`;
 

@@ -2,7 +2,7 @@
 
 import os
 
-BASE = "https://sessiondirectory.xboxlive.com"
+BASE = os.environ.get("BASE", "https://sessiondirectory.xboxlive.com")
 SCID = "00000000-0000-0000-0000-0000000c0de1"
 
 

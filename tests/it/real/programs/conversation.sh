@@ -1,6 +1,6 @@
 # A player opens a session, invites a friend, reads the session and leaves: by curl, with no option about proxy or trust.
 set -euo pipefail
-base=https://sessiondirectory.xboxlive.com
+base=${BASE:-https://sessiondirectory.xboxlive.com}
 session=/serviceconfigs/00000000-0000-0000-0000-0000000c0de1/sessionTemplates/game/sessions/$SESSION
 say() {  # say METHOD TARGET BODY curl-options…
   local answer head body
