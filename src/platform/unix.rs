@@ -73,20 +73,24 @@ pub(super) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
     hangup: unix::Signal,
+    is_hung_up: bool,
 }
 
 impl Signals {
     pub(super) fn new() -> io::Result<Self> {
         let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate, hangup: listen(SignalKind::hangup())? })
+        Ok(Self { interrupt, terminate, hangup: listen(SignalKind::hangup())?, is_hung_up: false })
     }
 
     pub(super) async fn next(&mut self) -> Heard {
         tokio::select! {
             _ = self.interrupt.recv() => Heard::Interrupt,
             _ = self.terminate.recv() => Heard::Terminate,
-            // Its terminal was closed.
-            _ = self.hangup.recv() => Heard::Terminate,
+            // Its terminal was closed: its shell and the system both say so, and that is no second wish.
+            _ = self.hangup.recv(), if !self.is_hung_up => {
+                self.is_hung_up = true;
+                Heard::Terminate
+            }
         }
     }
 }

@@ -290,6 +290,27 @@ fn a_recording_outlives_its_terminal() {
     assert_eq!(binary::run(terminal.home.path(), &["check", text(&cassette)]).code, Some(0));
 }
 
+/// The shell tells of it, and so does the system: that is one wish to stop, and what is under way comes to its end.
+#[test]
+fn a_terminal_that_closes_says_so_twice() {
+    let home = TempDir::new().unwrap();
+    let cassette = home.path().join("a.cassette.json");
+    let mut deck = binary::Deck::start(home.path(), &["record", "--upstream", "emulator", text(&cassette)]);
+    let mut client = TcpStream::connect(deck.address).unwrap();
+    let target = format!("/serviceconfigs/{SCID}/sessionTemplates/lobby/sessions/{SESSION}");
+    let head = format!("PUT {target} HTTP/1.1\r\nHost: {}\r\n{AUTHORIZATION_LINE}", deck.address);
+    client.write_all(format!("{head}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n").as_bytes()).unwrap();
+    let mut asked = [0; 12];
+    client.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100", "the call is under way");
+    deck.signal("HUP");
+    deck.hear("stopping: ");
+    deck.signal("HUP");
+    client.write_all(b"{}").unwrap();
+    let ended = deck.ended();
+    assert!(ended.code == Some(0) && ended.talk.contains("1 exchange in 1 lane"), "{}", ended.talk);
+}
+
 #[test]
 fn what_is_wrong_with_a_client_is_said() {
     let (terminal, deck) = Terminal::running(150, "emulate --others refuse --listen 127.0.0.1:0");
