@@ -128,11 +128,12 @@ impl Authority {
         self.facts.bounds.covers(bare(host))
     }
 
-    /// The command that makes an authority which vouches for that host as well.
-    pub fn widened(&self, host: &str) -> String {
+    /// The command that makes an authority which vouches for these hosts as well.
+    pub fn widened(&self, hosts: &[&str]) -> String {
         let usual = usual();
         let more = self.facts.bounds.beside(&usual).into_iter().map(ToString::to_string);
-        let hosts: String = more.chain([bare(host).to_owned()]).map(|host| format!(" --host {host}")).collect();
+        let wanted = hosts.iter().map(|host| bare(host).to_owned());
+        let hosts: String = more.chain(wanted).map(|host| format!(" --host {host}")).collect();
         format!("tapdeck ca create --replace{hosts}")
     }
 
@@ -141,7 +142,7 @@ impl Authority {
         let name = bare(host).trim_end_matches('.').to_ascii_lowercase();
         if !self.covers(&name) {
             let advice =
-                format!("`{}` makes one that covers it, which clients then must trust anew", self.widened(&name));
+                format!("`{}` makes one that covers it, which clients then must trust anew", self.widened(&[&name]));
             return Err(AuthorityError::OutOfBounds {
                 bounds: Box::new(self.facts.bounds.clone()),
                 advice,

@@ -311,7 +311,9 @@ impl Session {
             return;
         }
         let advice = match (fault, host) {
-            (TlsFault::Constraint, Some(host)) => format!("`{}` makes one that may", self.door.authority.widened(host)),
+            (TlsFault::Constraint, Some(host)) => {
+                format!("`{}` makes one that may", self.door.authority.widened(&[host]))
+            }
             _ => fault.advice(host, self.door.authority.path()),
         };
         tracing::warn!(connection, fault = word, host, cause, times, "{client} {}: {advice}", fault.told());

@@ -125,7 +125,7 @@ impl Outcome {
             Self::Refused(403) => Some(format!("see whether the deck refuses other hosts: is {host} one of its own?")),
             Self::Refused(_) => Some("see whether a deck listens there; another program may".to_owned()),
             Self::Faulty(TlsFault::Constraint, _) => {
-                Some(format!("`{}`; clients must trust the new one", authority.widened(host)))
+                Some(format!("`{}`; clients must trust the new one", authority.widened(&[host])))
             }
             Self::Faulty(fault, _) => Some(fault.advice(Some(host), authority.path())),
         }

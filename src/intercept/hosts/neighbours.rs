@@ -66,8 +66,12 @@ impl Neighbours {
     /// There are such.
     pub fn within(&self, authority: &Authority) -> Result<(), Beyond> {
         let names = self.0.iter().map(Pattern::name).filter(|name| !authority.covers(name));
-        let beyond: BTreeSet<String> = names.map(str::to_owned).collect();
-        if beyond.is_empty() { Ok(()) } else { Err(Beyond(beyond.into_iter().collect())) }
+        let beyond: BTreeSet<&str> = names.collect();
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        let beyond: Vec<&str> = beyond.into_iter().collect();
+        Err(Beyond { hosts: beyond.join(", "), command: authority.widened(&beyond) })
     }
 }
 
@@ -111,14 +115,16 @@ fn bare(text: &str) -> Option<String> {
 
 /// Hosts that an authority may not vouch for.
 #[derive(Debug, thiserror::Error)]
-#[error("the certificate authority may not vouch for {}", .0.join(", "))]
-pub struct Beyond(Vec<String>);
+#[error("the certificate authority may not vouch for {hosts}")]
+pub struct Beyond {
+    hosts: String,
+    command: String,
+}
 
 impl Beyond {
     /// What to do about it.
     pub fn advice(&self) -> String {
-        let hosts: Vec<String> = self.0.iter().map(|host| format!(" --host {host}")).collect();
-        format!("`tapdeck ca create --replace{}` makes one that may; clients must then trust that one", hosts.concat())
+        format!("`{}` makes one that may; clients must then trust that one", self.command)
     }
 }
 
