@@ -74,6 +74,16 @@ pub fn remove(path: &Path) -> io::Result<()> {
     os::remove(path)
 }
 
+/// The system's name: `linux`, `macos`, `windows`.
+pub fn system() -> &'static str {
+    std::env::consts::OS
+}
+
+/// True for a process that may change the system's own files.
+pub fn is_root() -> bool {
+    os::is_root()
+}
+
 /// True for a file that everybody on this machine may read, as far as its mode tells; access lists are not looked into.
 pub fn is_for_everybody(path: &Path) -> bool {
     os::is_for_everybody(path)

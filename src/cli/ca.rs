@@ -87,7 +87,7 @@ pub(super) struct ExportOptions {
     #[arg(long, default_value = "pem")]
     format: Form,
     /// The shell that lines of `env` are for
-    #[arg(long, default_value = Shell::USUAL)]
+    #[arg(long, default_value = Shell::usual())]
     shell: Shell,
 }
 

@@ -36,6 +36,10 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
+pub(super) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 pub(super) fn is_for_everybody(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
 }

@@ -7,6 +7,7 @@ use crate::cli::Failure;
 use crate::cli::run::surroundings::{named_roots, trusting};
 use crate::cli::run::trust::Trust;
 use crate::intercept::Authority;
+use crate::platform;
 
 /// Who reads the lines.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -19,7 +20,9 @@ pub(super) enum Shell {
 
 impl Shell {
     /// The one this system comes with.
-    pub(super) const USUAL: &'static str = if cfg!(windows) { "powershell" } else { "posix" };
+    pub(super) fn usual() -> &'static str {
+        if platform::system() == "windows" { "powershell" } else { "posix" }
+    }
 
     fn set(self, name: &str, value: &OsStr) -> String {
         let value = value.to_string_lossy();

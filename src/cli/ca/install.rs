@@ -11,6 +11,7 @@ use super::environment::quoted;
 use super::{Failure, Home, say, there};
 use crate::cli::print;
 use crate::intercept::Authority;
+use crate::platform;
 use deed::Deed;
 use ledger::Ledger;
 
@@ -85,7 +86,7 @@ fn one(deed: &Deed, ledger: &mut Ledger, authority: &Authority, options: &Option
         say(&format!("{deed} trusts it already, by somebody else's doing"));
         return Ok(());
     }
-    if deed.is_system() && !is_root() {
+    if deed.is_system() && !platform::is_root() {
         return Err(needs_root(&options.as_root("install")));
     }
     // Taken down first: a deed that was cut short is undone as well.
@@ -123,7 +124,7 @@ pub(super) fn uninstall(options: &Options) -> Result<(), Failure> {
 }
 
 fn undo(deed: &Deed, ledger: &mut Ledger, options: &Options) -> Result<(), Failure> {
-    if deed.is_system() && !is_root() {
+    if deed.is_system() && !platform::is_root() {
         return Err(needs_root(&options.as_root("uninstall")));
     }
     if deed.is_somebody_elses() {
@@ -219,16 +220,6 @@ impl std::fmt::Display for Run {
 
 fn needs_root(command: &str) -> Failure {
     Failure::runtime("the system's store needs root").hint(format!("`{command}`"))
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }
 
 const CHROME: [&str; 2] = [".pki/nssdb", "snap/chromium/current/.pki/nssdb"];

@@ -1,14 +1,14 @@
 //! What was done to which store, kept beside the authority, so that it can be undone whatever happens to that one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use super::deed::Deed;
 use crate::cli::Failure;
+use crate::platform;
 
 /// Deeds that are to be undone.
 pub(super) struct Ledger {
@@ -81,24 +81,12 @@ fn gone(path: &Path) -> io::Result<()> {
 
 fn replace(path: &Path, page: &Page) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = draft(folder)?;
+    // Root writes it with sudo, and the user reads it: no private file.
+    let mut file = tempfile::Builder::new().make_in(folder, |path| File::create_new(path))?;
     serde_json::to_writer_pretty(&mut file, page)?;
     file.write_all(b"\n")?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-// Root writes it with sudo, and the user reads it.
-#[cfg(unix)]
-fn draft(folder: &Path) -> io::Result<NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
-    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o644)).tempfile_in(folder)
-}
-
-#[cfg(not(unix))]
-fn draft(folder: &Path) -> io::Result<NamedTempFile> {
-    NamedTempFile::new_in(folder)
+    platform::persist(file, path)
 }
 
 const VERSION: u32 = 1;

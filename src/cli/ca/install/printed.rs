@@ -5,18 +5,16 @@ use sha1::{Digest, Sha1};
 use super::deed;
 use crate::cli::ca::environment::quoted;
 use crate::intercept::Authority;
+use crate::platform;
 
 /// What to run on this system.
 pub(super) fn commands(authority: &Authority) -> String {
     let path = authority.path().display().to_string();
-    let system = if cfg!(windows) {
-        WINDOWS
-    } else if cfg!(target_os = "macos") {
-        MACOS
-    } else {
-        LINUX
+    let (system, file) = match platform::system() {
+        "windows" => (WINDOWS, format!("\"{path}\"")),
+        "macos" => (MACOS, quoted(&path)),
+        _ => (LINUX, quoted(&path)),
     };
-    let file = if cfg!(windows) { format!("\"{path}\"") } else { quoted(&path) };
     let sha1: String = Sha1::digest(authority.cert_der()).iter().map(|byte| format!("{byte:02x}")).collect();
     system.replace("NAME", &deed::name(authority)).replace("SHA1", &sha1).replace("CERT", &file)
 }
