@@ -59,6 +59,15 @@ pub fn private_folder(prefix: &str) -> io::Result<TempDir> {
     os::private_folder(prefix)
 }
 
+/// Reads a line that the terminal does not show as it is typed; it is asked for once that holds. Ctrl-C ends it too, as an
+/// interruption, after the terminal is as it was.
+///
+/// # Errors
+/// There is no terminal, or nobody answers.
+pub fn unseen(ask: impl FnOnce()) -> io::Result<String> {
+    os::unseen(ask)
+}
+
 /// Gives a file another name, in place of what has that name: also when that is read-only, or open for a moment.
 ///
 /// # Errors

@@ -5,14 +5,14 @@ mod keys;
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use rustix::process::{Pid, Signal, getpgrp, kill_process};
-use rustix::termios::tcgetpgrp;
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcgetpgrp, tcsetattr};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::process::Child;
 use tokio::signal::unix::{self, SignalKind, signal as listen};
@@ -30,6 +30,35 @@ pub(super) fn readable_draft(folder: &Path) -> io::Result<NamedTempFile> {
 
 pub(super) fn private_folder(prefix: &str) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o700)).tempdir()
+}
+
+pub(super) fn unseen(ask: impl FnOnce()) -> io::Result<String> {
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut hidden = before.clone();
+    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+    hidden.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
+    tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+    ask();
+    let typed = typed();
+    tcsetattr(&stdin, OptionalActions::Flush, &before)?;
+    let typed = typed?;
+    if typed.last() == Some(&CTRL_C) {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    String::from_utf8(typed).map_err(io::Error::other)
+}
+
+fn typed() -> io::Result<Vec<u8>> {
+    let mut typed = Vec::new();
+    for byte in io::stdin().lock().take(LONGEST_LINE).bytes() {
+        let byte = byte?;
+        typed.push(byte);
+        if matches!(byte, b'\n' | CTRL_C) {
+            break;
+        }
+    }
+    Ok(typed)
 }
 
 pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
@@ -117,6 +146,10 @@ pub(super) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
+
+/// As the terminal sends it when it is no signal.
+const CTRL_C: u8 = 3;
+const LONGEST_LINE: u64 = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -75,6 +75,11 @@ fn system(program: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> io:
     Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
+pub(super) fn unseen(ask: impl FnOnce()) -> io::Result<String> {
+    ask();
+    console::Term::stderr().read_secure_line()
+}
+
 pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
     patiently(to, (), |()| fs::rename(from, to).map_err(|error| (error, ())))
 }

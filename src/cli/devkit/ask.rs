@@ -1,8 +1,9 @@
 //! Asking the person at the terminal, also for what nobody may see.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use crate::cli::Failure;
+use crate::platform;
 
 /// True when there is somebody to ask.
 pub(super) fn is_anybody_there() -> bool {
@@ -23,7 +24,7 @@ pub(super) fn password(user: &str) -> Result<String, Failure> {
         return password.into_string().map_err(unreadable);
     }
     let typed = if io::stdin().is_terminal() {
-        let typed = unseen(&format!("password of {user}: "));
+        let typed = platform::unseen(|| prompt(&format!("password of {user}: ")));
         prompt("\n");
         typed
     } else {
@@ -43,43 +44,9 @@ fn prompt(text: &str) {
 }
 
 fn line() -> io::Result<String> {
-    text_until(b"\n")
-}
-
-/// What is typed or piped in, up to one of these bytes, or a bounded length.
-fn text_until(ends: &[u8]) -> io::Result<String> {
-    let mut text = Vec::new();
-    for byte in io::stdin().lock().take(LONGEST_LINE).bytes() {
-        let byte = byte?;
-        text.push(byte);
-        if ends.contains(&byte) {
-            break;
-        }
-    }
-    String::from_utf8(text).map_err(io::Error::other)
-}
-
-/// Asks for a line that is not shown as it is typed, not even by who types at once. Ctrl-C ends it too, after the terminal shows again what is typed.
-#[cfg(unix)]
-fn unseen(question: &str) -> io::Result<String> {
-    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
-    let stdin = io::stdin();
-    let before = tcgetattr(&stdin)?;
-    let mut hidden = before.clone();
-    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
-    hidden.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
-    tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
-    prompt(question);
-    let typed = text_until(&[b'\n', CTRL_C]);
-    tcsetattr(&stdin, OptionalActions::Flush, &before)?;
-    let typed = typed?;
-    if typed.as_bytes().last() == Some(&CTRL_C) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(typed) }
-}
-
-#[cfg(windows)]
-fn unseen(question: &str) -> io::Result<String> {
-    prompt(question);
-    console::Term::stderr().read_secure_line()
+    let mut line = String::new();
+    io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
+    Ok(line)
 }
 
 fn unheard(error: &io::Error) -> Failure {
@@ -87,6 +54,4 @@ fn unheard(error: &io::Error) -> Failure {
 }
 
 const PASSWORD: &str = "TAPDECK_DEVKIT_PASSWORD";
-#[cfg(unix)]
-const CTRL_C: u8 = 3;
 const LONGEST_LINE: u64 = 4096;
