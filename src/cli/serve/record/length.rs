@@ -15,19 +15,23 @@ pub(super) struct Length {
     /// End the recording once its journals have this size, like `500MB` or `2GiB`: as after Ctrl-C, calls under way are
     /// answered, then it is sealed
     #[arg(long, env = "TAPDECK_MAX_SIZE", value_name = "SIZE", value_parser = size)]
-    max_size: Option<u64>,
+    max_size: Option<Size>,
     /// End the recording after this time, like `12h` or `1h30m`, in the same way
     #[arg(long, env = "TAPDECK_MAX_TIME", value_name = "DURATION", value_parser = duration)]
     max_time: Option<Duration>,
     /// Go on in another journal once one has this size; together they are sealed to one cassette
     #[arg(long, env = "TAPDECK_PART_SIZE", value_name = "SIZE", default_value = "256MiB", value_parser = part_size)]
-    part_size: u64,
+    part_size: Size,
 }
+
+/// Bytes, as somebody writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size(u64);
 
 impl Length {
     /// What the journal is told of it.
     pub(super) fn bounds(self) -> Bounds {
-        Bounds { part: self.part_size, most: self.max_size }
+        Bounds { part: self.part_size.0, most: self.max_size.map(|size| size.0) }
     }
 
     /// Waits until the recording is as long as it may get, and says so.
@@ -52,7 +56,7 @@ impl Length {
 }
 
 /// A number with a unit of bytes, or none.
-fn size(text: &str) -> Result<u64, String> {
+fn size(text: &str) -> Result<Size, String> {
     let wrong = || "write a number and a unit: B, kB, MB, GB, KiB, MiB or GiB".to_owned();
     let text = text.trim();
     let (number, unit) = text.split_at(text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len()));
@@ -67,12 +71,16 @@ fn size(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).filter(|size| *size > 0).ok_or_else(wrong)
+    number.checked_mul(unit).filter(|size| *size > 0).map(Size).ok_or_else(wrong)
 }
 
-fn part_size(text: &str) -> Result<u64, String> {
+fn part_size(text: &str) -> Result<Size, String> {
     let size = size(text)?;
-    if (SMALLEST_PART..=LARGEST_PART).contains(&size) { Ok(size) } else { Err("a part has 4 KiB to 1 GiB".to_owned()) }
+    if (SMALLEST_PART..=LARGEST_PART).contains(&size.0) {
+        Ok(size)
+    } else {
+        Err("a part has 4 KiB to 1 GiB".to_owned())
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -93,7 +101,7 @@ mod tests {
     #[test]
     fn sizes_and_times_have_units() {
         for (text, bytes) in [("500MB", 500_000_000), ("2GiB", 2 << 30), ("1 kib", 1024), ("77", 77), ("3b", 3)] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
+            assert_eq!(size(text), Ok(Size(bytes)), "{text}");
         }
         for wrong in ["", "MB", "0", "1.5GB", "5 parsecs", "-1", "99999999999GiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
