@@ -285,7 +285,7 @@ impl Session {
                 self.log_fault(TlsFault::of(source, host.as_deref()), host.as_deref(), cause);
             }
             ConnectionError::Authority(AuthorityError::OutOfBounds { host, .. }) => {
-                self.log_fault(TlsFault::Constraint, Some(host), cause);
+                self.log_fault(TlsFault::Constraint, Some(host), None);
             }
             ConnectionError::Silent(host) if self.door.arrivals.silent(self.client()) => {
                 self.log_fault(TlsFault::Pinned, host.as_deref(), cause);

@@ -203,8 +203,9 @@ async fn the_second_signal_cuts_off_and_keeps_the_journal() {
 fn every_command_shows_an_example() {
     let home = TempDir::new().unwrap();
     let commands = "|demo|record|replay|run|watch|emulate|check|drift|rules|contract|devkit|devkit status|devkit enable|\
-                    devkit disable|cassette|cassette show|cassette learn|\
-                    cassette fmt|cassette fsck|ca|ca create|ca path|ca export|init|config|config show|config schema";
+                    devkit disable|cassette|cassette show|cassette explain|cassette learn|cassette fmt|cassette fsck|\
+                    cassette trim|ca|ca create|ca import|ca show|ca path|ca export|ca install|ca uninstall|ca doctor|\
+                    init|config|config show|config schema|completions|man";
     for command in commands.split('|') {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let Ended { code, stdout, talk } = binary::run(home.path(), &args);

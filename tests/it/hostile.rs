@@ -280,7 +280,7 @@ async fn a_service_that_talks_nonsense_is_answered_for() {
         let upstream = Verbatim::start(nonsense).await;
         let base = format!("http://{}", upstream.address).parse().ok();
         let proxy = Setup { base, ..Setup::default() }.start().await;
-        let answer = proxy.raw(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        let answer = proxy.raw(b"GET /handles HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("upstream-broke-off"), "{answer}");
     }
 }

@@ -268,7 +268,7 @@ fn listeners_with_names_are_one_deck_and_its_summary_tells_the_names() {
     for (args, what) in [
         (&["--listen", "player2=127.0.0.1:0"][..], "player2 is what tapdeck calls a lane without a name"),
         (&["--name", "::1=a,::1=b"], "--name: ::1 cannot be both a and b"),
-        (&["--listen", "10.0.0.1:1"], "10.0.0.1:1 is not a loopback address"),
+        (&["--listen", "10.0.0.1:1"], "--listen 10.0.0.1:1: other machines reach that address"),
     ] {
         let ended = binary::run(home.path(), &[&["watch"], args].concat());
         assert!(ended.code == Some(2) && ended.talk.contains(what), "{args:?}: {}", ended.talk);

@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(
             view().line(120, false),
             "00:12:31 · guest 41, host 37 · 2 sockets · 1 error, 3 warnings · guest 12/30 per 15 s · guest PUT \
-             session{l…, 2 s ago"
+             session{lob…, 2 s ago"
         );
         let quiet = View { callers: vec![], tallied: Tallied::default(), event: None, ..view() };
         assert_eq!(quiet.line(200, false), "00:12:31 · nobody called yet · ? keys");
@@ -290,7 +290,7 @@ mod tests {
                 assert!(measure_text_width(&painted) < columns, "{columns}: {painted}");
             }
         }
-        assert_eq!(view().line(40, false), "00:12:31 · guest 41, +1 more · 1 error,…");
+        assert_eq!(view().line(40, false), "00:12:31 · guest 41, +1 more · 1 error…");
         let busy = view().line(70, false);
         assert_eq!(busy, "00:12:31 · guest 41, +1 more · 1 error, 3 warnings · 12/30 per 15 s");
     }
