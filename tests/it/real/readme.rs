@@ -1,4 +1,4 @@
-//! The README is run, not read: its commands, line by line, in a directory of their own.
+//! The README and the playtest page are run, not read: their commands, line by line, in a directory of their own.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,14 +28,35 @@ fn its_commands_do_what_it_says() {
     assert!(set_up.contains("fail-on") && set_up.contains("tapdeck.toml:"), "{set_up}");
 }
 
+#[test]
+fn a_playtest_is_rehearsed_as_its_page_says() {
+    let page = page("docs/playtest.md");
+    let told = run_script("playtest", &commands(&page, "Try it first, ten minutes, no Xbox Live").concat());
+    for part in [
+        "\n201\n",
+        "this recording replays",
+        "both in the lobby",
+        "no findings in 2 exchanges",
+        "1 hit (1 bound), 0 repeat, 0 miss",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
 /// Runs a section's commands after those of the section they build on, and returns all they print.
 fn run_section(name: &str, after: Option<&str>) -> String {
+    let readme = page("README.md");
+    let first = |section| commands(&readme, section).swap_remove(0);
+    let before = after.map(first).unwrap_or_default();
+    run_script(name, &format!("(:\n{before}) >/dev/null 2>&1\nset -e\n{}", first(name)))
+}
+
+/// Runs commands in a directory of their own, at ports of their own, and returns all they print.
+fn run_script(name: &str, script: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     copy_examples(dir.path());
     let (port, control) = free_ports();
-    let moved = |commands: String| commands.replace("8888", &port).replace("8889", &control);
-    let before = moved(after.map(commands).unwrap_or_default());
-    let script = format!("(:\n{before}) >/dev/null 2>&1\nset -e\n{}", moved(commands(name)));
+    let script = script.replace("8888", &port).replace("8889", &control);
     let binary = Path::new(env!("CARGO_BIN_EXE_tapdeck")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let mut bash = Command::new("bash");
@@ -51,7 +72,7 @@ fn run_section(name: &str, after: Option<&str>) -> String {
     }
     let output = bash.output().expect("bash runs");
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "section {name} failed: {text}");
+    assert!(output.status.success(), "{name} failed: {text}");
     text
 }
 
@@ -61,11 +82,10 @@ fn free_ports() -> (String, String) {
     (first, second)
 }
 
-/// The first block of commands of a section.
-fn commands(section: &str) -> String {
-    let readme = readme();
-    let body = readme.split(&format!("## {section}\n")).nth(1).unwrap();
-    body.split("```sh\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+/// The blocks of commands of a section.
+fn commands(page: &str, section: &str) -> Vec<String> {
+    let body = page.split(&format!("## {section}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+    body.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
 fn copy_examples(dir: &Path) {
@@ -76,8 +96,8 @@ fn copy_examples(dir: &Path) {
     }
 }
 
-fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).unwrap().replace("\r\n", "\n")
+fn page(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap().replace("\r\n", "\n")
 }
 
 fn root() -> &'static Path {
