@@ -5,7 +5,7 @@
 mod cable;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use tempfile::TempDir;
 
@@ -107,7 +107,7 @@ fn surroundings(way: Way, pem: &Path, p12: &Path) -> Vec<(&'static str, String)>
 
 /// Each program, by each way: to the emulator, with verification on.
 fn comes_in(program: &Program) {
-    let Some(mut stage) = Stage::open_to_the_lan() else { return };
+    let Some(stage) = Stage::open_to_the_lan() else { return };
     let (pem, p12) = (stage.fetch("ca.pem"), stage.fetch("ca.p12"));
     for (at, way) in [Way::Connect, Way::Reverse, Way::Straight].into_iter().enumerate() {
         stage.cable.name_service(way == Way::Straight);
