@@ -1,4 +1,4 @@
-//! A long day: sixteen players, a million exchanges, twelve hours' worth of tokens and sockets, ten thousand sessions.
+//! A long day: sixteen players, twelve hours' worth of tokens and sockets, and a session for every twenty exchanges.
 //!
 //! A deck records it in parts and is killed while everybody plays; its parts are sealed to one cassette. Another deck
 //! records on until it reaches its `--max-size`, and a round is trimmed out of that. Prints what memory and time it all
@@ -58,7 +58,7 @@ async fn killed(home: &Path, service: SocketAddr, count: u64) -> bool {
         samples.push((day.had.load(Ordering::Relaxed), deck.resident()));
     }
     deck.kill();
-    let had = playing.join_all().await;
+    let had = counts(playing).await;
     let (all, took) = (had.iter().sum::<u64>(), began.elapsed().as_secs_f64());
     println!("{all} exchanges in {took:.0} s, {:.0} a second, then a kill", all as f64 / took);
     println!("parts: {}", file_names(home, ".cassette.jsonl").join(", "));
@@ -79,7 +79,7 @@ async fn limited(home: &Path, service: SocketAddr) {
     let deck = Deck::record(home, service, &limits);
     let day = Arc::new(Day { had: AtomicU64::new(0), hour: 1000 });
     let playing = everybody(&deck, home, &day);
-    let had = playing.join_all().await;
+    let had = counts(playing).await;
     assert_eq!(deck.ended(), Some(0), "it is sealed and replays");
     assert_kept(&home.join("evening.cassette.json"), &had);
     println!("{} exchanges until --max-size, all kept", had.iter().sum::<u64>());
@@ -88,7 +88,14 @@ async fn limited(home: &Path, service: SocketAddr) {
     println!("trimmed: {}", measured(home, &trim).0.trim_end());
 }
 
-fn everybody(deck: &Deck, home: &Path, day: &Arc<Day>) -> JoinSet<u64> {
+/// How many answers each player had, in the end.
+async fn counts(playing: JoinSet<(u64, u64)>) -> Vec<u64> {
+    let mut had = playing.join_all().await;
+    had.sort_unstable();
+    had.into_iter().map(|(_, count)| count).collect()
+}
+
+fn everybody(deck: &Deck, home: &Path, day: &Arc<Day>) -> JoinSet<(u64, u64)> {
     let root = std::fs::read_to_string(home.join("ca/cert.pem")).unwrap();
     let mut playing = JoinSet::new();
     for number in 0..PLAYERS {

@@ -40,8 +40,8 @@ impl Player {
         Self { number, deck, way, token: String::new(), line: None, socket: None }
     }
 
-    /// Plays until the deck is gone; how many answers it had.
-    pub(crate) async fn play(mut self, day: Arc<Day>) -> u64 {
+    /// Plays until the deck is gone; who it is, and how many answers it had.
+    pub(crate) async fn play(mut self, day: Arc<Day>) -> (u64, u64) {
         let mut had = 0;
         loop {
             if had % day.hour == 0 && self.renew(had / day.hour).await.is_none() {
@@ -56,7 +56,7 @@ impl Player {
         if let Some(socket) = self.socket {
             socket.abort();
         }
-        had
+        (self.number, had)
     }
 
     /// A new hour: everything is made anew.
@@ -133,5 +133,5 @@ pub(crate) fn session(player: u64, round: u64) -> String {
 pub(crate) const MARK: &str = "x-mark";
 const MPSD: &str = "sessiondirectory.xboxlive.com";
 const RTA: &str = "rta.xboxlive.com";
-const CALLS_OF_A_SESSION: u64 = 100;
+const CALLS_OF_A_SESSION: u64 = 20;
 const LAST: u64 = CALLS_OF_A_SESSION - 1;
