@@ -186,7 +186,7 @@ impl Engine {
 
     /// Counts what became of a host that is not looked into.
     pub fn passed(&self, host: &str, passage: Passage) {
-        self.watch.passed(&self.redactor.text(host), passage);
+        self.watch.passed(&self.redactor.log_line(host), passage);
     }
 
     /// What was replayed so far, call by call.

@@ -238,9 +238,9 @@ fn is_nearby(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();
-            ip.is_private() || ip.is_link_local() || first == 100 && (64..128).contains(&second)
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || first == 100 && (64..128).contains(&second)
         }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 

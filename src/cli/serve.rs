@@ -19,7 +19,7 @@ use super::{Failure, ca, session};
 use crate::cassette::CassetteError;
 use crate::engine::Engine;
 use crate::intercept::{self, Beyond, Limits, Listener, Neighbours};
-use crate::upstream::{Dialler, Route};
+use crate::upstream::Dialler;
 pub(super) use sealing::seal_journal;
 
 /// Listeners with their certificate authority, before anything answers.
@@ -32,6 +32,8 @@ struct Deck {
     /// Hosts that were named to be looked into.
     named: Neighbours,
     others: intercept::Others,
+    /// How hosts that are none of ours are reached.
+    dialler: Dialler,
     limits: Limits,
     ready_file: Option<PathBuf>,
 }
@@ -64,9 +66,11 @@ impl Deck {
             return Err(Failure::usage("there is no address to listen on").hint("give --listen ADDR"));
         };
         let (named, others, ready_file) = (ways.hosts.neighbours(), ways.hosts.others(), ways.ready_file.clone());
-        let access = ways.access();
+        let (access, limits) = (ways.access(), Limits::default());
+        let own = listeners.iter().map(|(_, address)| *address).collect();
+        let dialler = Dialler::new(ways.hosts.route(own), limits.connect);
         ready_file.as_deref().into_iter().for_each(ready::forget);
-        Ok(Self { listeners, address, authority, access, named, others, limits: Limits::default(), ready_file })
+        Ok(Self { listeners, address, authority, access, named, others, dialler, limits, ready_file })
     }
 
     /// The hosts it answers for beside the contract's own: these, and those that were named.
@@ -74,16 +78,6 @@ impl Deck {
         let neighbours = self.named.and(others);
         let unvouched = |beyond: Beyond| Failure::usage(beyond.to_string()).hint(beyond.advice());
         neighbours.within(&self.authority).map(|()| neighbours).map_err(unvouched)
-    }
-
-    /// How hosts that are none of ours are reached when there is no upstream.
-    fn dialler(&self) -> Dialler {
-        Dialler::new(Route { own: self.addresses(), ..Route::default() }, self.limits.connect)
-    }
-
-    /// Where clients come in.
-    fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|(_, address)| *address).collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Opening connections: name overrides, an upstream proxy, a deadline, and never to ourselves.
 
 use std::error::Error;
+use std::future::{Ready, ready};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -90,8 +92,11 @@ impl Dialler {
                 return self.own_refused(stream, proxy).map(|stream| Leg::new(stream, Form::Absolute));
             }
             Some(proxy) if forced.is_none() => {
-                let stream = Tunnel::new(proxy.clone(), self.http.clone()).call(target).await.map_err(refused)?;
-                return self.own_refused(stream, proxy).map(|stream| Leg::new(stream, Form::Origin));
+                let stream = self.http.clone().call(proxy.clone()).await.map_err(refused)?;
+                // A proxy that is ourselves must not be asked: it would ask itself, and so on.
+                let opened = Opened(Some(self.own_refused(stream, proxy)?));
+                let stream = Tunnel::new(proxy.clone(), opened).call(target).await.map_err(refused)?;
+                return Ok(Leg::new(stream, Form::Origin));
             }
             _ => self.http.clone().call(forced.unwrap_or_else(|| target.clone())).await.map_err(refused)?,
         };
@@ -140,6 +145,23 @@ impl Service<Uri> for Dialler {
     fn call(&mut self, target: Uri) -> Self::Future {
         let dialler = self.clone();
         Box::pin(async move { dialler.within_deadline(dialler.connect(target)).await })
+    }
+}
+
+/// A connection that is open already, to whomever it is.
+struct Opened(Option<TokioIo<TcpStream>>);
+
+impl Service<Uri> for Opened {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<TokioIo<TcpStream>>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _target: Uri) -> Self::Future {
+        ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 }
 
@@ -203,21 +225,21 @@ impl Read for Leg {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl Write for Leg {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
@@ -228,8 +250,8 @@ impl Write for Leg {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffers: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 }
@@ -277,6 +299,10 @@ mod tests {
                 let looped = dialler.dial(here, address.port()).await;
                 assert!(matches!(looped, Err(DialError::Loop { .. }) | Err(DialError::Refused(_))), "{here}");
             }
+            let proxy = format!("http://{address}").parse().ok();
+            let itself = Route { proxy, own: vec![address], ..Route::default() };
+            let asked = Dialler::new(itself, Duration::from_secs(10)).dial("example.test", 443).await;
+            assert!(matches!(asked, Err(DialError::Loop { .. })), "before a word is said to it");
             let told = dialler.dial("game.test", 443).await.unwrap_err().to_string();
             assert!(told.contains("`--resolve game.test=ADDRESS`"), "{told}");
         });

@@ -1,8 +1,13 @@
 //! Whose traffic is looked into, and what happens to everybody else's.
 
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use super::service::WebUri;
 use crate::cli::{Failure, say};
 use crate::intercept::{Neighbours, Others, Pattern};
 use crate::mpsd::host::{asks_for_certificate, is_sign_in};
+use crate::upstream::Route;
 
 /// Whose traffic is looked into, and what happens to everybody else's. docs/hosts.md has it by host.
 #[derive(Debug, clap::Args)]
@@ -18,6 +23,27 @@ pub(in crate::cli) struct HostOptions {
     /// Make no connection at all: other hosts are refused, and what answers is a cassette or the emulator
     #[arg(long, env = "TAPDECK_OFFLINE")]
     offline: bool,
+    /// Use this address for a host, whatever its name resolves to (repeatable; port 443 unless given)
+    #[arg(long, env = "TAPDECK_RESOLVE", value_name = "HOST=ADDR", value_delimiter = ',')]
+    resolve: Vec<Resolve>,
+    /// Reach all hosts through this HTTP proxy
+    #[arg(long, env = "TAPDECK_UPSTREAM_PROXY", hide_env_values = true, value_name = "URL")]
+    upstream_proxy: Option<WebUri>,
+}
+
+/// A host and where it is.
+#[derive(Clone, Debug)]
+struct Resolve(String, SocketAddr);
+
+impl FromStr for Resolve {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (host, address) = text.split_once('=').ok_or("write HOST=ADDRESS or HOST=ADDRESS:PORT")?;
+        let with_port = address.parse::<SocketAddr>();
+        let address = with_port.or_else(|_| address.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 443)));
+        address.map(|address| Self(host.to_owned(), address)).map_err(|error| error.to_string())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +61,12 @@ impl HostOptions {
             OthersArg::Tunnel if !self.offline => Others::Tunnel,
             _ => Others::Refuse,
         }
+    }
+
+    /// Which way connections leave the machine; `own` are the listeners, which must not be dialled.
+    pub(in crate::cli) fn route(&self, own: Vec<SocketAddr>) -> Route {
+        let resolve = self.resolve.iter().map(|Resolve(host, address)| (host.clone(), *address)).collect();
+        Route { resolve, proxy: self.upstream_proxy.clone().map(|WebUri(uri)| uri), own }
     }
 
     /// The hosts that were named. Says so when sign-in is among them.

@@ -1,6 +1,5 @@
 //! Where calls go.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -14,7 +13,7 @@ use crate::emulator::{Emulator, Settings};
 use crate::engine::Source;
 use crate::intercept::{Limits, Neighbours, Reverse};
 use crate::platform;
-use crate::upstream::{self, Dialler, Identity, Route, TrustError, Upstream};
+use crate::upstream::{self, Dialler, Identity, TrustError, Upstream};
 
 /// Where calls go.
 #[derive(Debug, clap::Args)]
@@ -33,12 +32,6 @@ pub(in crate::cli) struct Service {
     /// The key of that certificate, where it has a PEM file of its own
     #[arg(long, env = "TAPDECK_UPSTREAM_KEY", value_name = "FILE", requires = "upstream_cert")]
     upstream_key: Option<PathBuf>,
-    /// Use this address for a host, whatever its name resolves to (repeatable; port 443 unless given)
-    #[arg(long, env = "TAPDECK_RESOLVE", value_name = "HOST=ADDR", value_delimiter = ',')]
-    resolve: Vec<Resolve>,
-    /// Reach the service through this HTTP proxy
-    #[arg(long, env = "TAPDECK_UPSTREAM_PROXY", hide_env_values = true, value_name = "URL")]
-    upstream_proxy: Option<WebUri>,
     #[command(flatten)]
     emulator: EmulatorOptions,
 }
@@ -68,15 +61,14 @@ impl Reached {
 }
 
 impl Service {
-    /// Builds the source; `own` are the listeners, which must not be dialled.
+    /// Builds the source.
     pub(in crate::cli) fn reach(
         &self,
         project: &Project,
         hosts: &HostOptions,
-        own: Vec<SocketAddr>,
+        dialler: Dialler,
         limits: Limits,
     ) -> Result<Reached, Failure> {
-        let dialler = self.dialler(own, limits);
         let Some(target) = &self.upstream else {
             self.need_what_hosts_ask(hosts)?;
             let source = Source::Upstream(self.client(&dialler, None, limits)?);
@@ -92,12 +84,6 @@ impl Service {
                 Ok(Reached { source, dialler, reverse, neighbours: Neighbours::default(), name })
             }
         }
-    }
-
-    fn dialler(&self, own: Vec<SocketAddr>, limits: Limits) -> Dialler {
-        let resolve = self.resolve.iter().map(|Resolve(host, address)| (host.clone(), *address)).collect();
-        let proxy = self.upstream_proxy.clone().map(|WebUri(uri)| uri);
-        Dialler::new(Route { resolve, proxy, own }, limits.connect)
     }
 
     fn client(&self, dialler: &Dialler, base: Option<Uri>, limits: Limits) -> Result<Upstream, Failure> {
@@ -152,7 +138,7 @@ impl FromStr for Target {
 
 /// An `http` or `https` URL with a host.
 #[derive(Clone, Debug)]
-struct WebUri(Uri);
+pub(super) struct WebUri(pub(super) Uri);
 
 impl FromStr for WebUri {
     type Err = String;
@@ -168,19 +154,5 @@ impl FromStr for WebUri {
             return Err("the service's base URL has no path".into());
         }
         Ok(Self(uri))
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Resolve(String, SocketAddr);
-
-impl FromStr for Resolve {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (host, address) = text.split_once('=').ok_or("write HOST=ADDRESS or HOST=ADDRESS:PORT")?;
-        let with_port = address.parse::<SocketAddr>();
-        let address = with_port.or_else(|_| address.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 443)));
-        address.map(|address| Self(host.to_owned(), address)).map_err(|error| error.to_string())
     }
 }

@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
     let control = options.control.open().await?;
-    let reached = Reached::emulating(settings, deck.dialler());
+    let reached = Reached::emulating(settings, deck.dialler.clone());
     let neighbours = deck.neighbours(&reached.neighbours)?;
     let title = "emulating MPSD and RTA".into();
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());

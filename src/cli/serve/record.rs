@@ -73,7 +73,7 @@ impl RecordOptions {
         }
         let contract = contract(project)?;
         let deck = Deck::open(ways).await?;
-        let reached = self.service.reach(project, &ways.hosts, deck.addresses(), deck.limits)?;
+        let reached = self.service.reach(project, &ways.hosts, deck.dialler.clone(), deck.limits)?;
         let neighbours = deck.neighbours(&reached.neighbours)?;
         let control = match &reached.source {
             Source::Emulator(_) => control.open().await?,
@@ -105,7 +105,12 @@ pub(in crate::cli) async fn finish(engine: &Engine, cassette: &CassettePath, end
     }
     let polish = |record: &Record| recorder.polished(engine.redactor(), record);
     let Some(verdict) = seal_journal(&journal, cassette.sealed(), &polish)? else {
-        say("no call arrived, so nothing was sealed; is the client's proxy set, and does it trust the certificate?");
+        let elsewhere = engine.watch().elsewhere().to_string();
+        let why = match elsewhere.is_empty() {
+            true => "; is the client's proxy set, and does it trust the certificate?",
+            false => elsewhere.as_str(),
+        };
+        say(&format!("no call arrived, so nothing was sealed{why}"));
         return Ok(Code::Clean);
     };
     say(&format!("{}; secrets: {}; {}", verdict.summary, recorder.secrets(), found(engine)));

@@ -68,7 +68,7 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
     let sessions = Some(Plan { setup, main: Some(file.display().to_string()) });
     let recorder = play.recorder()?;
     let engine = Engine::new(Source::Replay(player), means.redactor, contract, recorder, means.enforce.into());
-    let (reverse, dialler) = (Some(Reverse::default()), deck.dialler());
+    let (reverse, dialler) = (Some(Reverse::default()), deck.dialler.clone());
     Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control: None, sessions })
 }
 
@@ -86,7 +86,7 @@ async fn idle_stage(play: &PlayOptions, control: Control, means: Means<'_>) -> R
     // Nobody's calls reach it.
     let player = Player::new(Tape::of(&Cassette::of([])), replay::Options::default());
     let engine = Engine::new(Source::Replay(player), means.redactor, contract, None, means.enforce.into());
-    let (reverse, dialler) = (Some(Reverse::default()), deck.dialler());
+    let (reverse, dialler) = (Some(Reverse::default()), deck.dialler.clone());
     let sessions = Some(Plan { setup, main: None });
     let (neighbours, control) = (deck.neighbours(&Neighbours::default())?, Some(port));
     Ok(Stage { deck, title, engine, reverse, neighbours, dialler, control, sessions })

@@ -27,7 +27,7 @@ pub(in crate::cli) struct Options {
 pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: Arc<Redactor>) -> Result<Code, Failure> {
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
-    let reached = options.service.reach(project, &options.ways.hosts, deck.addresses(), deck.limits)?;
+    let reached = options.service.reach(project, &options.ways.hosts, deck.dialler.clone(), deck.limits)?;
     let neighbours = deck.neighbours(&reached.neighbours)?;
     let control = options.control.open_if_free().await?;
     let title = format!("watching calls to {}", reached.name);
