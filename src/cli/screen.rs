@@ -180,6 +180,7 @@ impl Watcher {
     fn diagnosed(&mut self) -> Vec<Diagnosis> {
         let engine = self.engine();
         let (guests, (callers, _)) = (self.door.arrivals().all(), engine.watch().callers(MOST_CALLERS));
+        let outage = engine.watch().outage();
         let scene = Scene {
             now: Instant::now(),
             began: self.began,
@@ -188,6 +189,7 @@ impl Watcher {
             guests: &guests,
             callers: &callers,
             sockets: engine.watch().tallied().open,
+            outage: outage.as_ref(),
         };
         let found = diagnose(&scene, &self.patience);
         for Diagnosis { kind, who, text } in found.iter().filter(|found| !found.kind.is_logged()) {

@@ -66,7 +66,7 @@ pub(super) async fn answer(
                     passing.map(Reply::Passing)
                 }
                 Err(problem) => {
-                    tunnel::looped(&session, &problem);
+                    tunnel::unreached(&session, &host, &problem);
                     asked.last(problem)
                 }
             })

@@ -17,7 +17,7 @@ use crate::exchange::{Call, LaneName, Protocol};
 use crate::message::{Request, Response, Scheme};
 use crate::mpsd::Service;
 use crate::mpsd::host::asks_for_certificate;
-use crate::upstream::{Cut, DialError};
+use crate::upstream::Cut;
 
 use super::access::Admission;
 use super::arrivals::Event;
@@ -118,8 +118,6 @@ pub(super) enum ConnectionError {
     KeptOut(String),
     #[error("no certificate")]
     Authority(#[from] AuthorityError),
-    #[error("`{host}` cannot be reached")]
-    Undialled { host: String, source: DialError },
     #[error("HTTP")]
     Http(#[source] Box<dyn Error + Send + Sync>),
     #[error("nothing moved for {0:?}")]
@@ -294,7 +292,7 @@ impl Session {
                 self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()) });
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
-            ConnectionError::Undialled { .. } | ConnectionError::Authority(_) | ConnectionError::Unanswered => {
+            ConnectionError::Authority(_) | ConnectionError::Unanswered => {
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
             _ => tracing::debug!(connection, %peer, cause, "{error}"),
