@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -42,6 +42,8 @@ pub struct Guest {
     pub since: Instant,
     /// The last handshake that came to nothing, unless a call has come since: the fault, and the host asked for.
     pub fault: Option<(TlsFault, Option<String>)>,
+    /// Where it finds our page, if it is on another machine and had such a handshake.
+    pub page: Option<SocketAddr>,
     /// Why it was last turned away.
     pub refusal: Option<String>,
     /// The first few hosts it reached unread.
@@ -87,6 +89,8 @@ pub enum Event {
         fault: TlsFault,
         /// The host the client asked for, if it said so.
         host: Option<String>,
+        /// Where it finds our page, if it is on another machine.
+        page: Option<SocketAddr>,
     },
 }
 
@@ -99,8 +103,8 @@ impl fmt::Display for Event {
             Self::Tunnelled { host } => write!(f, "reached {host}, which is passed on unread"),
             Self::Unreached { host, .. } => write!(f, "asked for {host}, which cannot be reached"),
             Self::Refused { why } => write!(f, "was refused: {why}"),
-            Self::Failed { fault, host: Some(host) } => write!(f, "failed at TLS for {host}: {}", fault.as_str()),
-            Self::Failed { fault, host: None } => write!(f, "failed at TLS: {}", fault.as_str()),
+            Self::Failed { fault, host: Some(host), .. } => write!(f, "failed at TLS for {host}: {}", fault.as_str()),
+            Self::Failed { fault, host: None, .. } => write!(f, "failed at TLS: {}", fault.as_str()),
         }
     }
 }
@@ -173,7 +177,7 @@ impl Guest {
     /// Somebody who comes now.
     pub(crate) fn new(at: Instant) -> Self {
         let last = Event::Connected;
-        let (name, fault, refusal, elsewhere, stranded) = (None, None, None, Vec::new(), None);
+        let (name, fault, page, refusal, elsewhere, stranded) = (None, None, None, None, Vec::new(), None);
         let (connections, visits, calls, tunnels, refused, failed) = (0, 0, 0, 0, 0, 0);
         let (since, faults, unreached, silent) = (at, BTreeMap::new(), BTreeMap::new(), 0);
         Self {
@@ -190,6 +194,7 @@ impl Guest {
             at,
             since,
             fault,
+            page,
             refusal,
             elsewhere,
             unreached,
@@ -210,12 +215,16 @@ impl Guest {
             }
             Event::Unreached { host, why } => self.stranded = Some((host.clone(), why.clone())),
             Event::Refused { why } => self.refusal = Some(why.clone()),
-            Event::Failed { fault, host } => {
+            Event::Failed { fault, host, page } => {
+                self.page = *page;
                 *self.faults.entry(*fault).or_default() += 1;
                 self.fault = Some((*fault, host.clone()));
             }
         }
-        (self.last, self.at) = (event, at);
+        // Whoever comes once more, or to look at our page, has done what it did before.
+        if !matches!(event, Event::Connected | Event::Visited) || matches!(self.last, Event::Connected) {
+            (self.last, self.at) = (event, at);
+        }
         count
     }
 

@@ -289,7 +289,7 @@ impl Session {
                 self.log_fault(TlsFault::Pinned, host.as_deref(), cause);
             }
             ConnectionError::NotOurs(host) => {
-                self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()) });
+                self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()), page: self.page() });
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
             ConnectionError::Authority(_) | ConnectionError::Unanswered => {
@@ -299,9 +299,16 @@ impl Session {
         }
     }
 
+    /// Where its client finds our page, if it is on another machine: where that need not be told from TLS, if it can.
+    fn page(&self) -> Option<SocketAddr> {
+        let is_near = self.client().is_loopback() || self.client() == self.here.ip();
+        (!is_near).then(|| self.door.beside(self.here, |port| port != 443).unwrap_or(self.here))
+    }
+
     /// Says what is wrong between a client and our certificate: the first time, the tenth, the hundredth.
     fn log_fault(&self, fault: TlsFault, host: Option<&str>, cause: Option<String>) {
-        self.note(Event::Failed { fault, host: host.map(str::to_owned) });
+        let page = self.page();
+        self.note(Event::Failed { fault, host: host.map(str::to_owned), page });
         let (connection, client, word) = (self.id, self.client(), fault.as_str());
         let times = self.door.arrivals.times(client, fault);
         if times == 0 || 10_u64.pow(times.ilog10()) != times {
@@ -312,7 +319,7 @@ impl Session {
             (TlsFault::Constraint, Some(host)) => {
                 format!("`{}` makes one that may", self.door.authority.widened(&[host]))
             }
-            _ => fault.advice(host, self.door.authority.path()),
+            _ => fault.advice_for(host, self.door.authority.path(), page),
         };
         tracing::warn!(connection, fault = word, host, cause, times, "{client} {}: {advice}", fault.told());
     }

@@ -155,6 +155,10 @@ async fn our_own_address_shows_a_page_and_gives_the_certificate() {
     let unknown = client.send("GET", "/tapdeck/key.pem", &[], b"").await.unwrap();
     assert_eq!((unknown.status, problem_code(&unknown).as_str()), (404, "not-found"));
 
+    let icon = client.send("GET", "/favicon.ico", &[], b"").await.unwrap();
+    let robots = client.send("GET", "/robots.txt", &[], b"").await.unwrap();
+    assert_eq!((icon.status, robots.status), (204, 404));
+
     assert_eq!(proxy.engine.watch().tallied().calls, 0, "no page is a call");
     proxy.close().await;
     assert!(!fs::read_to_string(&journal).unwrap().contains("\"kind\":\"http\""));

@@ -140,7 +140,7 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
     // Whoever hangs up in the middle of a handshake may do so once; who calls besides has no trouble with us.
     let fault = guest.fault.as_ref().filter(|(fault, _)| guest.calls == 0 || *fault != TlsFault::Dropped);
     if let Some((fault, host)) = fault {
-        let (told, advice) = (fault.told(), plain(&fault.advice(host.as_deref(), scene.authority)));
+        let (told, advice) = (fault.told(), plain(&fault.advice_for(host.as_deref(), scene.authority, guest.page)));
         return Some((Kind::Tls, format!("{who} connects but {told}: {advice}")));
     }
     if guest.calls > 0 {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     fn failed(fault: TlsFault) -> Event {
-        Event::Failed { fault, host: Some("sessiondirectory.xboxlive.com".into()) }
+        Event::Failed { fault, host: Some("sessiondirectory.xboxlive.com".into()), page: None }
     }
 
     fn elsewhere(host: &str) -> Event {
@@ -331,6 +331,16 @@ mod tests {
         assert!(told.contains(": make it trust /home/ca.pem: "), "{told}");
         assert_eq!(Deck::new().arrives(5, &[failed(TlsFault::Untrusted), called()]).kinds(100), []);
         assert_eq!(Deck::new().arrives(5, &[called(), failed(TlsFault::Pinned)]).kinds(6), [Kind::Tls]);
+    }
+
+    #[test]
+    fn a_client_of_another_machine_is_led_to_our_page() {
+        let failed = Event::Failed { fault: TlsFault::Untrusted, host: None, page: "10.0.0.1:8888".parse().ok() };
+        let told = Deck::new().arrives(5, &[failed]).told(5);
+        assert!(
+            told.ends_with(": make it trust the certificate of http://10.0.0.1:8888/: open that page on it"),
+            "{told}"
+        );
     }
 
     #[test]
