@@ -39,7 +39,7 @@ pub use recorder::Recorder;
 use replaying::{OUTCOME, replayed};
 use sockets::Sockets;
 pub use sockets::{Behind, Local, Opened, Scribe, Unrecorded};
-pub use watch::{Caller, LIMITS, Latest, Limit, Seen, Tallied, Watch};
+pub use watch::{Caller, LIMITS, Latest, Limit, Outage, Seen, Tallied, Watch};
 
 /// What answers calls.
 pub enum Source {

@@ -63,6 +63,8 @@ pub struct Options {
     pub access: Access,
     /// What the deck does, in words.
     pub about: String,
+    /// Where all its listeners are.
+    pub listeners: Vec<SocketAddr>,
     /// Where requests to our own address go, if anywhere.
     pub reverse: Option<Reverse>,
     /// Hosts that are intercepted beside the contract's own.
@@ -112,6 +114,7 @@ pub struct Door {
     authority: Arc<Authority>,
     access: Access,
     about: String,
+    listeners: Vec<SocketAddr>,
     reverse: Option<Reverse>,
     dialler: Dialler,
     relay: Relay,
@@ -129,7 +132,8 @@ pub struct Door {
 impl Door {
     /// A door, open to as many listeners as there are.
     pub fn new(options: Options) -> Arc<Self> {
-        let Options { engine, authority, access, about, reverse, neighbours, others, dialler, limits } = options;
+        let Options { engine, authority, access, about, listeners, reverse, neighbours, .. } = options;
+        let Options { others, dialler, limits, .. } = options;
         let hosts =
             Hosts::new(reverse.as_ref().map(|reverse| (reverse.host.as_str(), reverse.port)), neighbours, others);
         let table = RwLock::new(Table::new(Answering { engine, hosts: Arc::new(hosts) }));
@@ -143,6 +147,7 @@ impl Door {
             authority,
             access,
             about,
+            listeners,
             reverse,
             dialler,
             relay,
@@ -169,6 +174,16 @@ impl Door {
     /// Who vouches for intercepted hosts.
     pub fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// Where a client that came to `here` finds a listener on this port, if there is one: at its own address, if it can.
+    fn beside(&self, here: SocketAddr, is_meant: impl Fn(u16) -> bool) -> Option<SocketAddr> {
+        let there = |own: &&SocketAddr| own.ip().to_canonical() == here.ip() || own.ip().is_unspecified();
+        let mut meant = self.listeners.iter().filter(|own| is_meant(own.port()));
+        if let Some(own) = meant.clone().find(there) {
+            return Some(SocketAddr::new(here.ip(), own.port()));
+        }
+        meant.find(|own| !own.ip().is_loopback()).copied()
     }
 
     /// Waits until a body may be read: there is room for all of it, so that no two bodies wait for each other.

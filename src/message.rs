@@ -250,6 +250,12 @@ impl Response {
         let headers = [("content-type", "application/problem+json")].into_iter().collect();
         Self::new(status, headers, body.to_string())
     }
+
+    /// The code and the detail of a problem.
+    pub fn told(&self) -> Option<(String, String)> {
+        let body: serde_json::Value = serde_json::from_slice(self.body.wire()).ok()?;
+        Some((body.get("title")?.as_str()?.to_owned(), body.get("detail")?.as_str()?.to_owned()))
+    }
 }
 
 /// Headers that belong to one hop (RFC 9110 §7.6.1): never forwarded, never recorded, never compared.

@@ -256,6 +256,12 @@ impl Player {
         self.account().tally
     }
 
+    /// How many calls it answered by now, and how many it could not: no more than a look at two numbers.
+    pub fn score(&self) -> (usize, usize) {
+        let tally = self.state().tally;
+        (tally.hits + tally.bound + tally.repeats, tally.misses)
+    }
+
     /// What was played so far, and everything to be told of it.
     pub fn account(&self) -> Account {
         self.state().account(&self.tape, &self.options)

@@ -74,6 +74,7 @@ impl Session {
             authority: Arc::clone(&means.authority),
             access: Access::default(),
             about: "replaying, for a session of the control port".to_owned(),
+            listeners: vec![address],
             reverse: Some(Reverse::default()),
             neighbours,
             others: means.others,

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::options::as_clients_see;
 use super::say;
 use crate::engine::{Engine, Tallied};
 use crate::intercept::{Door, Event, Guest};
 use crate::platform::{Key, Keys};
+use crate::replay::Player;
 use crate::report::plain;
 use diagnosis::{Diagnosis, Kind, Patience, Scene, diagnose};
 use prompt::{HELP, Prompt, Wish};
@@ -36,13 +36,13 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Begins to show a deck that listens at an address; needs a runtime.
+    /// Begins to show a deck that clients find at an address; needs a runtime.
     pub(super) fn open(door: &Arc<Door>, engine: &Arc<Engine>, proxy: SocketAddr) -> Self {
         let (end, ended) = channel();
         let watcher = Watcher {
             door: Arc::clone(door),
             engine: Arc::clone(engine),
-            proxy: as_clients_see(proxy).to_string(),
+            proxy: proxy.to_string(),
             runtime: Handle::current(),
             began: Instant::now(),
             patience: Patience::default(),
@@ -169,6 +169,7 @@ impl Watcher {
             callers,
             others,
             tallied,
+            score: engine.player().map(Player::score),
             event: last.map(|(what, at)| (what, now.saturating_duration_since(at))),
             troubles,
             note: prompt.typed().map(|typed| (tallied.marks + 1, plain(typed))),
@@ -180,6 +181,7 @@ impl Watcher {
     fn diagnosed(&mut self) -> Vec<Diagnosis> {
         let engine = self.engine();
         let (guests, (callers, _)) = (self.door.arrivals().all(), engine.watch().callers(MOST_CALLERS));
+        let outage = engine.watch().outage();
         let scene = Scene {
             now: Instant::now(),
             began: self.began,
@@ -188,6 +190,7 @@ impl Watcher {
             guests: &guests,
             callers: &callers,
             sockets: engine.watch().tallied().open,
+            outage: outage.as_ref(),
         };
         let found = diagnose(&scene, &self.patience);
         for Diagnosis { kind, who, text } in found.iter().filter(|found| !found.kind.is_logged()) {

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::options::{ListenArg, Ways};
+use super::options::{ListenArg, Ways, as_clients_see};
 use super::{Failure, ca, session};
 use crate::cassette::CassetteError;
 use crate::engine::Engine;
@@ -78,6 +78,25 @@ impl Deck {
         let neighbours = self.named.and(others);
         let unvouched = |beyond: Beyond| Failure::usage(beyond.to_string()).hint(beyond.advice());
         neighbours.within(&self.authority).map(|()| neighbours).map_err(unvouched)
+    }
+
+    /// Where clients find a listener.
+    fn found_at(&self, listening: SocketAddr) -> Vec<SocketAddr> {
+        as_clients_see(listening, &self.access.networks)
+    }
+
+    /// Where clients of other machines find our page.
+    fn page(&self) -> Option<SocketAddr> {
+        let outward = |at: &SocketAddr| !at.ip().is_loopback() && !at.ip().is_unspecified();
+        let found: Vec<SocketAddr> =
+            self.addresses().into_iter().flat_map(|at| self.found_at(at)).filter(outward).collect();
+        // There it need not be told from TLS.
+        found.iter().find(|at| at.port() != 443).or(found.first()).copied()
+    }
+
+    /// Where clients come in.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|(_, address)| *address).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Findings as they happen: logged once each, then counted. And who is calling, for whoever looks at it.
 
+mod outage;
 mod pace;
 mod subject;
 
@@ -16,6 +17,8 @@ use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::mpsd::Service;
 use crate::redact::{Redacted, Unkept};
 
+pub use outage::Outage;
+use outage::Outages;
 use pace::Pace;
 pub use pace::{LIMITS, Limit};
 
@@ -34,6 +37,7 @@ struct State {
     seen: BTreeMap<Fault, Repeated>,
     tallied: Tallied,
     elsewhere: Elsewhere,
+    outages: Outages,
     latest: Option<Latest>,
 }
 
@@ -212,15 +216,38 @@ impl Watch {
     pub(super) fn tell(&self, lane: &str, call: &Redacted<Call>, answer: &Redacted<Answer>) {
         let (op, request) = (call.message.resolution.name(), &call.message.request);
         let (status, outcome) = (answer.message.response.status, answer.message.outcome);
+        let is_service = call.message.service != Service::Neighbour;
+        if outcome == Outcome::Answered && is_service {
+            self.state().outages.over();
+        }
         if outcome != Outcome::Answered && answer.message.response.headers.text("tapdeck-outcome").is_none() {
-            self.state().tallied.unserved += 1;
-            let outcome = outcome.as_str();
-            tracing::warn!(
-                target: TELLING, lane, op, status, outcome, "{} {}: the service gave no answer, tapdeck did",
-                request.method, request.target
-            );
+            let (code, why) =
+                answer.message.response.told().unwrap_or_else(|| (String::new(), outcome.as_str().into()));
+            let count = self.unserved(is_service, code, &why);
+            if is_power_of_ten(count) {
+                let outcome = outcome.as_str();
+                tracing::warn!(
+                    target: TELLING, lane, op, status, outcome, count,
+                    "{} {}: the service gave no answer, tapdeck did: {why}", request.method, request.target
+                );
+            }
         }
         self.tell_unkept(lane, call, answer);
+    }
+
+    /// Counts a call that tapdeck answered in place of the service; how often it was for this reason.
+    fn unserved(&self, is_service: bool, code: String, why: &str) -> usize {
+        let mut state = self.state();
+        state.tallied.unserved += 1;
+        if is_service && code.starts_with(UPSTREAM) {
+            state.outages.begun(code, why.to_owned());
+        }
+        state.outages.met(why)
+    }
+
+    /// Why the service does not answer, as long as it does not.
+    pub fn outage(&self) -> Option<Outage> {
+        self.state().outages.now().cloned()
     }
 
     /// Tells which bodies are not kept.
@@ -375,5 +402,7 @@ fn is_power_of_ten(count: usize) -> bool {
 
 const TARGET: &str = "tapdeck::finding";
 const TELLING: &str = "tapdeck::exchange";
+/// What the codes of problems begin with that the service's side has.
+const UPSTREAM: &str = "upstream-";
 /// Kinds told apart; beyond them every finding is logged.
 const MOST_KINDS: usize = 10_000;

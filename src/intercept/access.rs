@@ -34,6 +34,11 @@ impl Network {
         Self(IpNet::new(address, length).map_or_else(|_| address.into(), |network| network.trunc()))
     }
 
+    /// An address in it that a machine can have.
+    pub fn first(&self) -> IpAddr {
+        self.0.hosts().next().unwrap_or_else(|| self.0.addr())
+    }
+
     /// True for an address in it, however it is written.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
@@ -92,28 +97,23 @@ impl Door {
 }
 
 impl Session {
-    /// The answer to a client that must send the password and does not.
-    pub(super) fn locked_out(&self, headers: &HeaderMap) -> Option<Box<Response>> {
-        if self.admission == Admission::Welcome {
-            return None;
-        }
-        if self.door.access.password.is_some_and(|password| shows(headers, password)) {
-            return None;
-        }
-        self.keep_out();
-        let mut answer = Response::problem(407, "proxy-password", HOW_TO_COME_IN);
-        answer.headers.push("proxy-authenticate", r#"Basic realm="tapdeck""#);
-        Some(Box::new(answer))
+    /// True for a client that must send the password and does not.
+    pub(super) fn is_locked_out(&self, headers: &HeaderMap) -> bool {
+        let is_known = || self.door.access.password.is_some_and(|password| shows(headers, password));
+        self.admission != Admission::Welcome && !is_known()
     }
 
-    /// Takes down that a client did not show the password.
-    pub(super) fn keep_out(&self) {
+    /// Takes down that a client did not show the password, and gives the answer for it.
+    pub(super) fn keep_out(&self) -> Response {
         let client = self.client();
         if self.note(Event::Refused { why: "it did not send the proxy password".to_owned() }) == Some(1) {
             tracing::warn!(
                 "kept {client} out: it does not send the proxy password; `--allow {client}` lets it in without"
             );
         }
+        let mut answer = Response::problem(407, "proxy-password", HOW_TO_COME_IN);
+        answer.headers.push("proxy-authenticate", r#"Basic realm="tapdeck""#);
+        answer
     }
 }
 

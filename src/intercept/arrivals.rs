@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -42,10 +42,16 @@ pub struct Guest {
     pub since: Instant,
     /// The last handshake that came to nothing, unless a call has come since: the fault, and the host asked for.
     pub fault: Option<(TlsFault, Option<String>)>,
+    /// Where it finds our page, if it is on another machine and had such a handshake.
+    pub page: Option<SocketAddr>,
     /// Why it was last turned away.
     pub refusal: Option<String>,
     /// The first few hosts it reached unread.
     pub elsewhere: Vec<String>,
+    /// How often it asked for hosts that are none of ours and could not be reached.
+    pub unreached: BTreeMap<String, u64>,
+    /// The last of them, and why.
+    pub stranded: Option<(String, String)>,
 }
 
 /// How far somebody got.
@@ -65,6 +71,13 @@ pub enum Event {
         /// The host.
         host: String,
     },
+    /// A host that is none of ours, and cannot be reached.
+    Unreached {
+        /// The host.
+        host: String,
+        /// Why, in one line.
+        why: String,
+    },
     /// No further than this.
     Refused {
         /// Why, in one line.
@@ -76,6 +89,8 @@ pub enum Event {
         fault: TlsFault,
         /// The host the client asked for, if it said so.
         host: Option<String>,
+        /// Where it finds our page, if it is on another machine.
+        page: Option<SocketAddr>,
     },
 }
 
@@ -86,9 +101,10 @@ impl fmt::Display for Event {
             Self::Visited => f.write_str("read the page of this deck"),
             Self::Called { host } => write!(f, "called {host}"),
             Self::Tunnelled { host } => write!(f, "reached {host}, which is passed on unread"),
+            Self::Unreached { host, .. } => write!(f, "asked for {host}, which cannot be reached"),
             Self::Refused { why } => write!(f, "was refused: {why}"),
-            Self::Failed { fault, host: Some(host) } => write!(f, "failed at TLS for {host}: {}", fault.as_str()),
-            Self::Failed { fault, host: None } => write!(f, "failed at TLS: {}", fault.as_str()),
+            Self::Failed { fault, host: Some(host), .. } => write!(f, "failed at TLS for {host}: {}", fault.as_str()),
+            Self::Failed { fault, host: None, .. } => write!(f, "failed at TLS: {}", fault.as_str()),
         }
     }
 }
@@ -97,14 +113,22 @@ impl Event {
     /// The same, with no text longer than a name can be: clients make them up.
     fn cut(mut self) -> Self {
         let text = match &mut self {
+            Self::Unreached { host, why } => {
+                cut(host);
+                why
+            }
             Self::Called { host } | Self::Tunnelled { host } | Self::Failed { host: Some(host), .. } => host,
             Self::Refused { why } => why,
             Self::Connected | Self::Visited | Self::Failed { host: None, .. } => return self,
         };
-        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-            text.truncate(end);
-        }
+        cut(text);
         self
+    }
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
     }
 }
 
@@ -153,9 +177,9 @@ impl Guest {
     /// Somebody who comes now.
     pub(crate) fn new(at: Instant) -> Self {
         let last = Event::Connected;
-        let (name, fault, refusal, elsewhere) = (None, None, None, Vec::new());
+        let (name, fault, page, refusal, elsewhere, stranded) = (None, None, None, None, Vec::new(), None);
         let (connections, visits, calls, tunnels, refused, failed) = (0, 0, 0, 0, 0, 0);
-        let (since, faults, silent) = (at, BTreeMap::new(), 0);
+        let (since, faults, unreached, silent) = (at, BTreeMap::new(), BTreeMap::new(), 0);
         Self {
             name,
             connections,
@@ -170,16 +194,17 @@ impl Guest {
             at,
             since,
             fault,
+            page,
             refusal,
             elsewhere,
+            unreached,
+            stranded,
         }
     }
 
     /// Counts what happened, and keeps of it what later events do not make untrue. How often the like of it has by now.
     pub(crate) fn take(&mut self, event: Event, at: Instant) -> u64 {
-        let counter = self.counter(&event);
-        *counter += 1;
-        let count = *counter;
+        let count = self.count(&event);
         match &event {
             Event::Connected | Event::Visited => {}
             Event::Called { .. } => self.fault = None,
@@ -188,25 +213,36 @@ impl Guest {
                     self.elsewhere.push(host.clone());
                 }
             }
+            Event::Unreached { host, why } => self.stranded = Some((host.clone(), why.clone())),
             Event::Refused { why } => self.refusal = Some(why.clone()),
-            Event::Failed { fault, host } => {
+            Event::Failed { fault, host, page } => {
+                self.page = *page;
                 *self.faults.entry(*fault).or_default() += 1;
                 self.fault = Some((*fault, host.clone()));
             }
         }
-        (self.last, self.at) = (event, at);
+        // Whoever comes once more, or to look at our page, has done what it did before.
+        if !matches!(event, Event::Connected | Event::Visited) || matches!(self.last, Event::Connected) {
+            (self.last, self.at) = (event, at);
+        }
         count
     }
 
-    fn counter(&mut self, event: &Event) -> &mut u64 {
-        match event {
+    fn count(&mut self, event: &Event) -> u64 {
+        let counter = match event {
             Event::Connected => &mut self.connections,
             Event::Visited => &mut self.visits,
             Event::Called { .. } => &mut self.calls,
             Event::Tunnelled { .. } => &mut self.tunnels,
+            Event::Unreached { host, .. } => {
+                let is_full = self.unreached.len() >= MOST_UNREACHED && !self.unreached.contains_key(host);
+                self.unreached.entry(if is_full { "others".to_owned() } else { host.clone() }).or_default()
+            }
             Event::Refused { .. } => &mut self.refused,
             Event::Failed { .. } => &mut self.failed,
-        }
+        };
+        *counter += 1;
+        *counter
     }
 }
 
@@ -216,6 +252,8 @@ const LONGEST: usize = 400;
 const MOST_GUESTS: usize = 1000;
 /// Hosts kept of one of them.
 const MOST_HOSTS: usize = 4;
+/// Hosts told apart that one of them did not reach.
+const MOST_UNREACHED: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -39,8 +39,11 @@ pub(super) async fn answer(
     let asked = Asked::of(&request, protocol);
     let session = match session.way {
         Way::Front(_) => {
-            if let Some(problem) = session.locked_out(request.headers()) {
-                return Ok(asked.reply(*problem));
+            if session.is_locked_out(request.headers()) {
+                let page = landing::answer(&session, protocol, &request, named_host(&request).as_deref(), true);
+                let Some(page) = page else { return Ok(asked.reply(session.keep_out())) };
+                session.note(Event::Visited);
+                return Ok(asked.reply(page));
             }
             match names::as_proxy_user(session, request.headers()) {
                 Ok(session) => session,
@@ -66,7 +69,7 @@ pub(super) async fn answer(
                     passing.map(Reply::Passing)
                 }
                 Err(problem) => {
-                    tunnel::looped(&session, &problem);
+                    tunnel::unreached(&session, &host, &problem);
                     asked.last(problem)
                 }
             })
@@ -90,7 +93,7 @@ enum Destination {
 fn destination<B>(session: &Session, protocol: Protocol, request: &Request<B>) -> Destination {
     let named = named_host(request);
     if matches!(session.way, Way::Front(_))
-        && let Some(page) = landing::answer(session, protocol, request, named.as_deref())
+        && let Some(page) = landing::answer(session, protocol, request, named.as_deref(), false)
     {
         session.note(Event::Visited);
         return Destination::Here(page);

@@ -1,6 +1,7 @@
 //! Why a TLS handshake with a client came to nothing, in the words the log, the screen and `ca doctor` share.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use rustls::{AlertDescription, CertificateError, Error};
@@ -111,11 +112,20 @@ impl TlsFault {
 
     /// What to do next about a host. `authority` is where our certificate lies.
     pub fn advice(self, host: Option<&str>, authority: &Path) -> String {
-        let (host, authority) = (host.unwrap_or("the host"), authority.display());
+        let how = "`tapdeck ca install` on this machine, docs/trust.md for others";
+        self.advised(host, &authority.display().to_string(), how)
+    }
+
+    /// The same for a client, which is on another machine where our page is told by which it gets the certificate.
+    pub fn advice_for(self, host: Option<&str>, authority: &Path, page: Option<SocketAddr>) -> String {
+        let Some(page) = page else { return self.advice(host, authority) };
+        self.advised(host, &format!("the certificate of http://{page}/"), "open that page on it")
+    }
+
+    fn advised(self, host: Option<&str>, authority: &str, how: &str) -> String {
+        let host = host.unwrap_or("the host");
         match self {
-            Self::Untrusted => {
-                format!("make it trust {authority}: `tapdeck ca install` on this machine, docs/trust.md for others")
-            }
+            Self::Untrusted => format!("make it trust {authority}: {how}"),
             Self::Pinned => format!(
                 "make it trust {authority} (Node, for one, checks late); one that does pins: use a build that does not, \
                  or leave {host} to the service"

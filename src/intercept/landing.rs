@@ -1,6 +1,6 @@
 //! The page that our own address shows: what goes on here, how to come in, and the certificate to trust.
 //!
-//! It is shown for `GET /` and `GET /tapdeck/…`, which no service behind us has, before any other way is looked at. A
+//! It is shown for `GET /` and `GET /tapdeck/…` (and there is no `/robots.txt`), which no service behind us has, before any other way is looked at. A
 //! client that has us as its proxy finds it at `http://tapdeck/` as well. Nothing of it is recorded.
 
 mod page;
@@ -15,12 +15,14 @@ use crate::exchange::Protocol;
 use crate::message::{Headers, Response, Scheme};
 use page::Page;
 
-/// The answer to a request for our own pages; `None` for all others.
+/// The answer to a request for our own pages; `None` for all others. A stranger may read them without the password: there
+/// is no secret in them but who came, and that is left out.
 pub(super) fn answer<B>(
     session: &Session,
     protocol: Protocol,
     request: &Request<B>,
     named: Option<&str>,
+    is_stranger: bool,
 ) -> Option<Response> {
     let is_reading = [Method::GET, Method::HEAD].contains(request.method());
     if !is_reading || !is_for_us(session, protocol, request, named) {
@@ -30,8 +32,10 @@ pub(super) fn answer<B>(
     Some(match request.uri().path() {
         "/" | "/tapdeck" | "/tapdeck/" => {
             let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            shown(&Page::of(session), accepted.contains("text/html"))
+            shown(&Page::of(session, is_stranger), accepted.contains("text/html"))
         }
+        // Browsers and crawlers ask for it unasked.
+        "/favicon.ico" => Response::new(204, Headers::new(), ""),
         "/tapdeck/ca.pem" => file("ca.pem", "application/x-pem-file", authority.cert_pem().to_owned()),
         "/tapdeck/ca.cer" => file("ca.cer", "application/x-x509-ca-cert", authority.cert_der().to_vec()),
         "/tapdeck/ca.p12" => file("ca.p12", "application/x-pkcs12", authority.cert_p12()),
@@ -41,7 +45,7 @@ pub(super) fn answer<B>(
 
 fn is_for_us<B>(session: &Session, protocol: Protocol, request: &Request<B>, named: Option<&str>) -> bool {
     let path = request.uri().path();
-    let is_ours = path == "/" || path == "/tapdeck" || path.starts_with("/tapdeck/");
+    let is_ours = ["/", "/tapdeck", "/favicon.ico", "/robots.txt"].contains(&path) || path.starts_with("/tapdeck/");
     match (protocol, scheme_of(request.uri()), request.uri().authority()) {
         (Protocol::H1, Some(scheme), Some(authority)) => match hosts::split(authority.as_str(), scheme) {
             Some((host, 80)) if host == OUR_NAME => true,

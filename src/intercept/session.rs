@@ -17,7 +17,7 @@ use crate::exchange::{Call, LaneName, Protocol};
 use crate::message::{Request, Response, Scheme};
 use crate::mpsd::Service;
 use crate::mpsd::host::asks_for_certificate;
-use crate::upstream::{Cut, DialError};
+use crate::upstream::Cut;
 
 use super::access::Admission;
 use super::arrivals::Event;
@@ -118,8 +118,6 @@ pub(super) enum ConnectionError {
     KeptOut(String),
     #[error("no certificate")]
     Authority(#[from] AuthorityError),
-    #[error("`{host}` cannot be reached")]
-    Undialled { host: String, source: DialError },
     #[error("HTTP")]
     Http(#[source] Box<dyn Error + Send + Sync>),
     #[error("nothing moved for {0:?}")]
@@ -291,19 +289,26 @@ impl Session {
                 self.log_fault(TlsFault::Pinned, host.as_deref(), cause);
             }
             ConnectionError::NotOurs(host) => {
-                self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()) });
+                self.note(Event::Failed { fault: TlsFault::WrongName, host: Some(host.clone()), page: self.page() });
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
-            ConnectionError::Undialled { .. } | ConnectionError::Authority(_) | ConnectionError::Unanswered => {
+            ConnectionError::Authority(_) | ConnectionError::Unanswered => {
                 tracing::warn!(connection, %peer, cause, "{error}");
             }
             _ => tracing::debug!(connection, %peer, cause, "{error}"),
         }
     }
 
+    /// Where its client finds our page, if it is on another machine: where that need not be told from TLS, if it can.
+    fn page(&self) -> Option<SocketAddr> {
+        let is_near = self.client().is_loopback() || self.client() == self.here.ip();
+        (!is_near).then(|| self.door.beside(self.here, |port| port != 443).unwrap_or(self.here))
+    }
+
     /// Says what is wrong between a client and our certificate: the first time, the tenth, the hundredth.
     fn log_fault(&self, fault: TlsFault, host: Option<&str>, cause: Option<String>) {
-        self.note(Event::Failed { fault, host: host.map(str::to_owned) });
+        let page = self.page();
+        self.note(Event::Failed { fault, host: host.map(str::to_owned), page });
         let (connection, client, word) = (self.id, self.client(), fault.as_str());
         let times = self.door.arrivals.times(client, fault);
         if times == 0 || 10_u64.pow(times.ilog10()) != times {
@@ -314,7 +319,7 @@ impl Session {
             (TlsFault::Constraint, Some(host)) => {
                 format!("`{}` makes one that may", self.door.authority.widened(&[host]))
             }
-            _ => fault.advice(host, self.door.authority.path()),
+            _ => fault.advice_for(host, self.door.authority.path(), page),
         };
         tracing::warn!(connection, fault = word, host, cause, times, "{client} {}: {advice}", fault.told());
     }

@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::message::{Headers, Response, Scheme};
-use crate::upstream::{DialError, undialled};
+use crate::upstream::undialled;
 
 use super::arrivals::Event;
 use super::hosts::{self, Verdict};
@@ -43,7 +43,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
             }
             Err(error) => {
                 let problem = undialled(&error);
-                looped(&session, &problem);
+                unreached(&session, &host, &problem);
                 return problem;
             }
         },
@@ -67,11 +67,23 @@ where
             tracing::info!(host, port = TLS_PORT, connection = session.id, "passed through unread, and not recorded");
             pass(session, client, upstream).await
         }
-        Err(error @ DialError::Loop { .. }) => {
-            looped(session, &undialled(&error));
+        Err(error) => {
+            unreached(session, host, &undialled(&error));
             Ok(())
         }
-        Err(source) => Err(ConnectionError::Undialled { host: host.to_owned(), source }),
+    }
+}
+
+/// Tells why a host that is none of ours was not reached: once of each client and host, since clients try again.
+pub(super) fn unreached(session: &Session, host: &str, problem: &Response) {
+    if problem.status == LOOP {
+        looped(session, problem);
+        return;
+    }
+    let (connection, client, why) = (session.id, session.client(), problem.told().unwrap_or_default().1);
+    match session.note(Event::Unreached { host: host.to_owned(), why: why.clone() }) {
+        Some(1) => tracing::warn!(connection, %client, "{host} cannot be reached: {why}"),
+        times => tracing::debug!(connection, %client, times, "{host} cannot be reached: {why}"),
     }
 }
 
@@ -80,8 +92,7 @@ pub(super) fn looped(session: &Session, problem: &Response) {
     if problem.status != LOOP {
         return;
     }
-    let detail = serde_json::from_slice::<serde_json::Value>(problem.body.wire());
-    let detail = detail.ok().and_then(|body| Some(body.get("detail")?.as_str()?.to_owned())).unwrap_or_default();
+    let (_, detail) = problem.told().unwrap_or_default();
     session.note(Event::Refused { why: detail.clone() });
     tracing::warn!(connection = session.id, "refused: {detail}");
 }

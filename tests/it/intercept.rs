@@ -257,6 +257,9 @@ async fn a_service_that_is_down_gives_a_clear_answer_each_time() {
             assert!(String::from_utf8_lossy(answer.body.wire()).contains("refused"));
         }
     }
+    let outage = proxy.engine.watch().outage().unwrap();
+    assert_eq!((outage.code.as_str(), outage.calls), ("upstream-unreachable", 4));
+    assert!(outage.why.contains("refused"), "{outage:?}");
 }
 
 #[tokio::test]

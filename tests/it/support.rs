@@ -351,6 +351,7 @@ impl Setup {
             authority: Arc::clone(&authority),
             access: self.access,
             about: "testing <this>".to_owned(),
+            listeners: vec![address],
             reverse,
             neighbours: self.neighbours,
             others: self.others,

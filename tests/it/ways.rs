@@ -93,6 +93,19 @@ async fn a_host_that_leads_back_here_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_host_out_of_reach_is_taken_down() {
+    let address = free_address().await;
+    let proxy = Setup { route: leading(OTHER, address), ..Setup::default() }.start().await;
+    for _ in 0..2 {
+        let answer = proxy.raw(request(&format!("CONNECT {OTHER}:443")).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+    }
+    let (_, guest) = proxy.door.arrivals().all().remove(0);
+    assert_eq!(guest.last.to_string(), format!("asked for {OTHER}, which cannot be reached"));
+    assert_eq!((guest.unreached[OTHER], guest.tunnels), (2, 0));
+}
+
+#[tokio::test]
 async fn an_upstream_that_is_our_own_port_is_a_loop() {
     let address = free_address().await;
     let base = format!("http://localhost:{}", address.port()).parse().ok();
@@ -141,6 +154,10 @@ async fn our_own_address_shows_a_page_and_gives_the_certificate() {
     assert_eq!((p12.status, p12.headers.text("content-length")), (200, Some(length.as_str())));
     let unknown = client.send("GET", "/tapdeck/key.pem", &[], b"").await.unwrap();
     assert_eq!((unknown.status, problem_code(&unknown).as_str()), (404, "not-found"));
+
+    let icon = client.send("GET", "/favicon.ico", &[], b"").await.unwrap();
+    let robots = client.send("GET", "/robots.txt", &[], b"").await.unwrap();
+    assert_eq!((icon.status, robots.status), (204, 404));
 
     assert_eq!(proxy.engine.watch().tallied().calls, 0, "no page is a call");
     proxy.close().await;

@@ -32,6 +32,7 @@ impl Stage {
             authority,
             access: Access::default(),
             about: "telling the story of the demo".to_owned(),
+            listeners: vec![address],
             reverse: Some(Reverse::default()),
             neighbours: Neighbours::default(),
             others: Others::Refuse,

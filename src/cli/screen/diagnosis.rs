@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::engine::Caller;
+use crate::engine::{Caller, Outage};
 use crate::intercept::{Guest, TlsFault};
 use crate::report::plain;
 
@@ -25,6 +25,8 @@ pub(super) struct Scene<'a> {
     pub(super) callers: &'a [Caller],
     /// Sockets that are open.
     pub(super) sockets: usize,
+    /// Why the service does not answer, if it does not.
+    pub(super) outage: Option<&'a Outage>,
 }
 
 /// How long is waited before something counts as wrong.
@@ -68,10 +70,14 @@ pub(super) struct Diagnosis {
 /// What can be wrong, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    /// The service does not answer.
+    Service,
     /// It does not accept our certificate.
     Tls,
     /// It is turned away.
     Refused,
+    /// It asks for a host that cannot be reached.
+    Stranded,
     /// It reaches other hosts only.
     Elsewhere,
     /// It connects and asks for nothing.
@@ -85,14 +91,16 @@ pub(super) enum Kind {
 impl Kind {
     /// True where the connection itself is logged, with the reason.
     pub(super) fn is_logged(self) -> bool {
-        matches!(self, Self::Tls | Self::Refused)
+        matches!(self, Self::Service | Self::Tls | Self::Refused | Self::Stranded)
     }
 
     /// One word for programs.
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Service => "service",
             Self::Tls => "tls",
             Self::Refused => "refused",
+            Self::Stranded => "stranded",
             Self::Elsewhere => "elsewhere",
             Self::Silent => "silent",
             Self::Quiet => "quiet",
@@ -109,6 +117,7 @@ pub(super) fn diagnose(scene: &Scene<'_>, patience: &Patience) -> Vec<Diagnosis>
         Some(Diagnosis { kind, who, text })
     });
     let mut found: Vec<Diagnosis> = guests.collect();
+    found.extend(scene.outage.map(unserved));
     found.extend(scene.callers.iter().filter_map(|caller| quiet(scene, patience, caller)));
     if scene.guests.is_empty() && elapsed(scene.began, scene.now) >= patience.nobody {
         let proxy = scene.proxy;
@@ -121,11 +130,17 @@ pub(super) fn diagnose(scene: &Scene<'_>, patience: &Patience) -> Vec<Diagnosis>
     found
 }
 
+/// Why calls are not answered by the service.
+fn unserved(outage: &Outage) -> Diagnosis {
+    let what = if outage.code == "upstream-unreachable" { "cannot be reached" } else { "does not answer" };
+    Diagnosis { kind: Kind::Service, who: String::new(), text: format!("the service {what}: {}", plain(&outage.why)) }
+}
+
 fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) -> Option<(Kind, String)> {
     // Whoever hangs up in the middle of a handshake may do so once; who calls besides has no trouble with us.
     let fault = guest.fault.as_ref().filter(|(fault, _)| guest.calls == 0 || *fault != TlsFault::Dropped);
     if let Some((fault, host)) = fault {
-        let (told, advice) = (fault.told(), plain(&fault.advice(host.as_deref(), scene.authority)));
+        let (told, advice) = (fault.told(), plain(&fault.advice_for(host.as_deref(), scene.authority, guest.page)));
         return Some((Kind::Tls, format!("{who} connects but {told}: {advice}")));
     }
     if guest.calls > 0 {
@@ -135,6 +150,13 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
     match &guest.refusal {
         Some(why) if guest.tunnels == 0 => {
             return Some((Kind::Refused, format!("{who} is turned away: {}", plain(why))));
+        }
+        _ => {}
+    }
+    match &guest.stranded {
+        Some((host, why)) if guest.tunnels == 0 => {
+            let text = format!("{who} asks for {}, which cannot be reached from here: {}", plain(host), plain(why));
+            return Some((Kind::Stranded, text));
         }
         _ => {}
     }
@@ -200,11 +222,12 @@ mod tests {
         guests: Vec<(IpAddr, Guest)>,
         callers: Vec<Caller>,
         sockets: usize,
+        outage: Option<Outage>,
     }
 
     impl Deck {
         fn new() -> Self {
-            Self { began: Instant::now(), guests: Vec::new(), callers: Vec::new(), sockets: 0 }
+            Self { began: Instant::now(), guests: Vec::new(), callers: Vec::new(), sockets: 0, outage: None }
         }
 
         fn at(&self, second: u64) -> Instant {
@@ -235,6 +258,7 @@ mod tests {
                 guests: &self.guests,
                 callers: &self.callers,
                 sockets: self.sockets,
+                outage: self.outage.as_ref(),
             };
             diagnose(&scene, &Patience::default())
         }
@@ -253,7 +277,7 @@ mod tests {
     }
 
     fn failed(fault: TlsFault) -> Event {
-        Event::Failed { fault, host: Some("sessiondirectory.xboxlive.com".into()) }
+        Event::Failed { fault, host: Some("sessiondirectory.xboxlive.com".into()), page: None }
     }
 
     fn elsewhere(host: &str) -> Event {
@@ -310,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn a_client_of_another_machine_is_led_to_our_page() {
+        let failed = Event::Failed { fault: TlsFault::Untrusted, host: None, page: "10.0.0.1:8888".parse().ok() };
+        let told = Deck::new().arrives(5, &[failed]).told(5);
+        assert!(
+            told.ends_with(": make it trust the certificate of http://10.0.0.1:8888/: open that page on it"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn who_calls_may_hang_up_for_once() {
         assert_eq!(Deck::new().arrives(5, &[failed(TlsFault::Dropped)]).kinds(6), [Kind::Tls]);
         assert_eq!(Deck::new().arrives(5, &[called(), failed(TlsFault::Dropped)]).kinds(6), []);
@@ -334,6 +368,14 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_asks_for_a_host_out_of_reach() {
+        let stranded = || Event::Unreached { host: "login.live.com".into(), why: "dns error".into() };
+        let deck = Deck::new().arrives(5, &[Event::Connected, stranded()]);
+        assert_eq!(deck.told(5), "10.0.0.31 asks for login.live.com, which cannot be reached from here: dns error");
+        assert_eq!(Deck::new().arrives(5, &[stranded(), called()]).kinds(100), []);
+    }
+
+    #[test]
     fn a_client_that_stops_while_others_go_on() {
         let deck = Deck::new().arrives(0, &[called()]).calls("guest", 12, 100).calls("host", 40, 170);
         assert_eq!((deck.kinds(159), deck.kinds(160)), (vec![], vec![Kind::Quiet]));
@@ -350,6 +392,16 @@ mod tests {
         assert_eq!(deck.kinds(400), []);
         let seldom = Deck::new().arrives(0, &[called()]).calls("lane-1", 2, 100).calls("host", 40, 399);
         assert_eq!(seldom.kinds(400), [], "one that called twice was never calling");
+    }
+
+    #[test]
+    fn a_service_that_does_not_answer() {
+        let outage = |code: &str| Some(Outage { code: code.into(), why: "dns error\u{7}".into(), calls: 2 });
+        let mut deck = Deck::new().arrives(0, &[called()]);
+        deck.outage = outage("upstream-unreachable");
+        assert_eq!(deck.told(1), "the service cannot be reached: dns error\\u{7}");
+        deck.outage = outage("upstream-timeout");
+        assert!(deck.told(1).starts_with("the service does not answer: "), "{}", deck.told(1));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct View {
     pub(super) others: usize,
     /// What was seen and found.
     pub(super) tallied: Tallied,
+    /// The hits and misses of a replay.
+    pub(super) score: Option<(usize, usize)>,
     /// What happened last, and how long ago.
     pub(super) event: Option<(String, Duration)>,
     /// What is wrong, the gravest first.
@@ -100,6 +102,11 @@ impl View {
 
     fn parts(&self, plan: &Plan) -> Vec<Part> {
         let mut parts = vec![self.time(), self.lanes(plan.callers)];
+        parts.extend(self.score.filter(|score| *score != (0, 0)).map(|(hits, misses)| match misses {
+            0 => Part(format!("{}, 0 misses", many(hits, "hit")), GREEN),
+            1 => Part(format!("{}, 1 miss", many(hits, "hit")), RED),
+            _ => Part(format!("{}, {misses} misses", many(hits, "hit")), RED),
+        }));
         let Tallied { open, errors, warnings, infos, calls, .. } = self.tallied;
         if plan.has_sockets && open > 0 {
             parts.push(Part(many(open, "socket"), None));
@@ -107,6 +114,7 @@ impl View {
         match (errors, warnings) {
             (0, 0) if calls == 0 => {}
             (0, 0) if infos > 0 => parts.push(Part(many(infos, "note"), None)),
+            (0, 0) if self.score.is_some() => {}
             (0, 0) => parts.push(Part("no violations".into(), GREEN)),
             (0, warnings) => parts.push(Part(many(warnings, "warning"), YELLOW)),
             (errors, 0) => parts.push(Part(many(errors, "error"), RED)),
@@ -250,6 +258,7 @@ mod tests {
             callers: vec![caller("guest", 41, [12, 41]), caller("host", 37, [2, 37])],
             others: 0,
             tallied: Tallied { calls: 78, errors: 1, warnings: 3, open: 2, ..Tallied::default() },
+            score: None,
             event,
             troubles: Vec::new(),
             note: None,
@@ -328,6 +337,17 @@ mod tests {
         let wide = troubled.line(200, false);
         assert!(wide.starts_with("00:12:31 · guest 41, +1 more · 1 error, 3 warnings · "), "{wide}");
         assert!(wide.ends_with(" · 1 of 2: 10.0.0.31 connects but rejects our certificate"), "{wide}");
+    }
+
+    #[test]
+    fn a_replay_tells_hits_and_misses() {
+        let tallied = Tallied { calls: 13, ..Tallied::default() };
+        let replay = |score| View { score: Some(score), tallied, callers: vec![caller("a", 13, [1, 1])], ..view() };
+        let told = |score| View { event: None, has_keys: false, ..replay(score) }.line(200, true);
+        assert_eq!(told((12, 1)), "00:12:31 · a 13 · \u{1b}[31m12 hits, 1 miss\u{1b}[0m · 1/30 per 15 s");
+        assert_eq!(told((1, 0)), "00:12:31 · a 13 · \u{1b}[32m1 hit, 0 misses\u{1b}[0m · 1/30 per 15 s");
+        let cramped = replay((12, 1)).line(40, false);
+        assert!(cramped.contains("12 hits, 1 miss"), "{cramped}");
     }
 
     #[test]

@@ -92,9 +92,14 @@ impl Stage {
         let trusted = self.authority().path().display();
         for (listener, address) in &self.deck.listeners {
             let player = listener.name.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
-            say(&format!("listening on http://{address}{player} (clients trust {trusted}); Ctrl-C ends it"));
+            let found: Vec<String> = self.deck.found_at(*address).iter().map(|at| format!("http://{at}")).collect();
+            let found = found.join(" and ");
+            say(&format!("listening on {found}{player} (clients trust {trusted}); Ctrl-C ends it"));
         }
-        let proxy = self.address();
+        if let Some(page) = self.deck.page() {
+            say(&format!("clients open http://{page}/ for the certificate and how to come in"));
+        }
+        let proxy = self.deck.found_at(self.address()).first().copied().unwrap_or_else(|| self.address());
         let ran = self.run_until(&mut stop, |door, engine| Screen::open(door, engine, proxy)).await;
         screen::say_found(&ran.engine);
         Ok(ran)
@@ -121,12 +126,14 @@ impl Stage {
         if let Some(control) = &control {
             dialler.avoid(control.address());
         }
+        let listeners = deck.addresses();
         let is_idle = sessions.as_ref().is_some_and(|plan| plan.main.is_none());
         let door = Door::new(Options {
             engine: (!is_idle).then(|| Arc::clone(&engine)),
             authority: deck.authority,
             access: deck.access,
             about: title,
+            listeners,
             reverse,
             neighbours,
             others: deck.others,

@@ -17,12 +17,16 @@ pub(super) struct Page {
     pub(super) reverse: Option<String>,
     pub(super) fingerprint: String,
     pub(super) so_far: String,
-    pub(super) guests: Vec<(IpAddr, Guest)>,
+    /// Who came, unless that is none of the reader's business.
+    pub(super) guests: Option<Vec<(IpAddr, Guest)>>,
+    /// Where a client is found that its hosts file leads here.
+    pub(super) straight: Option<IpAddr>,
     pub(super) now: Instant,
 }
 
 impl Page {
-    pub(super) fn of(session: &Session) -> Self {
+    /// The page for the client of a connection; a stranger does not learn who else came.
+    pub(super) fn of(session: &Session, is_stranger: bool) -> Self {
         let door = &session.door;
         let so_far = match session.engine() {
             None => "nothing is played for you yet".to_owned(),
@@ -37,7 +41,8 @@ impl Page {
             reverse: door.reverse.as_ref().map(Reverse::to_string),
             fingerprint: door.authority.fingerprint(),
             so_far,
-            guests: door.arrivals.all(),
+            guests: (!is_stranger).then(|| door.arrivals.all()),
+            straight: door.beside(session.here, |port| port == 443).map(|own| own.ip()),
             now: Instant::now(),
         }
     }
@@ -54,9 +59,11 @@ impl Page {
         }
         let names: Vec<&str> = SERVICES.iter().flat_map(|service| service.hosts()).copied().collect();
         let names = names.join(" ");
-        ways.push(match here.port() {
-            443 => ("a line in the hosts file of the client", format!("{ip} {names}")),
-            _ => ("a hosts file needs another listener, on port 443", format!("--listen {}", SocketAddr::new(ip, 443))),
+        ways.push(match self.straight {
+            Some(ip) => ("a line in the hosts file of the client", format!("{ip} {names}")),
+            None => {
+                ("a hosts file needs another listener, on port 443", format!("--listen {}", SocketAddr::new(ip, 443)))
+            }
         });
         ways
     }
@@ -68,10 +75,13 @@ impl Page {
             |names: &[&str]| names.iter().map(|name| format!("{name}=tapdeck-ca.pem")).collect::<Vec<_>>().join(" ");
         vec![
             ("curl", "curl --cacert tapdeck-ca.pem …".to_owned()),
-            ("Node", env(&["NODE_EXTRA_CA_CERTS"])),
-            ("Python, and others with OpenSSL", env(&["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])),
-            ("Java", format!("java {java}{PASSWORD} …")),
+            ("Node, beside what it trusts", env(&["NODE_EXTRA_CA_CERTS"])),
             ("Windows", "certutil -user -addstore Root tapdeck-ca.cer".to_owned()),
+            ("Java; it trusts nobody else then", format!("java {java}{PASSWORD} …")),
+            (
+                "Python, and others with OpenSSL; they trust nobody else then",
+                env(&["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"]),
+            ),
         ]
     }
 
@@ -90,12 +100,12 @@ impl Page {
     }
 
     fn rows(&self) -> Vec<[String; 8]> {
-        self.guests.iter().take(MOST_ROWS).map(|(address, guest)| self.row(*address, guest)).collect()
+        self.guests.iter().flatten().take(MOST_ROWS).map(|(address, guest)| self.row(*address, guest)).collect()
     }
 
     /// How many clients have no line.
     fn left_out(&self) -> Option<String> {
-        let more = self.guests.len().saturating_sub(MOST_ROWS);
+        let more = self.guests.as_ref().map_or(0, Vec::len).saturating_sub(MOST_ROWS);
         (more > 0).then(|| format!("and {more} more"))
     }
 
@@ -110,6 +120,9 @@ impl Page {
         }
         for (what, how) in Self::trust() {
             out.push_str(&format!("  {what}\n    {how}\n"));
+        }
+        if self.guests.is_none() {
+            return out;
         }
         out.push_str("\nWho came so far\n");
         let rows = self.rows();
@@ -139,20 +152,24 @@ impl Page {
             .iter()
             .map(|(name, what)| format!("<li><a href=\"/tapdeck/{name}\">{name}</a> {what}</li>\n"))
             .collect();
-        let rows: String = self.rows().iter().map(|row| cells("td", row)).collect();
+        let came = || {
+            let rows: String = self.rows().iter().map(|row| cells("td", row)).collect();
+            let (head, more) = (cells("th", &COLUMNS.map(str::to_owned)), self.left_out().unwrap_or_default());
+            format!("<h2>Who came so far</h2>\n<table>\n{head}{rows}</table>\n<p>{more}</p>\n")
+        };
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>tapdeck</title>\n<style>{STYLE}</style></head>\
+             <meta name=\"viewport\" content=\"width=device-width\"><title>tapdeck</title>\n\
+             <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style></head>\
              <body>\n<h1>tapdeck {VERSION}</h1>\n<p>{}</p>\n<p>{}</p>\n<h2>Ways in</h2>\n<dl>{}</dl>\n\
              <h2>The certificate to trust</h2>\n<ul>{files}</ul>\n<p>SHA-256 <code>{}</code></p>\n<dl>{}</dl>\n\
-             <h2>Who came so far</h2>\n<table>\n{}{rows}</table>\n<p>{}</p>\n</body></html>\n",
+             {}</body></html>\n",
             safe(&self.about),
             safe(&self.so_far),
             pairs(&self.ways()),
             safe(&self.fingerprint),
             pairs(&Self::trust()),
-            cells("th", &COLUMNS.map(str::to_owned)),
-            self.left_out().unwrap_or_default(),
+            self.guests.as_ref().map_or_else(String::new, |_| came()),
         )
     }
 }
@@ -216,7 +233,8 @@ mod tests {
             reverse: None,
             fingerprint: "AB:CD".to_owned(),
             so_far: "21 calls".to_owned(),
-            guests: vec![("10.0.0.31".parse().unwrap(), guest)],
+            guests: Some(vec![("10.0.0.31".parse().unwrap(), guest)]),
+            straight: None,
             now: now + Duration::from_secs(90),
         }
     }
@@ -227,6 +245,14 @@ mod tests {
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{html}");
         assert!(html.contains("recording &lt;it&gt;"), "{html}");
         assert!(!html.contains("http-equiv") && !html.contains("src="), "nothing comes from elsewhere: {html}");
+    }
+
+    #[test]
+    fn a_stranger_does_not_learn_who_came() {
+        let page = Page { guests: None, ..page(8888, "login.live.com") };
+        for told in [page.text(), page.html()] {
+            assert!(told.contains("ca.pem") && !told.contains("Who came") && !told.contains("10.0.0.31"), "{told}");
+        }
     }
 
     #[test]
@@ -241,7 +267,8 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        let text = page(443, "login.live.com").text();
+        let text = Page { straight: "10.0.0.1".parse().ok(), ..page(8888, "login.live.com") }.text();
+        assert!(!text.contains("--listen"), "{text}");
         assert!(text.contains("10.0.0.1 sessiondirectory.xboxlive.com rta.xboxlive.com"), "{text}");
     }
 }

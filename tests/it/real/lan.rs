@@ -232,7 +232,10 @@ fn a_password_opens_the_proxy_and_is_told_to_nobody() {
         // The emulator knows nobody without a token: its own word, so the call came through.
         through(user).says(&["HTTP/2 401", "x-xblcorrelationid"]);
     }
-    stage.curl(&[&proxy]).says(&["407", "proxy-password"]);
+    stage.curl(&[&format!("{proxy}/handles/1")]).says(&["407", "proxy-password"]);
+    let page = stage.curl(&[&proxy]);
+    page.says(&["200 OK", "/tapdeck/ca.pem"]);
+    assert!(!page.told.contains("Who came"), "{}", page.told);
     let straight = stage.curl(&[&["--connect-to", "::10.0.0.1:443"], &trust[..], &[host]].concat());
     assert!(!straight.ok, "{}", straight.told);
     let ended = stage.deck.stopped();
