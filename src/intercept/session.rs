@@ -162,9 +162,7 @@ impl Session {
     /// Counts what is passed on unread.
     pub(super) fn passed_on(&self, host: &str) {
         self.note(Event::Tunnelled { host: host.to_owned() });
-        if let Some(engine) = self.engine() {
-            engine.passed(host, Passage::Tunnelled);
-        }
+        self.counted(host, Passage::Tunnelled);
         if asks_for_certificate(host) {
             self.door.certified.call_once(|| tracing::warn!(host, "{CERTIFIED}"));
         }
@@ -179,14 +177,19 @@ impl Session {
         } else {
             tracing::warn!(host, port, connection, %peer, "refused: only ports 443 and 80 are reached");
         }
-        if let Some(engine) = self.engine() {
-            engine.passed(host, Passage::Refused);
-        }
+        self.counted(host, Passage::Refused);
         let detail = format!(
             "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 \
              nor 80"
         );
         Response::problem(403, "host-refused", &detail)
+    }
+
+    /// Counts what became of a host that is not looked into, where anybody counts.
+    pub(super) fn counted(&self, host: &str, passage: Passage) {
+        if let Some(engine) = self.engine() {
+            engine.passed(host, passage);
+        }
     }
 
     /// Which hosts are looked into for it.

@@ -5,6 +5,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::engine::Passage;
 use crate::message::{Headers, Response, Scheme};
 use crate::upstream::undialled;
 
@@ -78,6 +79,7 @@ where
 pub(super) fn unreached(session: &Session, host: &str, problem: &Response) {
     if problem.status == LOOP {
         looped(session, problem);
+        session.counted(host, Passage::Refused);
         return;
     }
     let (connection, client, why) = (session.id, session.client(), problem.told().unwrap_or_default().1);
