@@ -124,7 +124,9 @@ pub enum Seal {
 /// Something noticed on reading that is no error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// The line it is about.
+    /// The file of a recording in parts, by its name; empty when there is but one.
+    pub file: String,
+    /// The line of the file it is about.
     pub line: usize,
     /// What it is.
     pub what: Notice,
@@ -133,7 +135,7 @@ pub struct Note {
 /// What a [`Note`] says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The last line was not written to its end.
+    /// The last line of the recording was not written to its end.
     Torn {
         /// How many bytes of it there are.
         bytes: usize,
@@ -246,6 +248,13 @@ impl Record {
     }
 }
 
+impl Note {
+    /// A note on the only file there is.
+    fn at(line: usize, what: Notice) -> Self {
+        Self { file: String::new(), line, what }
+    }
+}
+
 impl Notice {
     /// True when something is missing that was recorded. A torn last line was answered to nobody.
     pub fn is_loss(&self) -> bool {
@@ -266,6 +275,9 @@ impl fmt::Display for Seal {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = self.line;
+        if !self.file.is_empty() {
+            write!(f, "{}, ", self.file)?;
+        }
         match &self.what {
             Notice::Torn { bytes } => write!(f, "line {line}: torn after {bytes} bytes, left out"),
             Notice::Lost(fault) => write!(f, "line {line}: left out: {fault}"),

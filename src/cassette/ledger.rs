@@ -213,10 +213,11 @@ impl Records for Shelf {
     }
 }
 
-/// The first bytes of a file, and how long it is.
+/// The first bytes of a file, or of what is left of a journal in parts, and how long it is.
 fn start(path: &Path) -> Result<(Vec<u8>, u64), CassetteError> {
     let unread = |source| CassetteError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unread)?;
+    let parts = parts(path).map_err(unread)?;
+    let file = File::open(parts.first().map_or(path, |(_, first)| first)).map_err(unread)?;
     let length = file.metadata().map_err(unread)?.len();
     let mut start = Vec::new();
     file.take(HEAD).read_to_end(&mut start).map_err(unread)?;

@@ -112,6 +112,9 @@ pub enum LineFault {
     /// It is longer than any line we write.
     #[error("it is {0} bytes long, more than a line can have")]
     TooLong(usize),
+    /// It has no end, and is not the last line of the recording.
+    #[error("it breaks off after {0} bytes, and more of the recording follows in the next part")]
+    Cut(usize),
     /// It is whole, but not what its kind should be.
     #[error("{0}")]
     Shape(String),

@@ -78,7 +78,7 @@ impl Cassette {
     pub fn read(path: &Path) -> Result<Self, CassetteError> {
         let unread = |source| CassetteError::Io { path: path.to_owned(), source };
         match parts(path).map_err(unread)?.as_slice() {
-            [] | [_] => Self::parse(path, &bytes_of(path)?),
+            [] | [(1, _)] => Self::parse(path, &bytes_of(path)?),
             parts => Self::parse_parts(path, parts),
         }
     }
@@ -89,8 +89,8 @@ impl Cassette {
             let bytes = bytes_of(file)?;
             read += bytes.len();
             check_size(path, read, "journal", MAX_JOURNAL)?;
-            reader.part(*part);
-            reader.text(path, without_bom(&bytes), &mut cassette.entries)?;
+            reader.part(*part, file);
+            reader.text(file, without_bom(&bytes), &mut cassette.entries)?;
         }
         cassette.take(path, reader)
     }
@@ -100,10 +100,10 @@ impl Cassette {
         if reader.whole == 0 {
             return Err(CassetteError::NoLine { path: path.to_owned() });
         }
-        let JournalReader { head, recorded, aliases, lanes, notes, .. } = reader;
+        let JournalReader { head, recorded, aliases, lanes, notes, starts, .. } = reader;
         lanes.all().for_each(|lane| self.name_lane(lane));
         let mut cassette = Self { head, recorded, aliases, notes, file: path.to_owned(), ..self };
-        cassette.note_sockets();
+        cassette.note_sockets(&starts);
         Ok(cassette)
     }
 
@@ -130,17 +130,17 @@ impl Cassette {
             return cassette.take(path, reader);
         }
         let mut cassette = sealed(path, bytes)?;
-        cassette.note_sockets();
+        cassette.note_sockets(&Starts::default());
         cassette.file = path.to_owned();
         Ok(cassette)
     }
 
     /// Notes each socket that has messages and no opening.
-    fn note_sockets(&mut self) {
+    fn note_sockets(&mut self, starts: &Starts) {
         let mut known: HashSet<u64> = self.exchanges().map(|http| http.asked).collect();
         let frames = self.entries.iter().filter_map(|entry| Some((entry.line, entry.record.frame()?.socket)));
         let lost = frames.filter(|(_, socket)| known.insert(*socket));
-        let notes: Vec<Note> = lost.map(|(line, socket)| Note { line, what: Notice::NoOpening(socket) }).collect();
+        let notes: Vec<Note> = lost.map(|(line, socket)| starts.note(line, Notice::NoOpening(socket))).collect();
         self.notes.extend(notes);
     }
 }
@@ -186,9 +186,25 @@ pub(super) struct JournalReader {
     pub(super) notes: Vec<Note>,
     /// Lines that are whole.
     pub(super) whole: usize,
+    /// Where each file begins.
+    pub(super) starts: Starts,
     seen: HashSet<(String, String)>,
     lines: usize,
     part: u32,
+}
+
+/// The files of a recording in parts: how many lines stand before each, and its name.
+#[derive(Debug, Default)]
+pub(super) struct Starts(Vec<(usize, String)>);
+
+impl Starts {
+    /// A note on a line, which is counted through all files.
+    pub(super) fn note(&self, line: usize, what: Notice) -> Note {
+        match self.0.iter().rev().find(|(before, _)| *before < line) {
+            Some((before, file)) => Note { file: file.clone(), line: line - before, what },
+            None => Note::at(line, what),
+        }
+    }
 }
 
 impl Default for JournalReader {
@@ -200,6 +216,7 @@ impl Default for JournalReader {
             lanes: Names::default(),
             notes: Vec::new(),
             whole: 0,
+            starts: Starts::default(),
             seen: HashSet::new(),
             lines: 0,
             part: 0,
@@ -209,11 +226,23 @@ impl Default for JournalReader {
 
 impl JournalReader {
     /// The lines of a part come next.
-    pub(super) fn part(&mut self, part: u32) {
+    pub(super) fn part(&mut self, part: u32, file: &Path) {
+        // Nothing is written to a part before all is on the disk that was written to the one before.
+        if let Some(Note { what, .. }) = self.notes.last_mut()
+            && let Notice::Torn { bytes } = *what
+        {
+            *what = Notice::Lost(LineFault::Cut(bytes));
+        }
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.starts.0.push((self.lines, name));
         for missing in (self.part + 1..part).take(MOST_MISSING) {
-            self.notes.push(Note { line: self.lines + 1, what: Notice::NoPart(missing) });
+            self.note(self.lines + 1, Notice::NoPart(missing));
         }
         self.part = part;
+    }
+
+    fn note(&mut self, line: usize, what: Notice) {
+        self.notes.push(self.starts.note(line, what));
     }
 
     fn text(&mut self, path: &Path, bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), CassetteError> {
@@ -245,7 +274,7 @@ impl JournalReader {
             }
             Err(fault) => {
                 let what = if ended { Notice::Lost(fault) } else { Notice::Torn { bytes: length } };
-                self.notes.push(Note { line: self.lines, what });
+                self.note(self.lines, what);
                 None
             }
         };
@@ -274,7 +303,7 @@ impl JournalReader {
                     let _ = record.lane().map(|lane| self.lanes.number(lane));
                     return Ok(Some(record));
                 }
-                None => self.notes.push(Note { line: self.lines, what: unknown(kind) }),
+                None => self.note(self.lines, unknown(kind)),
             },
         }
         Ok(None)
@@ -368,7 +397,7 @@ impl SealedReader<'_> {
             let kind = line::kind(text).map_err(|fault| self.broken(number, &fault))?;
             match record(&kind, text).map_err(|fault| self.broken(number, &fault))? {
                 Some(record) => cassette.push(number, record),
-                None => cassette.notes.push(Note { line: number, what: unknown(&kind) }),
+                None => cassette.notes.push(Note::at(number, unknown(&kind))),
             }
         }
         Ok(())
@@ -387,7 +416,7 @@ impl SealedReader<'_> {
         let skipped = cassette.notes.iter().any(|note| matches!(note.what, Notice::UnknownKind(_)));
         if times.len() != cassette.entries.len() || skipped {
             let line = line_of(self.bytes, node.span().start);
-            cassette.notes.push(Note { line, what: Notice::Timing });
+            cassette.notes.push(Note::at(line, Notice::Timing));
             return;
         }
         for (entry, time) in cassette.entries.iter_mut().zip(times) {

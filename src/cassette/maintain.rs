@@ -38,11 +38,11 @@ pub enum Verdict {
     Journal {
         /// Whole exchanges.
         exchanges: usize,
-        /// What of it is whole, in words.
+        /// What of it can be read, in words.
         contents: String,
         /// Bytes of a last line that was not written to its end.
         torn: usize,
-        /// Lines that were damaged, or that this build does not know.
+        /// Lines that were damaged or that this build does not know, and parts that are missing.
         left_out: Vec<Note>,
         /// How many files it is in.
         parts: usize,
@@ -125,11 +125,17 @@ impl fmt::Display for Verdict {
         let left_out = match self {
             Self::Journal { contents, torn, left_out, parts, .. } => {
                 match parts {
-                    1 => write!(f, "journal: {contents}, whole")?,
-                    parts => write!(f, "journal in {parts} parts: {contents}, whole")?,
+                    1 => write!(f, "journal: {contents}")?,
+                    parts => write!(f, "journal in {parts} parts: {contents}")?,
                 }
                 if *torn > 0 {
                     write!(f, ", last line torn after {torn} bytes")?;
+                }
+                if !left_out.is_empty() {
+                    f.write_str(", damaged")?;
+                }
+                if self.is_whole() {
+                    f.write_str(", whole")?;
                 }
                 left_out
             }

@@ -23,7 +23,7 @@ pub fn part_path(journal: &Path, part: u32) -> PathBuf {
     journal.with_file_name(numbered)
 }
 
-/// The first part of the recording that a file is a later part of, if that is there.
+/// Where the first part of the recording lies, or lay, that a file is a later part of.
 pub fn first_part(journal: &Path) -> Option<PathBuf> {
     let part = began(journal)?.part;
     let name = journal.file_name()?.to_str()?;
@@ -43,11 +43,15 @@ pub fn in_the_way(journal: &Path) -> io::Result<Option<PathBuf>> {
     Ok(numbered(journal)?.into_iter().next().map(|(_, path)| path))
 }
 
-/// The parts there are, the first of them first, by their numbers.
+/// The parts there are, the first of them first, by their numbers. The journal itself may be gone.
 ///
 /// # Errors
 /// The folder cannot be read.
 pub fn parts(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
+    if !journal.exists() {
+        let left = left(journal)?;
+        return Ok(if left.is_empty() { vec![(1, journal.to_owned())] } else { left });
+    }
     let mut parts = vec![(1, journal.to_owned())];
     // A pipe can be read once only.
     let is_file = fs::metadata(journal).is_ok_and(|about| about.is_file());
@@ -59,20 +63,33 @@ pub fn parts(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
     Ok(parts)
 }
 
+/// What is left of a recording whose first part is gone.
+fn left(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
+    let mut parts = numbered(journal)?;
+    let said = |part: u32, path: &Path| began(path).filter(|began| began.part == part);
+    let Some(first) = parts.iter().find_map(|(part, path)| said(*part, path)) else { return Ok(Vec::new()) };
+    parts.retain(|(part, path)| match said(*part, path) {
+        Some(later) => later.recorded == first.recorded,
+        None => is_unbegun(path),
+    });
+    Ok(parts)
+}
+
 /// True for the numbered part of a recording: both began at the same time.
 fn is_part(path: &Path, first: &Path, part: u32) -> bool {
     let is_later = |began: &Began| began.part == part;
     match (began(first), began(path).filter(is_later)) {
         (Some(first), Some(later)) => first.part <= 1 && first.recorded == later.recorded,
-        // What is left of a head that was being written when everything ended.
-        (_, None) => start(path).is_some_and(|head| line::PREFIX.starts_with(&head) || is_torn(&head)),
+        (_, None) => is_unbegun(path),
         // The first head is damaged: the name has to do.
         (None, Some(_)) => true,
     }
 }
 
-fn is_torn(head: &[u8]) -> bool {
-    head.starts_with(line::PREFIX) && !head.contains(&b'\n')
+/// True for what is left of a head that was being written when everything ended.
+fn is_unbegun(path: &Path) -> bool {
+    let is_torn = |head: &[u8]| head.starts_with(line::PREFIX) && !head.contains(&b'\n');
+    start(path).is_some_and(|head| line::PREFIX.starts_with(&head) || is_torn(&head))
 }
 
 /// The files that have a part's name, by their numbers.
@@ -155,5 +172,10 @@ mod tests {
         assert_eq!(part_path(&first, 2), at("day.2.cassette.jsonl"));
         fs::remove_file(&first).unwrap();
         assert_eq!(in_the_way(&first).unwrap(), Some(at("day.2.cassette.jsonl")));
+        let left: Vec<u32> = parts(&first).unwrap().into_iter().map(|(part, _)| part).collect();
+        assert_eq!(left, [2, 10, 11], "the first one is gone");
+        assert_eq!(first_part(&at("day.2.cassette.jsonl")), Some(first));
+        let nothing = at("night.cassette.jsonl");
+        assert_eq!(parts(&nothing).unwrap(), [(1, nothing)]);
     }
 }

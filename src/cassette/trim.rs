@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::frame::Cue;
 use super::seal::SealError;
 use super::{Cassette, CassetteError, Entry, Ledger, Record, many};
-use sketch::{Sketch, Sketched};
+use sketch::{Marked, Sketch, Sketched};
 
 /// What is to stay.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +52,10 @@ pub enum TrimError {
     Session { name: String, known: String },
     #[error("no mark is called {name}; there are {known}")]
     Mark { name: String, known: String },
-    #[error("mark {from} does not come before mark {to}")]
+    #[error("{from} does not come before {to}")]
     Order { from: String, to: String },
+    #[error("{mark} is one and the same mark: nothing stands between it and itself{others}")]
+    Same { mark: String, others: String },
     #[error("nothing would be left: no exchange fits")]
     Empty,
 }
@@ -86,13 +88,15 @@ fn cut(
         sketch.add(&read(index)?.record);
     }
     sketch.finish();
-    let window = Window::of(&sketch, choice)?;
-    let mut cut = Cut::new(&sketch, choice, window)?;
+    let mut notes = Vec::new();
+    let window = Window::of(&sketch, choice, &mut notes)?;
+    let mut cut = Cut::new(&sketch, choice, window, notes)?;
     cut.choose();
+    cut.keep_sockets();
+    // Who only listens has no exchange but what opened its socket.
     if cut.chosen_exchanges() == 0 {
         return Err(TrimError::Empty);
     }
-    cut.keep_sockets();
     cut.keep_handles();
     cut.done(blank, read)
 }
@@ -105,16 +109,23 @@ struct Window {
 }
 
 impl Window {
-    fn of(sketch: &Sketch, choice: &Choice) -> Result<Self, TrimError> {
+    fn of(sketch: &Sketch, choice: &Choice, notes: &mut Vec<String>) -> Result<Self, TrimError> {
         let find = |name: &Option<String>| name.as_deref().map(|name| sketch.mark(name)).transpose();
         let (from, to) = (find(&choice.from)?, find(&choice.to)?);
-        let window = Self { after: from.unwrap_or(0), until: to.unwrap_or(u64::MAX) };
-        match (&choice.from, &choice.to) {
-            (Some(from), Some(to)) if window.after >= window.until => {
-                Err(TrimError::Order { from: from.clone(), to: to.clone() })
-            }
-            _ => Ok(window),
+        if let (Some(from), Some(to)) = (&from, &to)
+            && from.number >= to.number
+        {
+            return Err(if from.number == to.number {
+                TrimError::Same { mark: from.name(), others: from.others() }
+            } else {
+                TrimError::Order { from: from.name(), to: to.name() }
+            });
         }
+        for marked in [&from, &to].into_iter().flatten().filter(|marked| !marked.twins.is_empty()) {
+            notes.push(format!("{} is taken, the first of that note{}", marked.name(), marked.others()));
+        }
+        let position = |marked: Option<Marked>| marked.map(|marked| marked.at);
+        Ok(Self { after: position(from).unwrap_or(0), until: position(to).unwrap_or(u64::MAX) })
     }
 
     fn holds(self, position: u64) -> bool {
@@ -133,12 +144,12 @@ struct Cut<'s> {
 }
 
 impl<'s> Cut<'s> {
-    fn new(sketch: &'s Sketch, choice: &Choice, window: Window) -> Result<Self, TrimError> {
+    fn new(sketch: &'s Sketch, choice: &Choice, window: Window, notes: Vec<String>) -> Result<Self, TrimError> {
         let lanes = choice.lanes.iter().map(|name| sketch.lane(name)).collect::<Result<_, _>>()?;
         let found: Vec<Vec<String>> =
             choice.sessions.iter().map(|name| sketch.sessions(name)).collect::<Result<_, _>>()?;
         let sessions = found.into_iter().flatten().collect();
-        Ok(Self { sketch, lanes, sessions, window, kept: BTreeSet::new(), notes: Vec::new() })
+        Ok(Self { sketch, lanes, sessions, window, kept: BTreeSet::new(), notes })
     }
 
     /// Keeps what fits by itself.
@@ -178,7 +189,10 @@ impl<'s> Cut<'s> {
     /// Keeps the opening of every socket that something was kept of or that was open in between, and what was subscribed
     /// on it: without them, nothing on it can be understood.
     fn keep_sockets(&mut self) {
-        let lanes: BTreeSet<&str> = self.kept.iter().filter_map(|index| self.sketch.lane_of(*index)).collect();
+        let mut lanes: BTreeSet<&str> = self.kept.iter().filter_map(|index| self.sketch.lane_of(*index)).collect();
+        if self.sessions.is_empty() {
+            lanes.extend(self.lanes.iter().map(String::as_str));
+        }
         let mut more = BTreeSet::new();
         for socket in self.sketch.sockets.values() {
             let has_kept = socket.messages.iter().any(|index| self.kept.contains(index));

@@ -133,7 +133,8 @@ fn examine(file: &std::path::Path) -> Result<Code, Failure> {
     };
     let sealed = CassettePath::of_journal(file);
     if let Some(first) = cassette::first_part(file) {
-        say(&format!("a part of {}: `tapdeck cassette fsck {0}` seals all of them", first.display()));
+        let all = if first.exists() { "all of them" } else { "what is left, for that is gone" };
+        say(&format!("a part of {}: `tapdeck cassette fsck {0}` seals {all}", first.display()));
     } else if *exchanges == 0 {
         say("nothing in it to seal");
     } else if sealed.sealed().exists() {

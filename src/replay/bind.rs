@@ -12,12 +12,21 @@ use crate::mpsd::name::{is_guid, is_xuid};
 use crate::slot::{Class, Slot, splice, unescaped};
 
 /// Recorded values and the live ones that stand for them, one to one.
+///
+/// Every trial has its own: what was settled before is shared by all of them, and only what came since is copied.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bindings {
+    settled: Arc<Layer>,
+    fresh: Layer,
+}
+
+/// Some of the bindings.
+#[derive(Clone, Debug, Default)]
+struct Layer {
     live: BTreeMap<Key, Binding>,
     recorded: BTreeMap<Key, String>,
     /// Recorded values that clients were shown as they are.
-    shown: Arc<BTreeSet<Key>>,
+    shown: BTreeSet<Key>,
 }
 
 /// A value as equal ones share it.
@@ -67,14 +76,14 @@ impl Bindings {
         if recorded_key != live_key && !has_shape(class, live) {
             return false;
         }
-        if let Some(binding) = self.live.get(&recorded_key) {
+        if let Some(binding) = self.live(&recorded_key) {
             return family.key(&binding.live) == live_key;
         }
-        if self.recorded.contains_key(&live_key) {
+        if self.layers().any(|layer| layer.recorded.contains_key(&live_key)) {
             return false;
         }
-        self.recorded.insert(live_key, recorded_key.1.clone());
-        self.live.insert(recorded_key, Binding { recorded: recorded.to_owned(), live: live.to_owned() });
+        self.fresh.recorded.insert(live_key, recorded_key.1.clone());
+        self.fresh.live.insert(recorded_key, Binding { recorded: recorded.to_owned(), live: live.to_owned() });
         true
     }
 
@@ -82,7 +91,7 @@ impl Bindings {
     pub(super) fn accept(&mut self, class: Class, recorded: &str, live: &str) -> bool {
         let family = Family::of(class);
         let key = family.key(recorded);
-        let is_echo = key == family.key(live) && self.shown.contains(&key);
+        let is_echo = key == family.key(live) && self.is_shown(&key);
         class == Class::Secret || is_echo || self.bind(class, recorded, live)
     }
 
@@ -90,10 +99,34 @@ impl Bindings {
     pub(super) fn show<'s>(&mut self, slots: impl IntoIterator<Item = &'s Slot>) {
         for slot in slots {
             let key = Family::of(slot.class).key(&slot.text);
-            if !self.live.contains_key(&key) && !self.shown.contains(&key) {
-                Arc::make_mut(&mut self.shown).insert(key);
+            if self.live(&key).is_none() && !self.is_shown(&key) {
+                self.fresh.shown.insert(key);
             }
         }
+    }
+
+    /// Makes all of it what is settled. That is copied only while somebody else still has it.
+    pub(super) fn settle(&mut self) {
+        let Layer { live, recorded, shown } = std::mem::take(&mut self.fresh);
+        if live.is_empty() && shown.is_empty() {
+            return;
+        }
+        let settled = Arc::make_mut(&mut self.settled);
+        settled.live.extend(live);
+        settled.recorded.extend(recorded);
+        settled.shown.extend(shown);
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Layer> {
+        [&self.fresh, &*self.settled].into_iter()
+    }
+
+    fn live(&self, key: &Key) -> Option<&Binding> {
+        self.layers().find_map(|layer| layer.live.get(key))
+    }
+
+    fn is_shown(&self, key: &Key) -> bool {
+        self.layers().any(|layer| layer.shown.contains(key))
     }
 
     /// Every binding, by class and recorded value.
@@ -102,46 +135,54 @@ impl Bindings {
             let Binding { recorded, live } = binding.clone();
             Bound { class: family.class(), recorded, live }
         };
-        self.live.iter().map(bound).collect()
+        let sorted: BTreeMap<&Key, &Binding> = self.layers().flat_map(|layer| &layer.live).collect();
+        sorted.into_iter().map(bound).collect()
     }
 
     /// True when nothing is bound.
     pub(super) fn is_empty(&self) -> bool {
-        self.live.is_empty()
+        self.layers().all(|layer| layer.live.is_empty())
     }
 
     /// True when a recorded value has a live one already.
     pub(super) fn stands_for_another(&self, recorded: &str) -> bool {
         let folded = recorded.to_lowercase();
-        self.live.keys().any(|(_, known)| *known == folded || known == recorded)
+        self.layers().flat_map(|layer| layer.live.keys()).any(|(_, known)| *known == folded || known == recorded)
     }
 
     /// These bindings and others together; `None` when they contradict each other.
     pub(super) fn with(&self, others: &Self) -> Option<Self> {
         let mut both = self.clone();
         let agree = others
-            .live
-            .iter()
+            .layers()
+            .flat_map(|layer| &layer.live)
             .all(|((family, _), binding)| both.bind(family.class(), &binding.recorded, &binding.live));
-        if !others.shown.is_subset(&both.shown) {
-            Arc::make_mut(&mut both.shown).extend(others.shown.iter().cloned());
+        for key in others.layers().flat_map(|layer| &layer.shown) {
+            if !both.is_shown(key) {
+                both.fresh.shown.insert(key.clone());
+            }
         }
         agree.then_some(both)
     }
 
     /// What is bound here and not in `base`.
     pub(super) fn beyond(&self, base: &Self) -> Self {
-        let is_new = |key: &Key| !base.live.contains_key(key);
-        let live = self.live.iter().filter(|(key, _)| is_new(key)).map(|(key, value)| (key.clone(), value.clone()));
-        let recorded = self.recorded.iter().filter(|(key, value)| is_new(&(key.0, (*value).clone())));
-        let recorded = recorded.map(|(key, value)| (key.clone(), value.clone()));
-        Self { live: live.collect(), recorded: recorded.collect(), shown: Arc::clone(&self.shown) }
+        let mut fresh = Layer::default();
+        let is_shared = Arc::ptr_eq(&self.settled, &base.settled);
+        for layer in self.layers().take(if is_shared { 1 } else { 2 }) {
+            let live = layer.live.iter().filter(|(key, _)| base.live(key).is_none());
+            fresh.live.extend(live.map(|(key, value)| (key.clone(), value.clone())));
+            let recorded = layer.recorded.iter().filter(|(key, value)| base.live(&(key.0, (*value).clone())).is_none());
+            fresh.recorded.extend(recorded.map(|(key, value)| (key.clone(), value.clone())));
+            fresh.shown.extend(layer.shown.iter().filter(|key| !base.is_shown(key)).cloned());
+        }
+        Self { fresh, ..Self::default() }
     }
 
     /// The live text for one occurrence of a recorded value, in the occurrence's letter case; `None` when it stays as
     /// it is.
     pub(super) fn render(&self, slot: &Slot) -> Option<String> {
-        let binding = self.live.get(&Family::of(slot.class).key(&slot.text))?;
+        let binding = self.live(&Family::of(slot.class).key(&slot.text))?;
         if binding.live == binding.recorded {
             return None;
         }
@@ -270,6 +311,25 @@ mod tests {
         assert!(!bindings.bind(Class::Xuid, "9000000000000001", "2814000000000002"));
         assert!(!bindings.bind(Class::Xuid, "9000000000000002", "2814000000000001"));
         assert!(!bindings.bind(Class::Xuid, "9000000000000003", "not a number"));
+    }
+
+    #[test]
+    fn what_is_settled_is_shared_and_still_one_to_one() {
+        let mut bindings = Bindings::default();
+        assert!(bindings.bind(Class::Xuid, "9000000000000002", "2814000000000002"));
+        bindings.show(&[slot(Class::Xuid, "9000000000000003")]);
+        bindings.settle();
+        let mut trial = bindings.clone();
+        assert!(trial.bind(Class::Xuid, "9000000000000001", "2814000000000001"));
+        assert!(!trial.bind(Class::Xuid, "9000000000000002", "2814000000000003"));
+        assert!(!trial.bind(Class::Xuid, "9000000000000004", "2814000000000002"));
+        assert!(trial.accept(Class::Xuid, "9000000000000003", "9000000000000003"));
+        assert!(Arc::ptr_eq(&trial.settled, &bindings.settled));
+        let listed = |bindings: &Bindings| bindings.listed().into_iter().map(|bound| bound.live).collect::<Vec<_>>();
+        assert_eq!(listed(&trial), ["2814000000000001", "2814000000000002"]);
+        assert_eq!(listed(&trial.beyond(&bindings)), ["2814000000000001"]);
+        assert_eq!(listed(&bindings.with(&trial.beyond(&bindings)).unwrap()), listed(&trial));
+        assert_eq!(listed(&bindings), ["2814000000000002"]);
     }
 
     #[test]

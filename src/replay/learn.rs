@@ -103,6 +103,7 @@ impl<'a> Pass<'a> {
             Some((at, near, bindings)) => {
                 self.played.insert(at);
                 self.bindings = bindings;
+                self.bindings.settle();
                 self.echoes.answers(&self.tape.takes()[at].recorded.response, &recorded.response);
                 self.note(&call, recorded, &near, taken);
             }

@@ -141,9 +141,7 @@ impl State {
         let turn = self.lanes[at].play(tape, options, asked, &self.bindings, (&self.settled, &around), who);
         let (response, played) = match turn {
             Ok(turn) => {
-                if let Some(bindings) = turn.bindings {
-                    self.bindings = bindings;
-                }
+                self.learn(turn.bindings);
                 (turn.response, turn.played)
             }
             Err(Stop::Early(miss, _)) => return Err(miss),
@@ -220,9 +218,7 @@ impl State {
         lane.leave_out(&self.settled);
         match lane.hear(tape, (socket, message, &word), &self.bindings, &spoken) {
             Some(heard) => {
-                if let Some(bindings) = heard.bindings {
-                    self.bindings = bindings;
-                }
+                self.learn(heard.bindings);
                 if let Some(reply) = heard.reply {
                     self.sockets.say(socket, reply);
                 }
@@ -304,6 +300,15 @@ impl State {
             self.sockets.pump(&stage, &client, &bindings);
         }
         self.bindings.show(&self.sockets.shown());
+        self.bindings.settle();
+    }
+
+    /// Takes what everybody's bindings become.
+    fn learn(&mut self, bindings: Option<Bindings>) {
+        if let Some(bindings) = bindings {
+            self.bindings = bindings;
+            self.bindings.settle();
+        }
     }
 }
 

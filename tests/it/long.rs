@@ -142,8 +142,43 @@ async fn a_missing_part_is_told_and_keeps_the_others() {
     fs::remove_file(home.path().join("day.2.cassette.jsonl")).unwrap();
     let saved = run(home.path(), &["cassette", "fsck", text(&journal)]);
     assert!(saved.code == Some(4) && saved.stdout.contains("part 2 of the recording is missing"), "{}", saved.stdout);
-    assert!(cassette.exists() && saved.talk.contains("so the journal is kept"), "{}", saved.talk);
+    assert!(!saved.stdout.contains("whole"), "{}", saved.stdout);
+    assert!(cassette.exists() && saved.talk.contains("1 part is missing, so the journal is kept"), "{}", saved.talk);
     assert_eq!(journals(home.path()), ["day.3.cassette.jsonl", "day.cassette.jsonl"]);
+}
+
+#[tokio::test]
+async fn what_is_left_without_the_first_part_is_sealed_by_its_name() {
+    let (home, cassette, _) = killed(3, 1).await;
+    let journal = cassette.with_extension("jsonl");
+    fs::remove_file(&journal).unwrap();
+    let left = ["day.2.cassette.jsonl", "day.3.cassette.jsonl"];
+    let pointed = format!("`tapdeck cassette fsck {}` seals what is", journal.display());
+    let again = run(home.path(), &["record", "--upstream", "emulator", "--listen", "127.0.0.1:0", text(&cassette)]);
+    assert!(again.code == Some(3) && again.talk.contains(&pointed), "{}", again.talk);
+    let part = run(home.path(), &["cassette", "fsck", text(&home.path().join(left[0]))]);
+    assert!(part.talk.contains(&pointed), "{}", part.talk);
+
+    let saved = run(home.path(), &["cassette", "fsck", text(&journal)]);
+    assert!(saved.code == Some(4) && saved.stdout.contains("part 1 of the recording is missing"), "{}", saved.stdout);
+    assert!(cassette.exists() && saved.talk.contains("1 part is missing, so the journal is kept"), "{}", saved.talk);
+    assert_eq!(journals(home.path()), left);
+}
+
+#[tokio::test]
+async fn a_middle_part_that_breaks_off_is_damage_and_no_crash() {
+    let (home, cassette, _) = killed(3, 1).await;
+    let journal = cassette.with_extension("jsonl");
+    let middle = home.path().join("day.2.cassette.jsonl");
+    let whole = fs::read(&middle).unwrap();
+    fs::write(&middle, &whole[..whole.len() - 100]).unwrap();
+    let line = whole.iter().filter(|byte| **byte == b'\n').count();
+    let saved = run(home.path(), &["cassette", "fsck", text(&journal)]);
+    let told = format!("day.2.cassette.jsonl, line {line}: left out: it breaks off after ");
+    assert!(saved.code == Some(4) && saved.stdout.contains(&told), "{}", saved.stdout);
+    assert!(!saved.stdout.contains("whole"), "{}", saved.stdout);
+    assert!(saved.talk.contains("1 line could not be read, so the journal is kept"), "{}", saved.talk);
+    assert_eq!(journals(home.path()).len(), 3);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Checksum, Ledger, MAX_SEALED, Place, Polish, Shelf};
 use crate::cassette::line::{self, MAX_LINE};
-use crate::cassette::load::{self, JournalReader};
+use crate::cassette::load::{self, JournalReader, Starts};
 use crate::cassette::outline::Outline;
 use crate::cassette::record::{Head, Lane, Time, Timing};
 use crate::cassette::seal::text;
@@ -26,6 +26,7 @@ pub(super) struct Index {
     lanes: Vec<String>,
     recorded: Option<Timestamp>,
     notes: Vec<Note>,
+    starts: Starts,
     is_sealed: bool,
     is_edited: bool,
     unserved: usize,
@@ -48,14 +49,17 @@ impl Index {
         let unread = |source| CassetteError::Io { path: path.to_owned(), source };
         let (mut index, mut reader) = (Self::default(), JournalReader::default());
         let mut polished = Spill::beside(path);
+        let is_one = matches!(parts, [(1, _)]);
         for (part, file) in parts {
-            reader.part(*part);
+            if !is_one {
+                reader.part(*part, file);
+            }
             let number = u32::try_from(index.files.len()).unwrap_or(u32::MAX);
             let mut lines = Lines::of(File::open(file).map_err(unread)?).map_err(unread)?;
             while lines.next(MAX_LINE).map_err(unread)? {
                 progress(lines.length);
                 let length = usize::try_from(lines.length).unwrap_or(usize::MAX);
-                let Some(record) = reader.line(path, &lines.line, length)? else { continue };
+                let Some(record) = reader.line(file, &lines.line, length)? else { continue };
                 let length = u32::try_from(lines.line.len()).unwrap_or(u32::MAX);
                 let place = Place { file: number, length, offset: lines.offset, line: reader.number() };
                 match polish(&record) {
@@ -77,7 +81,7 @@ impl Index {
         index.files.extend(polished.file);
         index.lanes = reader.lanes.all().map(str::to_owned).collect();
         (index.head, index.recorded) = (Some(reader.head), reader.recorded);
-        (index.aliases, index.notes) = (reader.aliases, reader.notes);
+        (index.aliases, index.notes, index.starts) = (reader.aliases, reader.notes, reader.starts);
         Ok(index)
     }
 
@@ -100,7 +104,7 @@ impl Index {
             let kind = line::kind(&text).map_err(broken)?;
             match load::record(&kind, &text).map_err(broken)? {
                 Some(record) => index.keep(&record, place),
-                None => index.notes.push(Note { line: place.line, what: load::unknown(&kind) }),
+                None => index.notes.push(Note::at(place.line, load::unknown(&kind))),
             }
         }
         let after = reading.until(|_| false)?;
@@ -173,7 +177,7 @@ impl Index {
             .collect();
         if self.times.len() != self.places.len() {
             self.times.clear();
-            self.notes.push(Note { line: 1, what: Notice::Timing });
+            self.notes.push(Note::at(1, Notice::Timing));
         }
         Ok(())
     }
@@ -183,7 +187,7 @@ impl Index {
         let mut known: HashSet<u64> = self.outline.exchanges().map(|(_, _, asked, _)| asked).collect();
         for frame in self.outline.frames.iter().filter(|frame| known.insert(frame.socket)) {
             let line = self.places.get(frame.index).map_or(0, |place| place.line);
-            self.notes.push(Note { line, what: Notice::NoOpening(frame.socket) });
+            self.notes.push(self.starts.note(line, Notice::NoOpening(frame.socket)));
         }
     }
 }

@@ -110,7 +110,7 @@ fn what_is_polished_is_sealed_as_it_was_polished() {
 }
 
 #[test]
-fn damage_is_noted_with_its_line_through_all_parts() {
+fn damage_is_noted_with_its_part_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let first = folder.path().join("a.cassette.jsonl");
     let lines = sample::journal(&NAMES);
@@ -120,21 +120,37 @@ fn damage_is_noted_with_its_line_through_all_parts() {
         text.extend(records.concat());
         std::fs::write(part_path(&first, part), text).unwrap();
     };
-    part(1, &lines[1..7]);
+    let mut cut = lines[7].clone();
+    cut.truncate(cut.len() - 4);
+    part(1, &[lines[1..7].concat(), cut.clone()]);
     part(3, &lines[7..8]);
     let mut torn = lines[8].clone();
     torn.truncate(torn.len() - 4);
+    let last = torn.len();
     part(4, &[lines[9..].concat(), torn]);
     for (notes, exchanges, count) in [
         (open(&first).notes, open(&first).exchanges(), open(&first).parts.len()),
         (Cassette::read(&first).unwrap().notes, Cassette::read(&first).unwrap().exchanges().count(), 3),
     ] {
-        assert_eq!(notes.first(), Some(&Note { line: 8, what: Notice::NoPart(2) }));
-        assert!(matches!(notes.last(), Some(Note { line: 12, what: Notice::Torn { .. } })), "{notes:?}");
-        assert_eq!((notes.len(), exchanges, count), (2, 3, 3));
+        let told: Vec<String> = notes.iter().map(Note::to_string).collect();
+        // Only what comes last can have been torn by a crash.
+        assert_eq!(
+            told,
+            [
+                format!(
+                    "a.cassette.jsonl, line 8: left out: it breaks off after {} bytes, and more of the recording follows in the \
+                     next part",
+                    cut.len()
+                ),
+                "a.3.cassette.jsonl, line 1: here part 2 of the recording is missing".to_owned(),
+                format!("a.4.cassette.jsonl, line {}: torn after {last} bytes, left out", lines.len() - 7),
+            ]
+        );
+        assert!(notes[0].what.is_loss() && !notes[2].what.is_loss());
+        assert_eq!((exchanges, count), (3, 3));
     }
     let long = [b"{\"crc\":\"00000000\",".as_slice(), &vec![b' '; line::MAX_LINE], b"\n"].concat();
     let (_folder, path) = file("long.cassette.jsonl", &[lines[0].clone(), long.clone(), lines[1].clone()].concat());
     let notes = open(&path).notes;
-    assert_eq!(notes, [Note { line: 2, what: Notice::Lost(line::LineFault::TooLong(long.len())) }]);
+    assert_eq!(notes, [Note::at(2, Notice::Lost(line::LineFault::TooLong(long.len())))]);
 }

@@ -69,7 +69,7 @@ fn a_damaged_line_costs_itself_only() {
     lines[7][40] ^= 4;
     let cassette = parse(&lines.concat()).unwrap();
     assert_eq!(cassette.entries.len(), 3);
-    assert_eq!(cassette.notes, [Note { line: 8, what: Notice::Lost(LineFault::Crc) }]);
+    assert_eq!(cassette.notes, [Note::at(8, Notice::Lost(LineFault::Crc))]);
     lines[0][2] ^= 1;
     assert_eq!(parse(&lines.concat()).unwrap().lost(), 2);
 }
@@ -133,7 +133,7 @@ fn unknown_kinds_and_keys_are_passed_over() {
     bytes.extend(line(r#"{"kind":"picture","lane":"lane-7","data":"x"}"#));
     bytes.extend(line(r#"{"kind":"lane","name":"lane-9","colour":[1,{"a":2}]}"#));
     let cassette = parse(&bytes).unwrap();
-    assert_eq!(cassette.notes, [Note { line: 11, what: Notice::UnknownKind("picture".into()) }]);
+    assert_eq!(cassette.notes, [Note::at(11, Notice::UnknownKind("picture".into()))]);
     assert_eq!(cassette.lanes.len(), 3);
     assert!(seal(&cassette).is_err());
     let text = sealed_text().replace("\"kind\": \"mark\"", "\"kind\": \"socket\"");
@@ -210,6 +210,6 @@ fn messages_that_cannot_be_are_refused_and_sockets_nobody_opened_are_told() {
     bytes.extend(frame(r#""socket":7,"at":9,"opcode":"text","cue":{"caused-by":18446744073709551615}"#));
     bytes.extend(frame(r#""socket":7,"at":10,"opcode":"broken""#));
     let cassette = parse(&bytes).unwrap();
-    assert_eq!(cassette.notes, [Note { line: 11, what: Notice::NoOpening(7) }]);
+    assert_eq!(cassette.notes, [Note::at(11, Notice::NoOpening(7))]);
     assert_eq!(cassette.contents(), "3 exchanges, 2 lanes, 2 messages on 1 socket");
 }

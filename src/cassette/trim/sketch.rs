@@ -71,6 +71,31 @@ pub(super) struct Socket {
     pub(super) messages: Vec<usize>,
 }
 
+/// A mark that was found.
+#[derive(Debug)]
+pub(super) struct Marked {
+    pub(super) at: u64,
+    pub(super) number: usize,
+    note: String,
+    /// The numbers of further marks of the note it was found by.
+    pub(super) twins: Vec<usize>,
+}
+
+impl Marked {
+    /// What it is called in messages.
+    pub(super) fn name(&self) -> String {
+        format!("mark {} {}", self.number, self.note)
+    }
+
+    /// How to name the others of its note.
+    pub(super) fn others(&self) -> String {
+        match self.twins.as_slice() {
+            [] => String::new(),
+            twins => format!("; by their numbers, there are {}, too", listed(twins.iter().map(usize::to_string))),
+        }
+    }
+}
+
 impl Sketch {
     /// Adds the next record.
     pub(super) fn add(&mut self, record: &Record) {
@@ -166,16 +191,17 @@ impl Sketch {
         Ok(found)
     }
 
-    /// The position of a mark: by its note, else by its number.
-    pub(super) fn mark(&self, name: &str) -> Result<u64, TrimError> {
-        let noted = self.marks.iter().find(|(_, note)| note == name);
-        let number = name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        let mark = noted.or_else(|| self.marks.get(number?));
-        mark.map(|(at, _)| *at).ok_or_else(|| {
+    /// A mark: the first of its note, else by its number.
+    pub(super) fn mark(&self, name: &str) -> Result<Marked, TrimError> {
+        let mut noted = self.marks.iter().enumerate().filter(|(_, (_, note))| note == name).map(|(index, _)| index + 1);
+        let by_number = || name.parse::<usize>().ok().filter(|number| (1..=self.marks.len()).contains(number));
+        let number = noted.next().or_else(by_number).ok_or_else(|| {
             let marks =
                 self.marks.iter().enumerate().map(|(index, (_, note))| format!("{} {}", index + 1, quoted(note)));
             TrimError::Mark { name: quoted(name), known: listed(marks) }
-        })
+        })?;
+        let (at, note) = &self.marks[number - 1];
+        Ok(Marked { at: *at, number, note: quoted(note), twins: noted.collect() })
     }
 
     fn call(&mut self, index: usize, http: &HttpRecord) -> Call {

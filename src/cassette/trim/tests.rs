@@ -116,12 +116,46 @@ fn a_session_keeps_what_tells_of_it() {
 }
 
 #[test]
+fn who_only_listens_keeps_its_open_socket() {
+    let mut scene = Scene::default();
+    let (_, guest) = (scene.open("host"), scene.open("guest"));
+    scene.subscribes(guest, 1, "aaaaaaaa-0000-4000-8000-000000000002");
+    for note in ["go", "on", "go"] {
+        mark(&mut scene, note);
+        let n = scene.position;
+        scene.shows("host", &put("1", "One", n), n);
+        if note == "go" {
+            scene.told(guest, &tap(0, "One", n, "s"));
+        }
+    }
+    let whole = Cassette::parse(Path::new("evening"), &seal::seal(&scene.cassette()).unwrap()).unwrap();
+    let trim = |choice: &Choice| {
+        let blank = Cassette { entries: Vec::new(), ..whole.clone() };
+        cut(blank, whole.entries.len(), choice, &mut |index: usize| Ok(whole.entries[index].clone()))
+    };
+    for (from, messages) in [("2", 3), ("go", 4)] {
+        let Trimmed { cassette, notes } = trim(&choice(&[("lane", "guest"), ("from", from)])).unwrap();
+        assert_eq!((targets(&cassette), cassette.messages().0), (vec!["guest connect".to_owned()], messages));
+        let told = "mark 1 `go` is taken, the first of that note; by their numbers, there are 3, too";
+        assert_eq!(notes.iter().any(|note| note == told), from == "go", "{notes:?}");
+    }
+    let quiet = trim(&choice(&[("lane", "guest"), ("from", "2"), ("to", "3")])).unwrap().cassette;
+    assert_eq!(targets(&quiet), ["guest connect"], "a socket that is open in between");
+    let same = trim(&choice(&[("from", "go"), ("to", "go")])).unwrap_err().to_string();
+    assert!(same.starts_with("mark 1 `go` is one and the same") && same.ends_with("there are 3, too"), "{same}");
+}
+
+#[test]
 fn what_is_not_there_is_told_with_what_is() {
     for (pairs, message) in [
         (&[("lane", "nobody")][..], "no lane is called `nobody`; there are `host`, `guest`"),
         (&[("session", "three")], "no session is called `three`; there are `one`, `two`"),
         (&[("from", "3")], "no mark is called `3`; there are 1 `round one`, 2 `round two`"),
-        (&[("from", "2"), ("to", "1")], "mark 2 does not come before mark 1"),
+        (&[("from", "2"), ("to", "1")], "mark 2 `round two` does not come before mark 1 `round one`"),
+        (
+            &[("from", "round one"), ("to", "1")],
+            "mark 1 `round one` is one and the same mark: nothing stands between it and itself",
+        ),
         (&[("from", "2"), ("session", "one"), ("lane", "host")], "nothing would be left: no exchange fits"),
     ] {
         assert_eq!(trimmed(&choice(pairs)).unwrap_err(), message);

@@ -61,7 +61,7 @@ fn is_readable(path: &Path) -> bool {
 
 /// A journal whose sealed file stands beside it says the same once more; so do the further parts of a journal.
 fn without_journals(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
-    found.retain(|path| first_part(path).is_none());
+    found.retain(|path| first_part(path).is_none_or(|first| !first.exists()));
     let is_sealed = |path: &Path| {
         let is_journal = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"));
         is_journal && found.binary_search(&CassettePath::of_journal(path).sealed().to_owned()).is_ok()

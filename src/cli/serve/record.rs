@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::stage::{Means, Stage};
 use super::{Deck, found, seal_journal};
-use crate::cassette::{CassetteError, Ledger, Record, parts};
+use crate::cassette::{CassetteError, Ledger, Record, first_part, parts};
 use crate::cli::control::Control;
 use crate::cli::options::{CassettePath, EnforceOption, Service, Ways, contract};
 use crate::cli::session::Ended;
@@ -140,7 +140,10 @@ pub(in crate::cli) fn remove_if_empty(journal: &Path) {
 /// A journal that cannot be started.
 fn unopened(error: &JournalError) -> Failure {
     let hint = match error {
-        JournalError::Exists { path } => format!("`tapdeck cassette fsck {}` seals what is in it", path.display()),
+        JournalError::Exists { path } => {
+            let whole = first_part(path).unwrap_or_else(|| path.clone());
+            format!("`tapdeck cassette fsck {}` seals what is in it", whole.display())
+        }
         _ => "choose another place".to_owned(),
     };
     Failure::runtime(error.to_string()).hint(hint)

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{many, many_do, unreadable};
 use crate::cassette::seal::SealError;
-use crate::cassette::{Cassette, CassetteError, Ledger, Polish, Seal};
+use crate::cassette::{Cassette, CassetteError, Ledger, Notice, Polish, Seal};
 use crate::cli::bar::Bar;
 use crate::cli::{Failure, say};
 use crate::platform;
@@ -36,15 +36,18 @@ enum Unsealed {
 
 /// Seals a journal and its further parts into one file once that is known to read back whole, removes them, and plays
 /// the file to itself. `polish` replaces records written before something in them became known. `None` when the journal
-/// holds no exchange; then it is only removed.
+/// holds no exchange; then it is only removed, if nothing in it is damaged.
 pub(in crate::cli) fn seal_journal(
     journal: &Path,
     sealed: &Path,
     polish: &Polish<'_>,
 ) -> Result<Option<Sealed>, Failure> {
     let mut ledger = read(journal, polish)?;
+    let lost = Lost::of(&ledger);
     if ledger.exchanges() == 0 {
-        let _ = remove(&ledger.parts);
+        if lost.is_nothing() {
+            let _ = remove(&ledger.parts);
+        }
         return Ok(None);
     }
     let unsealed = |error: &dyn std::fmt::Display| {
@@ -57,14 +60,13 @@ pub(in crate::cli) fn seal_journal(
     let checked = ledger.seal_to(sealed, &mut |_| bar.add(1), |written| check(sealed, written, exchanges));
     drop(bar);
     let checked = checked.map_err(|error: Unsealed| unsealed(&error))?;
-    let damaged = ledger.notes.iter().filter(|note| note.what.is_loss()).count();
     // A torn last line was answered to nobody; a damaged one may hold what somebody still wants.
-    if damaged == 0 {
+    if lost.is_nothing() {
         remove(&ledger.parts).map_err(|error| unsealed(&error))?;
     }
     let unfaithful = checked.as_ref().map(replay::verify);
     let bytes = std::fs::metadata(sealed).map_or(0, |about| about.len());
-    let summary = summary(&ledger, damaged, unfaithful.as_ref().map(Vec::len));
+    let summary = summary(&ledger, lost, unfaithful.as_ref().map(Vec::len));
     let summary = format!("sealed {} ({bytes} bytes): {summary}", sealed.display());
     Ok(Some(Sealed { summary, unfaithful: unfaithful.unwrap_or_default() }))
 }
@@ -111,8 +113,27 @@ fn remove(parts: &[PathBuf]) -> io::Result<()> {
     parts.iter().rev().try_for_each(|part| platform::remove(part))
 }
 
+/// What is missing of a journal.
+#[derive(Clone, Copy)]
+struct Lost {
+    lines: usize,
+    parts: usize,
+}
+
+impl Lost {
+    fn of(ledger: &Ledger) -> Self {
+        let parts = ledger.notes.iter().filter(|note| matches!(note.what, Notice::NoPart(_))).count();
+        let lines = ledger.notes.iter().filter(|note| note.what.is_loss()).count() - parts;
+        Self { lines, parts }
+    }
+
+    fn is_nothing(self) -> bool {
+        self.lines + self.parts == 0
+    }
+}
+
 /// What a sealed recording holds, in one line. `unfaithful`: how many exchanges do not replay, when that was tried.
-fn summary(ledger: &Ledger, lost: usize, unfaithful: Option<usize>) -> String {
+fn summary(ledger: &Ledger, lost: Lost, unfaithful: Option<usize>) -> String {
     let mut parts = vec![
         format!("{} in {}", many(ledger.exchanges(), "exchange"), many(ledger.lanes.len(), "lane")),
         match unfaithful {
@@ -131,8 +152,12 @@ fn summary(ledger: &Ledger, lost: usize, unfaithful: Option<usize>) -> String {
     if ledger.unserved > 0 {
         parts.push(format!("{} answered by tapdeck, not the service", many(ledger.unserved, "exchange")));
     }
-    if lost > 0 {
-        parts.push(format!("{} could not be read, so the journal is kept", many(lost, "line")));
+    if lost.lines > 0 {
+        parts.push(format!("{} could not be read, so the journal is kept", many(lost.lines, "line")));
+    }
+    if lost.parts > 0 {
+        let is = if lost.parts == 1 { "is" } else { "are" };
+        parts.push(format!("{} {is} missing, so the journal is kept", many(lost.parts, "part")));
     }
     parts.join("; ")
 }
