@@ -91,7 +91,7 @@ impl Deck {
         let found: Vec<SocketAddr> =
             self.addresses().into_iter().flat_map(|at| self.found_at(at)).filter(outward).collect();
         // There it need not be told from TLS.
-        found.iter().find(|at| at.port() != 443).or(found.first()).copied()
+        found.iter().find(|at| at.port() != 443).or_else(|| found.first()).copied()
     }
 
     /// Where clients come in.
