@@ -101,6 +101,8 @@ impl Terminal {
     fn modes(&self) -> String {
         let file = self.home.path().join("modes");
         let _ = std::fs::remove_file(&file);
+        // What is typed while a program still ends may be thrown away with its modes.
+        self.comes("the prompt", |page| page.trim_end().ends_with("ready>"));
         self.types(&format!("stty -a > {0}.draft; mv {0}.draft {0}\n", text(&file)));
         let end = Instant::now() + HANG;
         while !file.exists() {
