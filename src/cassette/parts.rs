@@ -25,11 +25,23 @@ pub fn part_path(journal: &Path, part: u32) -> PathBuf {
 
 /// Where the first part of the recording lies, or lay, that a file is a later part of.
 pub fn first_part(journal: &Path) -> Option<PathBuf> {
-    let part = began(journal)?.part;
-    let name = journal.file_name()?.to_str()?;
-    let first = name.strip_suffix(ENDING)?.strip_suffix(&format!(".{part}"))?;
-    let first = journal.with_file_name(format!("{first}{ENDING}"));
-    (part > 1 && is_part(journal, &first, part)).then_some(first)
+    let (first, part) = by_name(journal)?;
+    let is_part = match began(journal) {
+        Some(_) => {
+            let head = began(&first);
+            head.as_ref().is_none_or(|head| head.part <= 1) && is_part(journal, part, head.as_ref())
+        }
+        // The name is all there is, and the others tell whether they know it.
+        None => parts(&first).is_ok_and(|parts| parts.iter().any(|(other, _)| *other == part)),
+    };
+    is_part.then_some(first)
+}
+
+/// The journal that a file is a later part of by its name, and which.
+fn by_name(journal: &Path) -> Option<(PathBuf, u32)> {
+    let (stem, number) = journal.file_name()?.to_str()?.strip_suffix(ENDING)?.rsplit_once('.')?;
+    let (first, part) = (journal.with_file_name(format!("{stem}{ENDING}")), number.parse().ok()?);
+    (part > 1 && part_path(&first, part) == journal).then_some((first, part))
 }
 
 /// Something that lies where a part of a journal would.
@@ -56,10 +68,14 @@ pub fn parts(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
     // A pipe can be read once only.
     let is_file = fs::metadata(journal).is_ok_and(|about| about.is_file());
     let is_journal = is_file && start(journal).is_some_and(|start| is_journal(without_bom(&start)));
-    if !is_journal || began(journal).is_some_and(|began| began.part > 1) {
+    if !is_journal {
         return Ok(parts);
     }
-    parts.extend(numbered(journal)?.into_iter().filter(|(part, path)| is_part(path, journal, *part)));
+    let head = began(journal);
+    if head.is_some_and(|head| head.part > 1) {
+        return Ok(parts);
+    }
+    parts.extend(numbered(journal)?.into_iter().filter(|(part, path)| is_part(path, *part, head.as_ref())));
     Ok(parts)
 }
 
@@ -67,29 +83,18 @@ pub fn parts(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
 fn left(journal: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
     let mut parts = numbered(journal)?;
     let said = |part: u32, path: &Path| began(path).filter(|began| began.part == part);
-    let Some(first) = parts.iter().find_map(|(part, path)| said(*part, path)) else { return Ok(Vec::new()) };
-    parts.retain(|(part, path)| match said(*part, path) {
-        Some(later) => later.recorded == first.recorded,
-        None => is_unbegun(path),
-    });
+    let Some(head) = parts.iter().find_map(|(part, path)| said(*part, path)) else { return Ok(Vec::new()) };
+    parts.retain(|(part, path)| is_part(path, *part, Some(&head)));
     Ok(parts)
 }
 
-/// True for the numbered part of a recording: both began at the same time.
-fn is_part(path: &Path, first: &Path, part: u32) -> bool {
-    let is_later = |began: &Began| began.part == part;
-    match (began(first), began(path).filter(is_later)) {
-        (Some(first), Some(later)) => first.part <= 1 && first.recorded == later.recorded,
-        (_, None) => is_unbegun(path),
-        // The first head is damaged: the name has to do.
-        (None, Some(_)) => true,
+/// True for the numbered part of a recording: all began at the same time. The name has to do where `head`, which is
+/// another part's, is damaged, or where the part's own is or was never written to its end.
+fn is_part(path: &Path, part: u32, head: Option<&Began>) -> bool {
+    match began(path) {
+        Some(later) => later.part == part && head.is_none_or(|head| head.recorded == later.recorded),
+        None => start(path).is_some_and(|start| is_journal(without_bom(&start))),
     }
-}
-
-/// True for what is left of a head that was being written when everything ended.
-fn is_unbegun(path: &Path) -> bool {
-    let is_torn = |head: &[u8]| head.starts_with(line::PREFIX) && !head.contains(&b'\n');
-    start(path).is_some_and(|head| line::PREFIX.starts_with(&head) || is_torn(&head))
 }
 
 /// The files that have a part's name, by their numbers.
@@ -163,6 +168,7 @@ mod tests {
             head(&at(name), second, part);
         }
         fs::write(at("day.11.cassette.jsonl"), "").unwrap();
+        fs::write(at("day.12.cassette.jsonl"), "a note of somebody's\n").unwrap();
         let names: Vec<u32> = parts(&first).unwrap().into_iter().map(|(part, _)| part).collect();
         assert_eq!(names, [1, 2, 10, 11]);
         assert_eq!(parts(&at("day.2.cassette.jsonl")).unwrap().len(), 1, "a later part stands for itself");
@@ -177,5 +183,29 @@ mod tests {
         assert_eq!(first_part(&at("day.2.cassette.jsonl")), Some(first));
         let nothing = at("night.cassette.jsonl");
         assert_eq!(parts(&nothing).unwrap(), [(1, nothing)]);
+    }
+    #[test]
+    fn a_part_whose_head_is_damaged_is_one_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("day.cassette.jsonl");
+        let all = [1, 2, 3].map(|part| (part, part_path(&first, part)));
+        for damaged in 1..=3 {
+            for (part, path) in &all {
+                head(path, 7, *part);
+            }
+            let path = part_path(&first, damaged);
+            let mut text = fs::read(&path).unwrap();
+            text[20] ^= 1;
+            fs::write(&path, text).unwrap();
+            assert_eq!(parts(&first).unwrap(), all, "{damaged}");
+            for (_, later) in &all[1..] {
+                assert_eq!(first_part(later).as_ref(), Some(&first), "{damaged}");
+            }
+        }
+        fs::remove_file(&first).unwrap();
+        assert_eq!(parts(&first).unwrap(), all[1..]);
+        assert_eq!(first_part(&all[2].1), Some(first));
+        fs::remove_file(&all[1].1).unwrap();
+        assert_eq!(first_part(&all[2].1), None, "there is no other to tell");
     }
 }
