@@ -8,7 +8,7 @@ use crate::cassette::session::session_of;
 use crate::cassette::{FrameRecord, HttpRecord, Record, StoredBody};
 use crate::contract::quoted;
 use crate::json::Doc;
-use crate::mpsd::{Op, ParamName, Service, resolve};
+use crate::mpsd::{Op, ParamName, resolve};
 use crate::socket::Sender;
 
 /// The records of a recording in short.
@@ -205,8 +205,7 @@ impl Sketch {
     }
 
     fn call(&mut self, index: usize, http: &HttpRecord) -> Call {
-        let service = Service::behind(http.request.authority.split(':').next().unwrap_or_default());
-        let resolution = resolve(service, &http.request.method, &http.request.target);
+        let resolution = resolve(http.service(), &http.request.method, &http.request.target);
         let content = |body: &Option<StoredBody>| body.as_ref().map(|body| body.content().bytes()).unwrap_or_default();
         let handle = resolution.operation().map(|operation| operation.param(ParamName::Handle).to_lowercase());
         let uses = handle.filter(|handle| !handle.is_empty());

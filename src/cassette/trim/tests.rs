@@ -1,6 +1,7 @@
 use super::*;
 use crate::cassette::sample::scene::{Scene, call, session, tap};
 use crate::cassette::{Mark, seal};
+use crate::mpsd::route::NEXT_DOOR;
 use crate::replay::verify;
 
 fn mark(scene: &mut Scene, note: &str) {
@@ -143,6 +144,20 @@ fn who_only_listens_keeps_its_open_socket() {
     assert_eq!(targets(&quiet), ["guest connect"], "a socket that is open in between");
     let same = trim(&choice(&[("from", "go"), ("to", "go")])).unwrap_err().to_string();
     assert!(same.starts_with("mark 1 `go` is one and the same") && same.ends_with("there are 3, too"), "{same}");
+}
+
+#[test]
+fn what_a_neighbour_is_asked_is_about_no_session() {
+    let mut scene = Scene::default();
+    scene.shows("host", &put("1", "One", 1), 1);
+    scene.shows("host", &put("1", "Two", 1), 1);
+    if let Some(Record::Http(http)) = scene.records.last_mut() {
+        (http.request.authority, http.op) = ("files.test:8080".to_owned(), NEXT_DOOR.to_owned());
+    }
+    let mut sketch = Sketch::default();
+    scene.records.iter().for_each(|record| sketch.add(record));
+    assert_eq!(sketch.sessions("one").unwrap().len(), 1);
+    assert_eq!(sketch.sessions("two").unwrap_err().to_string(), "no session is called `two`; there are `one`");
 }
 
 #[test]
