@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cassette::FORMAT;
 use crate::engine::Engine;
 use crate::intercept::{Door, Secret};
+use crate::message::PROBLEM;
 
 pub use session::{Means, Session};
 pub use sessions::{Sessions, Setup};
@@ -160,7 +161,7 @@ impl IntoResponse for Fault {
         let problem = crate::message::Response::problem(self.status, self.code, &self.detail);
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = problem.body.wire().clone();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        (status, [(header::CONTENT_TYPE, PROBLEM)], body).into_response()
     }
 }
 

@@ -247,7 +247,7 @@ impl Response {
             "status": status,
             "detail": detail,
         });
-        let headers = [("content-type", "application/problem+json")].into_iter().collect();
+        let headers = [("content-type", PROBLEM)].into_iter().collect();
         Self::new(status, headers, body.to_string())
     }
 
@@ -257,6 +257,9 @@ impl Response {
         Some((body.get("title")?.as_str()?.to_owned(), body.get("detail")?.as_str()?.to_owned()))
     }
 }
+
+/// The content type of tapdeck's own answers.
+pub const PROBLEM: &str = "application/problem+json";
 
 /// Headers that belong to one hop (RFC 9110 §7.6.1): never forwarded, never recorded, never compared.
 ///

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::FORMAT;
 use super::body::{self, Content, StoredBody, WireBytes, Withheld};
 use crate::exchange::{Answer, Outcome, Protocol};
-use crate::message::{Body, Headers, Request, Response, Scheme, host_of};
+use crate::message::{Body, Headers, PROBLEM, Request, Response, Scheme, host_of};
 use crate::mpsd::Service;
 use crate::mpsd::route::NEXT_DOOR;
 
@@ -167,6 +167,21 @@ impl HttpRecord {
         match Service::of_host(host) {
             None if self.op == NEXT_DOOR => Service::Neighbour,
             _ => Service::behind(host),
+        }
+    }
+
+    /// True when the answer is the service's own word, though the client left it or it broke off while it was passed on.
+    pub fn is_served(&self) -> bool {
+        let RecordedResponse { headers, body, .. } = &self.response;
+        // Where tapdeck answers for a service that broke off, its own body is on record, or its kind.
+        let has_passed = || {
+            let is_withheld = body.as_ref().is_some_and(|body| body.as_withheld().is_some());
+            is_withheld && !headers.is_empty() && headers.text("content-type") != Some(PROBLEM)
+        };
+        match self.outcome {
+            Outcome::Answered | Outcome::ClientGone => true,
+            Outcome::Reset => has_passed(),
+            Outcome::Refused | Outcome::Timeout => false,
         }
     }
 
@@ -341,6 +356,24 @@ mod tests {
         assert_eq!(again.response(), response);
         assert_eq!((again.outcome, again.protocol, again.timing), (Outcome::ClientGone, Protocol::H2, about().timing));
         assert_eq!(json(&again), line);
+    }
+
+    #[test]
+    fn whose_word_an_answer_is() {
+        let request = Request { method: "GET".into(), target: "/".into(), ..Request::default() };
+        let served = |outcome, response: &Response| {
+            HttpRecord::new(about(), &request, &Answer { outcome, response: response.clone() }).is_served()
+        };
+        let (own, headers) = (Response::problem(502, "upstream-broke-off", ""), Headers::from_iter([("date", "x")]));
+        let passed = Response { body: Body::unknown(), ..Response::new(200, headers, "") };
+        assert!(served(Outcome::Answered, &own) && served(Outcome::ClientGone, &passed));
+        assert!(served(Outcome::Reset, &passed), "it broke off while it was passed on");
+        let unkept = Response { body: Body::unknown(), ..own.clone() };
+        for (outcome, response) in
+            [(Outcome::Reset, &own), (Outcome::Reset, &unkept), (Outcome::Refused, &own), (Outcome::Timeout, &own)]
+        {
+            assert!(!served(outcome, response), "{outcome:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,6 @@ use super::body::{Content, StoredBody};
 use super::frame::{Cue, FrameRecord};
 use super::record::HttpRecord;
 use super::{Cassette, Entry, Record};
-use crate::exchange::Outcome;
 use crate::json::{self, Doc, Node};
 use crate::message::Headers;
 use crate::mpsd::rta::{Frame, trimmed};
@@ -146,7 +145,7 @@ fn remarks(http: &HttpRecord) -> String {
     if http.withheld().is_some() {
         remarks.push("body withheld, not replayable".to_owned());
     }
-    if http.outcome != Outcome::Answered && http.outcome != Outcome::ClientGone {
+    if !http.is_served() {
         remarks.push("not the service's word".to_owned());
     }
     remarks.join(", ")

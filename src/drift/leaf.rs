@@ -5,7 +5,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::shape::{ANY, Shapes, is_word};
 use crate::cassette::{FrameRecord, HttpRecord};
-use crate::exchange::Outcome;
 use crate::json::{Doc, Kind, Node, join_pointer};
 use crate::message::{Body, Headers};
 use crate::mpsd::rta::trimmed;
@@ -74,10 +73,7 @@ impl Signature {
 pub(super) fn of_exchange(record: &HttpRecord, resolution: &Resolution, shapes: &Shapes) -> Leaves {
     let mut leaves = Leaves::new();
     let (request, response) = (record.request(), record.response());
-    let status = match record.outcome {
-        Outcome::Answered | Outcome::ClientGone => response.status.to_string(),
-        failed => failed.as_str().to_owned(),
-    };
+    let status = if record.is_served() { response.status.to_string() } else { record.outcome.as_str().to_owned() };
     leaves.insert(STATUS.to_owned(), Leaf::one("status", status));
     for name in [ParamName::Scid, ParamName::Template, ParamName::Hopper] {
         if let Some(text) =

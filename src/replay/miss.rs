@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::advice::one_line;
 use crate::exchange::Call;
-use crate::message::{Request, Response};
+use crate::message::{PROBLEM, Request, Response};
 
 /// Why nothing recorded fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -195,7 +195,7 @@ impl Miss {
         if let Some(unkept) = &self.unkept {
             body["unkept"] = serde_json::json!(unkept);
         }
-        let headers = [("content-type", "application/problem+json")].into_iter().collect();
+        let headers = [("content-type", PROBLEM)].into_iter().collect();
         Response::new(status, headers, body.to_string())
     }
 }

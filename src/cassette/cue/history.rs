@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use crate::cassette::outline::{Names, Tap};
 use crate::cassette::session::{is_dry_run, session_of, version_of};
 use crate::cassette::{HttpRecord, StoredBody};
-use crate::exchange::Outcome;
 use crate::json::Doc;
 use crate::mpsd::{Op, resolve};
 
@@ -174,7 +173,7 @@ fn first(calls: &[Call], at: u64) -> Option<Call> {
 
 /// The service's own word, and a good one.
 fn is_answered(http: &HttpRecord) -> bool {
-    matches!(http.outcome, Outcome::Answered | Outcome::ClientGone) && matches!(http.response.status, 200..300)
+    http.is_served() && matches!(http.response.status, 200..300)
 }
 
 fn handle_id(answered: &[u8]) -> Option<String> {
