@@ -23,12 +23,16 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
     File::create_new(path)?;
     let opened = only_the_user(path, "F").and_then(|()| {
         // While nobody else has it open: who came before the list was set does not get to read on.
-        OpenOptions::new().write(true).share_mode(0).open(path)
+        patiently(path, (), |()| unshared(path).map_err(|error| (error, ())))
     });
     if opened.is_err() {
         let _ = fs::remove_file(path);
     }
     opened
+}
+
+fn unshared(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).share_mode(0).open(path)
 }
 
 pub(super) fn readable_draft(folder: &Path) -> io::Result<NamedTempFile> {
@@ -92,7 +96,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Does something to a file again and again while somebody has it open: virus scanners and indexers do, for a moment.
-fn patiently<T>(path: &Path, start: T, mut work: impl FnMut(T) -> Result<(), (io::Error, T)>) -> io::Result<()> {
+fn patiently<T, R>(path: &Path, start: T, mut work: impl FnMut(T) -> Result<R, (io::Error, T)>) -> io::Result<R> {
     let mut held = start;
     for wait in WAITS {
         match work(held) {
@@ -240,18 +244,27 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_open_for_a_moment_is_replaced_after_it() {
+    fn a_file_that_is_open_for_a_moment_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("kept"), "old").unwrap();
         fs::write(at("new"), "new").unwrap();
-        let open = OpenOptions::new().read(true).share_mode(0).open(at("kept")).unwrap();
-        thread::scope(|scope| {
-            let replacing = scope.spawn(|| replace(&at("new"), &at("kept")));
-            drop(open);
-            replacing.join().unwrap().unwrap();
-        });
-        assert_eq!(fs::read_to_string(at("kept")).unwrap(), "new");
+        let works: [&dyn Fn() -> io::Result<()>; 3] =
+            [&|| unshared(&at("kept")).map(drop), &|| fs::rename(at("new"), at("kept")), &|| {
+                fs::remove_file(at("kept"))
+            }];
+        for (number, work) in works.into_iter().enumerate() {
+            let mut open = Some(OpenOptions::new().read(true).share_mode(0).open(at("kept")).unwrap());
+            let mut tries = 0;
+            let done = patiently(&at("kept"), (), |()| {
+                tries += 1;
+                let tried = work().map_err(|error| (error, ()));
+                // Whoever had it open has it open at the first try, and at no other.
+                open = None;
+                tried
+            });
+            assert!(done.is_ok() && tries == 2, "{number}: {done:?} after {tries}");
+        }
     }
 
     #[test]
