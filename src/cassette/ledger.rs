@@ -6,7 +6,7 @@
 
 mod index;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -46,10 +46,14 @@ pub struct Ledger {
     shelf: Shelf,
 }
 
-/// Where the records are.
-#[derive(Debug)]
+/// Where the records are. There may be more parts than files that may be open at once.
+#[derive(Debug, Default)]
 struct Shelf {
-    files: Vec<File>,
+    files: Vec<PathBuf>,
+    /// The one that was read last, by its number.
+    open: Option<(u32, File)>,
+    /// The records that were replaced.
+    polished: Option<File>,
     places: Vec<Place>,
     /// The times of a sealed file's records, which stand apart from them.
     times: Vec<Option<Timing>>,
@@ -104,10 +108,14 @@ impl Ledger {
     }
 
     /// True for a journal, which may be of any length, and for a sealed file that is too large to be read into memory.
+    /// Not for a pipe, which can be read once only.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn is_needed(path: &Path) -> Result<bool, CassetteError> {
+        if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            return Ok(false);
+        }
         let (start, length) = start(path)?;
         Ok(length > MAX_SEALED || is_journal(load::without_bom(&start)))
     }
@@ -134,8 +142,8 @@ impl Ledger {
         contents(self.exchanges(), self.lanes.len(), self.messages())
     }
 
-    /// The recording as it is sealed: a sealed file as it is, a journal in canonical order. `progress` is told of each
-    /// record that is looked at.
+    /// The recording as it is sealed: in canonical order and numbered anew, which changes nothing of a sealed file that
+    /// nobody edited. `progress` is told of each record that is looked at.
     ///
     /// # Errors
     /// The recording holds what this build does not understand, or cannot be read again.
@@ -200,8 +208,15 @@ impl Records for Shelf {
     fn record(&mut self, index: usize) -> Result<Record, SealError> {
         let changed = || SealError::Io(io::Error::new(io::ErrorKind::InvalidData, "the file was changed meanwhile"));
         let Place { file, length, offset, .. } = *self.places.get(index).ok_or_else(changed)?;
-        let file = usize::try_from(file).ok().and_then(|file| self.files.get_mut(file)).ok_or_else(changed)?;
         self.buffer.resize(usize::try_from(length).unwrap_or_default(), 0);
+        let file = match (&mut self.polished, &mut self.open) {
+            (Some(polished), _) if file == POLISHED => polished,
+            (_, Some((number, open))) if *number == file => open,
+            (_, open) => {
+                let path = usize::try_from(file).ok().and_then(|file| self.files.get(file)).ok_or_else(changed)?;
+                &mut open.insert((file, opened(path)?)).1
+            }
+        };
         file.seek(SeekFrom::Start(offset))?;
         file.read_exact(&mut self.buffer)?;
         let kind = line::kind(&self.buffer).map_err(|_| changed())?;
@@ -211,6 +226,10 @@ impl Records for Shelf {
         }
         Ok(record)
     }
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    File::open(path).map_err(|error| io::Error::new(error.kind(), format!("cannot read {}: {error}", path.display())))
 }
 
 /// The first bytes of a file, or of what is left of a journal in parts, and how long it is.
@@ -224,6 +243,8 @@ fn start(path: &Path) -> Result<(Vec<u8>, u64), CassetteError> {
     Ok((start, length))
 }
 
+/// The number of the file of the records that were replaced.
+const POLISHED: u32 = u32::MAX;
 /// Enough to tell what a file is.
 const HEAD: u64 = 1 << 16;
 

@@ -81,35 +81,37 @@ pub fn fmt(path: &Path) -> Result<Formatted, MaintainError> {
 /// # Errors
 /// The file cannot be read at all. A file that is no cassette is a [`Verdict::Broken`].
 pub fn fsck(path: &Path) -> Result<Verdict, CassetteError> {
-    let is_left_out = |note: &Note| note.what.is_loss() || matches!(note.what, Notice::UnknownKind(_));
-    if !Ledger::is_needed(path)? {
-        return Ok(match Cassette::parse(path, &bytes_of(path)?) {
-            Ok(cassette) => Verdict::Sealed {
-                contents: cassette.contents(),
-                seal: cassette.seal,
-                left_out: cassette.notes.into_iter().filter(is_left_out).collect(),
-            },
-            Err(error) => Verdict::Broken(error),
-        });
-    }
-    let ledger = match Ledger::open(path, &mut |_| {}) {
-        Ok(ledger) => ledger,
-        Err(error @ CassetteError::Io { .. }) => return Err(error),
-        Err(error) => return Ok(Verdict::Broken(error)),
+    let looked_over = if Ledger::is_needed(path)? {
+        Ledger::open(path, &mut |_| {}).map(|ledger| {
+            let (exchanges, contents, parts) = (ledger.exchanges(), ledger.contents(), ledger.parts.len());
+            Verdict::of(ledger.seal, ledger.notes, contents, (exchanges, parts))
+        })
+    } else {
+        Cassette::parse(path, &bytes_of(path)?).map(|cassette| {
+            let (exchanges, contents) = (cassette.exchanges().count(), cassette.contents());
+            Verdict::of(cassette.seal, cassette.notes, contents, (exchanges, 1))
+        })
     };
-    let (exchanges, contents, parts) = (ledger.exchanges(), ledger.contents(), ledger.parts.len());
-    let torn = ledger.notes.iter().find_map(|note| match note.what {
-        Notice::Torn { bytes } => Some(bytes),
-        _ => None,
-    });
-    let left_out = ledger.notes.into_iter().filter(is_left_out).collect();
-    Ok(match ledger.seal {
-        Seal::Unsealed => Verdict::Journal { exchanges, contents, torn: torn.unwrap_or(0), left_out, parts },
-        seal => Verdict::Sealed { contents, seal, left_out },
-    })
+    match looked_over {
+        Err(error @ CassetteError::Io { .. }) => Err(error),
+        looked_over => Ok(looked_over.unwrap_or_else(Verdict::Broken)),
+    }
 }
 
 impl Verdict {
+    fn of(seal: Seal, notes: Vec<Note>, contents: String, (exchanges, parts): (usize, usize)) -> Self {
+        let torn = notes.iter().find_map(|note| match note.what {
+            Notice::Torn { bytes } => Some(bytes),
+            _ => None,
+        });
+        let is_left_out = |note: &Note| note.what.is_loss() || matches!(note.what, Notice::UnknownKind(_));
+        let left_out = notes.into_iter().filter(is_left_out).collect();
+        match seal {
+            Seal::Unsealed => Self::Journal { exchanges, contents, torn: torn.unwrap_or(0), left_out, parts },
+            Seal::Sealed | Seal::Edited => Self::Sealed { contents, seal, left_out },
+        }
+    }
+
     /// True when nothing is missing and nothing was changed.
     pub fn is_whole(&self) -> bool {
         match self {

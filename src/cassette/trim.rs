@@ -12,8 +12,8 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::frame::Cue;
-use super::seal::SealError;
-use super::{Cassette, CassetteError, Entry, Ledger, Record, many};
+use super::seal::{self, SealError};
+use super::{Cassette, CassetteError, Entry, Ledger, Record, Seal, many};
 use sketch::{Marked, Sketch, Sketched};
 
 /// What is to stay.
@@ -67,13 +67,21 @@ pub enum TrimError {
 /// The file cannot be read, what is chosen is not there, or nothing is left.
 pub fn trim(file: &Path, choice: &Choice, progress: &mut dyn FnMut(usize)) -> Result<Trimmed, TrimError> {
     if !Ledger::is_needed(file)? {
-        let cassette = Cassette::read(file)?;
+        let cassette = canonical(Cassette::read(file)?)?;
         let blank = Cassette { entries: Vec::new(), ..cassette.clone() };
         return cut(blank, cassette.entries.len(), choice, &mut |index| Ok(cassette.entries[index].clone()));
     }
     let mut ledger = Ledger::open(file, &mut |_| {})?;
     let mut canonical = ledger.canonical(progress)?;
     cut(canonical.blank(), canonical.records(), choice, &mut |index| Ok(canonical.entry(index)?))
+}
+
+/// A journal that came through a pipe is not in order yet.
+fn canonical(cassette: Cassette) -> Result<Cassette, SealError> {
+    match cassette.seal {
+        Seal::Unsealed => seal::canonical(&cassette),
+        Seal::Sealed | Seal::Edited => Ok(cassette),
+    }
 }
 
 /// Cuts out of so many records, which are read twice.

@@ -137,6 +137,8 @@ fn examine(file: &std::path::Path) -> Result<Code, Failure> {
         say(&format!("a part of {}: `tapdeck cassette fsck {0}` seals {all}", first.display()));
     } else if *exchanges == 0 {
         say("nothing in it to seal");
+    } else if file.exists() && !file.is_file() {
+        say("not sealed: it came through a pipe; save it as a file and run `tapdeck cassette fsck` on that");
     } else if sealed.sealed().exists() {
         let hint = "move it away to seal the journal, or delete the journal";
         return Err(Failure::usage(format!("not sealed: {} exists", sealed.sealed().display())).hint(hint));

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +17,10 @@ use tapdeck::engine::journal::{Bounds, Journal};
 use tapdeck::exchange::{Answer, Protocol};
 use tapdeck::message::{Body, Coding, Headers, Request, Response};
 use tapdeck::slot::alias::{AliasClass, canonical};
+
+#[cfg(unix)]
+use crate::support::binary::{Ended, ended};
+use crate::support::text;
 
 /// The calls of the script: which player makes it, and the bytes that come back.
 fn script() -> Vec<(usize, Response)> {
@@ -102,6 +108,36 @@ async fn a_recording_that_was_cut_off_is_saved_as_far_as_it_went() {
     assert!(matches!(verdict, Verdict::Journal { exchanges: 4, torn, .. } if torn > 0), "{verdict}");
     let saved = seal(&Cassette::read(&journal).unwrap()).unwrap();
     assert_eq!(Cassette::parse(&journal, &saved).unwrap().exchanges().count(), 4);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_comes_through_a_pipe_is_read_once() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let (journal, sealed, cut) = (at("a.cassette.jsonl"), at("a.cassette.json"), at("cut.cassette.json"));
+    record_script(&journal).await;
+    write_sealed(&sealed, &seal(&Cassette::read(&journal).unwrap()).unwrap()).unwrap();
+    let [told, whole] = [&journal, &sealed].map(|file| format!("/dev/stdin: {}\n", fsck(file).unwrap()));
+    let looked = piped(home.path(), &journal, &["cassette", "fsck", "/dev/stdin"]);
+    assert_eq!((looked.code, &looked.stdout), (Some(0), &told), "{}", looked.talk);
+    assert!(looked.talk.contains("not sealed: it came through a pipe"), "{}", looked.talk);
+    let looked = piped(home.path(), &sealed, &["cassette", "fsck", "/dev/stdin"]);
+    assert_eq!((looked.code, looked.stdout, looked.talk), (Some(0), whole, String::new()));
+    for file in [&journal, &sealed] {
+        let trimmed = piped(home.path(), file, &["cassette", "trim", "/dev/stdin", "-o", text(&cut)]);
+        assert!(trimmed.talk.contains("cut.cassette.json: 5 exchanges"), "{}", trimmed.talk);
+        assert_eq!(fs::read(&cut).unwrap(), fs::read(&sealed).unwrap(), "nothing is cut");
+        fs::remove_file(&cut).unwrap();
+    }
+}
+
+/// Runs the binary with a file's bytes in its pipe.
+#[cfg(unix)]
+fn piped(home: &Path, file: &Path, args: &[&str]) -> Ended {
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat \"$0\" | \"$@\"", text(file), env!("CARGO_BIN_EXE_tapdeck")]).args(args);
+    ended(command.env("TAPDECK_HOME", home))
 }
 
 #[tokio::test]

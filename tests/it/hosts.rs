@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use tapdeck::cassette::{Cassette, HttpRecord, StoredBody};
+use tapdeck::cassette::{Cassette, HttpRecord, Ledger, StoredBody};
 use tapdeck::client::{Client, ClientError, Way};
 use tapdeck::exchange::{Outcome, Protocol};
 use tapdeck::intercept::{Limits, Neighbours, Others, Pattern};
@@ -338,6 +338,7 @@ async fn an_endless_answer_flows_until_somebody_leaves() {
         tokio::time::timeout(HANG, waiting).await.expect("it is not recorded");
         let records = exchanges(&journal);
         assert_eq!((records[0].outcome, records[0].withheld().unwrap().length), (leaves, 9), "{name}");
+        assert_eq!(Ledger::open(&journal, &mut |_| {}).unwrap().unserved, 0, "{name}: the service did answer");
     }
 }
 

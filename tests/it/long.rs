@@ -8,7 +8,7 @@ use tapdeck::exchange::Protocol;
 use tempfile::TempDir;
 
 use crate::durable::{Noted, Player, assert_kept};
-use crate::support::binary::{Deck, Ended, run};
+use crate::support::binary::{Deck, Ended, ended, run};
 use crate::support::text;
 
 /// A home with an authority, and where the day is recorded.
@@ -145,6 +145,40 @@ async fn a_missing_part_is_told_and_keeps_the_others() {
     assert!(!saved.stdout.contains("whole"), "{}", saved.stdout);
     assert!(cassette.exists() && saved.talk.contains("1 part is missing, so the journal is kept"), "{}", saved.talk);
     assert_eq!(journals(home.path()), ["day.3.cassette.jsonl", "day.cassette.jsonl"]);
+}
+
+#[tokio::test]
+async fn a_part_with_a_damaged_head_is_still_one() {
+    for damaged in ["day.cassette.jsonl", "day.2.cassette.jsonl", "day.3.cassette.jsonl"] {
+        let (home, cassette, noted) = killed(3, 1).await;
+        let (journal, file) = (cassette.with_extension("jsonl"), home.path().join(damaged));
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[20] ^= 1;
+        fs::write(&file, bytes).unwrap();
+        let part = run(home.path(), &["cassette", "fsck", text(&home.path().join("day.3.cassette.jsonl"))]);
+        assert!(part.talk.contains("a part of ") && part.talk.contains("seals all of them"), "{}", part.talk);
+
+        let saved = run(home.path(), &["cassette", "fsck", text(&journal)]);
+        let told = format!("{damaged}, line 1: left out: its CRC does not match its bytes");
+        assert!(saved.code == Some(4) && saved.stdout.contains(&told), "{}", saved.stdout);
+        assert!(saved.stdout.contains("journal in 3 parts: ") && !saved.stdout.contains("missing"), "{}", saved.stdout);
+        assert!(saved.talk.contains("1 line could not be read, so the journal is kept"), "{}", saved.talk);
+        assert_kept(&cassette, &noted);
+        assert_eq!(journals(home.path()).len(), 3);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn there_may_be_more_parts_than_files_that_may_be_open() {
+    let (home, cassette, noted) = killed(40, 1).await;
+    let journal = cassette.with_extension("jsonl");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 32 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tapdeck"), "cassette", "fsck"]);
+    let saved = ended(command.arg(&journal).env("TAPDECK_HOME", home.path()));
+    assert_eq!(saved.code, Some(0), "{}", saved.talk);
+    assert!(saved.stdout.contains("journal in 40 parts: "), "{}", saved.stdout);
+    assert_kept(&cassette, &noted);
 }
 
 #[tokio::test]

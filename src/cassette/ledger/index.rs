@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::{Checksum, Ledger, MAX_SEALED, Place, Polish, Shelf};
+use super::{Checksum, Ledger, MAX_SEALED, POLISHED, Place, Polish, Shelf};
 use crate::cassette::line::{self, MAX_LINE};
 use crate::cassette::load::{self, JournalReader, Starts};
 use crate::cassette::outline::Outline;
 use crate::cassette::record::{Head, Lane, Time, Timing};
 use crate::cassette::seal::text;
 use crate::cassette::{CassetteError, HttpRecord, LineFault, Note, Notice, Record, Seal};
-use crate::exchange::Outcome;
 use crate::json::{Doc, Node};
 use crate::mpsd::Service;
 
@@ -34,7 +33,7 @@ pub(super) struct Index {
     parts: Vec<PathBuf>,
     aliases: BTreeMap<String, Vec<String>>,
     outline: Outline,
-    files: Vec<File>,
+    polished: Option<File>,
     places: Vec<Place>,
     times: Vec<Option<Timing>>,
 }
@@ -54,7 +53,7 @@ impl Index {
             if !is_one {
                 reader.part(*part, file);
             }
-            let number = u32::try_from(index.files.len()).unwrap_or(u32::MAX);
+            let number = u32::try_from(index.parts.len()).unwrap_or(u32::MAX);
             let mut lines = Lines::of(File::open(file).map_err(unread)?).map_err(unread)?;
             while lines.next(MAX_LINE).map_err(unread)? {
                 progress(lines.length);
@@ -70,15 +69,12 @@ impl Index {
                     None => index.keep(&record, place),
                 }
             }
-            index.files.push(File::open(file).map_err(unread)?);
             index.parts.push(file.clone());
         }
         if reader.whole == 0 {
             return Err(CassetteError::NoLine { path: path.to_owned() });
         }
-        let last = u32::try_from(index.files.len()).unwrap_or(u32::MAX);
-        index.places.iter_mut().filter(|place| place.file == POLISHED).for_each(|place| place.file = last);
-        index.files.extend(polished.file);
+        index.polished = polished.file;
         index.lanes = reader.lanes.all().map(str::to_owned).collect();
         (index.head, index.recorded) = (Some(reader.head), reader.recorded);
         (index.aliases, index.notes, index.starts) = (reader.aliases, reader.notes, reader.starts);
@@ -109,7 +105,6 @@ impl Index {
         }
         let after = reading.until(|_| false)?;
         index.end(path, &[b"{", after.as_slice()].concat(), sum)?;
-        index.files.push(File::open(path).map_err(unread)?);
         Ok(index)
     }
 
@@ -120,6 +115,13 @@ impl Index {
             (false, _) => Seal::Unsealed,
             (true, false) => Seal::Sealed,
             (true, true) => Seal::Edited,
+        };
+        let shelf = Shelf {
+            files: self.parts.clone(),
+            polished: self.polished,
+            places: self.places,
+            times: self.times,
+            ..Shelf::default()
         };
         Ledger {
             head: self.head.unwrap_or_else(Head::current),
@@ -133,14 +135,14 @@ impl Index {
             parts: self.parts,
             aliases: self.aliases,
             outline: self.outline,
-            shelf: Shelf { files: self.files, places: self.places, times: self.times, buffer: Vec::new() },
+            shelf,
         }
     }
 
     fn keep(&mut self, record: &Record, place: Place) {
         let is_hollow = |http: &HttpRecord| http.service() == Service::Neighbour && http.withheld().is_some();
         self.hollow += usize::from(record.http().is_some_and(is_hollow));
-        self.unserved += usize::from(record.http().is_some_and(|http| http.outcome != Outcome::Answered));
+        self.unserved += usize::from(record.http().is_some_and(|http| !http.is_served()));
         self.outline.add(record);
         self.places.push(place);
     }
@@ -354,8 +356,6 @@ impl Spill {
     }
 }
 
-/// The file of the spilt records, until it has its number.
-const POLISHED: u32 = u32::MAX;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Capacity a line keeps after a long one.
 const KEPT: usize = 1 << 20;

@@ -8,7 +8,7 @@ use crate::cassette::{LineBody, Mark, Notice, part_path};
 fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
-    std::fs::write(&path, bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
     (folder, path)
 }
 
@@ -19,7 +19,7 @@ fn open(path: &Path) -> Ledger {
 fn sealed(ledger: &mut Ledger) -> Vec<u8> {
     let (_folder, path) = file("out", b"");
     ledger.seal_to(&path, &mut |_| {}, |_| Ok::<(), SealError>(())).unwrap();
-    std::fs::read(&path).unwrap()
+    fs::read(&path).unwrap()
 }
 
 /// A journal with two sockets that hear of each other's writes.
@@ -118,7 +118,7 @@ fn damage_is_noted_with_its_part_and_line() {
         let mut text = Vec::new();
         LineBody::head(None, part).write(None, &mut text);
         text.extend(records.concat());
-        std::fs::write(part_path(&first, part), text).unwrap();
+        fs::write(part_path(&first, part), text).unwrap();
     };
     let mut cut = lines[7].clone();
     cut.truncate(cut.len() - 4);

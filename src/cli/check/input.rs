@@ -14,7 +14,6 @@ use crate::cassette::{Cassette, CassetteError, Ledger, Note, Seal, seal};
 use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
-use crate::exchange::Outcome;
 use crate::report::{Report, Source, Unread};
 
 /// Judges everything that files and directories hold and adds what is found. What cannot be read is told, and keeps
@@ -44,13 +43,11 @@ fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(
     let mut head = Vec::new();
     source.by_ref().take(HEAD).read_to_end(&mut head).map_err(unopened)?;
     let format = sniff(&head);
-    let is_file = source.metadata().is_ok_and(|about| about.is_file());
     let source = Watched::new(io::Cursor::new(head).chain(source), file, length);
     let judge = &mut Judge::new(Arc::clone(contract));
     let unreadable = |error: CassetteError| serve::unreadable(&error);
     match format {
-        // A pipe can be read once only.
-        Format::Cassette if is_file && Ledger::is_needed(file).map_err(unreadable)? => {
+        Format::Cassette if Ledger::is_needed(file).map_err(unreadable)? => {
             let bar = bar(file, length);
             let ledger = Ledger::open(file, &mut |bytes| bar.add(bytes)).map_err(unreadable)?;
             judge_ledger(ledger, judge, report)
@@ -66,7 +63,7 @@ fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(
 
 fn judge_cassette(file: &Path, mut text: Vec<u8>, judge: &mut Judge, report: &mut Report) -> Result<(), Failure> {
     let cassette = Cassette::parse(file, &text).map_err(|error| serve::unreadable(&error))?;
-    let unserved = cassette.exchanges().filter(|record| record.outcome != Outcome::Answered).count();
+    let unserved = cassette.exchanges().filter(|record| !record.is_served()).count();
     tell(file, &cassette.notes, unserved);
     let cassette = match cassette.seal {
         Seal::Unsealed => {

@@ -32,7 +32,12 @@ pub(crate) fn tapdeck(home: &Path) -> Command {
 
 /// Runs the binary to its end.
 pub(crate) fn run(home: &Path, args: &[&str]) -> Ended {
-    let Output { status, stdout, stderr } = tapdeck(home).args(args).output().unwrap();
+    ended(tapdeck(home).args(args))
+}
+
+/// Runs a command of one's own to its end.
+pub(crate) fn ended(command: &mut Command) -> Ended {
+    let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: status.code(), stdout: text(stdout), talk: text(stderr) }
 }
