@@ -156,7 +156,15 @@ fn import(options: &ImportOptions) -> Result<(), Failure> {
 
 /// What whoever made an authority has to know.
 fn tell(made: &Made) {
-    say(&format!("it may vouch for {}", made.authority.facts().bounds));
+    let bounds = &made.authority.facts().bounds;
+    say(&format!("it may vouch for {bounds}"));
+    for limit in bounds.everybodys() {
+        let within = if limit.is_of_name() { "every name that ends in" } else { "every address in" };
+        say(&format!(
+            "warning: that is {within} {limit}: whoever gets hold of its key can pose as any of those before clients that \
+             trust it; name the hosts themselves, with --host"
+        ));
+    }
     if let Some(before) = &made.before {
         say(&format!("the one before lies in {}", before.display()));
         say("clients that trust that one must be made to trust this one, and a deck that runs must be started again");

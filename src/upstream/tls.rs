@@ -51,6 +51,12 @@ pub enum TrustError {
         #[source]
         source: rustls::Error,
     },
+    /// Our certificate is of a version that TLS libraries do not take any more.
+    #[error(
+        "our certificate of `{}` is a version 1 certificate, which nobody takes: make it one of version 3 \
+         (`openssl x509 -req` does with -extfile)", .0.display()
+    )]
+    Version(PathBuf),
     /// The platform's trust store would not load.
     #[error("what this machine trusts cannot be loaded")]
     Platform(#[source] rustls::Error),
@@ -100,8 +106,18 @@ pub(super) fn client_config(extra: Option<&Path>, identity: Option<&Identity>) -
         .with_custom_certificate_verifier(Arc::new(verifier));
     let Some(identity) = identity else { return Ok(config.with_no_client_auth()) };
     let (chain, key) = identity.read()?;
-    let path = || identity.certificate.clone();
-    config.with_client_auth_cert(chain, key).map_err(|source| TrustError::Identity { path: path(), source })
+    config.with_client_auth_cert(chain, key).map_err(|source| unusable(identity, source))
+}
+
+fn unusable(identity: &Identity, source: rustls::Error) -> TrustError {
+    let path = identity.certificate.clone();
+    match &source {
+        // rustls has no word of its own for it.
+        rustls::Error::InvalidCertificate(why) if format!("{why:?}").contains("UnsupportedCertVersion") => {
+            TrustError::Version(path)
+        }
+        _ => TrustError::Identity { path, source },
+    }
 }
 
 fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
@@ -121,6 +137,9 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, pem::E
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     #[test]
@@ -147,6 +166,12 @@ mod tests {
         assert!(matches!(fault(swapped), TrustError::Identity { .. }));
         let nobody = Identity { certificate: at("empty.pem", ""), ..apart.clone() };
         assert!(matches!(fault(nobody), TrustError::NoRoots(_)));
+        let mut old = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap().to_vec();
+        let version = old.windows(5).position(|bytes| bytes == b"\xa0\x03\x02\x01\x02").unwrap();
+        old[version + 4] = 0;
+        let old = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", BASE64_STANDARD.encode(old));
+        let first = Identity { certificate: at("old.pem", &old), ..apart.clone() };
+        assert!(matches!(fault(first), TrustError::Version(_)));
         let missing = Identity { certificate: dir.path().join("none.pem"), ..apart };
         assert!(fault(missing).to_string().contains("none.pem"));
     }

@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use tapdeck::intercept::authority::{Existing, Facts, Wish, certificates_in};
+use tapdeck::intercept::authority::{Existing, Facts, Wish, armoured, certificates_in};
 use tapdeck::intercept::{Authority, AuthorityError};
 use tapdeck::upstream::tls;
 use tempfile::TempDir;
@@ -144,6 +144,33 @@ fn what_cannot_vouch_is_not_taken_over() {
         assert!(refused.talk.contains(why) && refused.talk.contains("\nhint: "), "{why}: {}", refused.talk);
         assert!(!home.path().join("ca").exists(), "{why}");
     }
+}
+
+#[test]
+fn an_authority_of_version_1_is_told_to_be_one() {
+    let studio = Studio::new(|_| {});
+    let read = |name: &str| fs::read(studio.file(name)).unwrap();
+    let mut old = certificates_in(&read("cert.pem")).unwrap().remove(0).to_vec();
+    let version = old.windows(5).position(|bytes| bytes == b"\xa0\x03\x02\x01\x02").unwrap();
+    old[version + 4] = 0;
+    let home = TempDir::new().unwrap();
+    let old = armoured("CERTIFICATE", &old);
+    let refused = Authority::import(home.path(), old.as_bytes(), &read("key.pem"), Existing::Stays);
+    let error = refused.err().unwrap().to_string();
+    assert!(error.contains("version 1 certificate") && error.contains("version 3"), "{error}");
+}
+
+#[test]
+fn an_authority_over_everybodys_hosts_is_warned_of() {
+    let home = TempDir::new().unwrap();
+    let made =
+        binary::run(home.path(), &["ca", "create", "--host", "com", "--host", "0.0.0.0/0", "--host", "a.example"]);
+    assert_eq!(made.code, Some(0), "{}", made.talk);
+    assert!(made.talk.contains("warning: that is every name that ends in com: "), "{}", made.talk);
+    assert!(made.talk.contains("warning: that is every address in 0.0.0.0/0: "), "{}", made.talk);
+    assert_eq!(made.talk.matches("warning: ").count(), 2, "{}", made.talk);
+    let all = binary::run(home.path(), &["ca", "create", "--replace", "--host", "*"]);
+    assert!(all.code == Some(2) && all.talk.contains("write a host name such as"), "{}", all.talk);
 }
 
 #[test]
