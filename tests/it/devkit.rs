@@ -181,19 +181,20 @@ fn a_kit_is_set_up_looked_at_and_left_as_it_was() {
 #[test]
 fn a_dry_run_shows_what_would_be_sent_and_sends_nothing() {
     let studio = Studio::new();
-    let dry: Vec<(Vec<&str>, String)> = [vec!["status"], vec!["enable", "--restart"], vec!["disable", "--restart"]]
+    let dry: Vec<(Vec<&str>, Ended)> = [vec!["status"], vec!["enable", "--restart"], vec!["disable", "--restart"]]
         .into_iter()
         .map(|words| {
             let ended = studio.does(words[0], &[&words[1..], &["--dry-run"]].concat());
-            assert_eq!(ended.talk, "");
-            (words, ended.stdout)
+            (words, ended)
         })
         .collect();
     assert_eq!(studio.portal.asked(), [""; 0]);
     assert!(!studio.home.path().join("devkits").exists());
-    for (words, shown) in dry {
+    for (words, Ended { stdout: shown, talk, .. }) in dry {
         let before = studio.portal.requests().len();
-        studio.does(words[0], &words[1..]);
+        let done = studio.does(words[0], &words[1..]);
+        assert!(done.talk.contains(&talk), "what it needs here is told beforehand: {talk}");
+        assert_eq!(talk.contains("firewall"), words[0] == "enable", "{talk}");
         let sent: Vec<Vec<u8>> = studio.portal.requests().split_off(before);
         let lines: Vec<&str> = shown.lines().filter(|line| !line.starts_with(' ')).collect();
         for (line, request) in lines.iter().zip(&sent) {
