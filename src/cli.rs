@@ -107,8 +107,8 @@ enum Command {
     /// Print a shell's completions of this command line
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::Options),
-    /// Write the manual: a page for each command
-    #[command(after_help = completions::MAN_EXAMPLES, hide = true)]
+    /// Write the manual: a page for each command, for `man`
+    #[command(after_help = completions::MAN_EXAMPLES)]
     Man(completions::ManOptions),
 }
 
