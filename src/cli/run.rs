@@ -131,7 +131,7 @@ impl Options {
         match (&self.tape.replay, &self.tape.record) {
             (Some(cassette), _) => {
                 let mut stage = replay::stage(cassette, &self.play, means).await?;
-                stage.control = self.control.open_if_free().await?;
+                stage.control = self.control.open_if_free(&self.ways).await?;
                 Ok(stage)
             }
             (None, Some(cassette)) => self.recording.stage(cassette, Bounds::default(), self.control, means).await,

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::binary::{Deck, tapdeck};
+use crate::support::binary::{self, Deck, tapdeck};
 use crate::support::{HOST, problem_code, rest, socket, text};
 
 const INVITE: &str = "invite.cassette.json";
@@ -425,6 +425,16 @@ async fn a_mark_goes_into_the_recording_and_names_nobody() {
     let at = |text: &str| sealed.find(text).unwrap_or_else(|| panic!("{text}: {sealed}"));
     assert!(at("\"before\"") < at("session.put") && at("session.put") < at(" is in"), "{sealed}");
     assert!(!sealed.contains(&xuid(7)), "{sealed}");
+}
+
+#[test]
+fn clients_cannot_come_to_the_control_port() {
+    let home = TempDir::new().unwrap();
+    let both = "127.0.0.1:8889";
+    let ended = binary::run(home.path(), &["replay", "--listen", both, "--admin", both]);
+    let told = format!("error: --listen {both}: tapdeck's own control port is there, by --admin {both}");
+    assert!(ended.code == Some(2) && ended.talk.contains(&told), "{}", ended.talk);
+    assert!(ended.talk.contains("hint: ") && ended.talk.contains("`--admin 127.0.0.1:0`"), "{}", ended.talk);
 }
 
 #[tokio::test]

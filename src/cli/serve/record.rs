@@ -76,8 +76,8 @@ impl RecordOptions {
         let reached = self.service.reach(project, &ways.hosts, deck.dialler.clone(), deck.limits)?;
         let neighbours = deck.neighbours(&reached.neighbours)?;
         let control = match &reached.source {
-            Source::Emulator(_) => control.open().await?,
-            _ => control.open_if_free().await?,
+            Source::Emulator(_) => control.open(ways).await?,
+            _ => control.open_if_free(ways).await?,
         };
         remove_if_empty(&cassette.journal());
         let recorder = Recorder::bounded(&cassette.journal(), bounds).map_err(|error| unopened(&error))?;

@@ -29,7 +29,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(project, &options.ways.hosts, deck.dialler.clone(), deck.limits)?;
     let neighbours = deck.neighbours(&reached.neighbours)?;
-    let control = options.control.open_if_free().await?;
+    let control = options.control.open_if_free(&options.ways).await?;
     let title = format!("watching calls to {}", reached.name);
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, dialler) = (reached.reverse, reached.dialler);
