@@ -170,5 +170,10 @@ Examples:
       the certificate; `--listen 0.0.0.0:443 --resolve sessiondirectory.xboxlive.com=ADDRESS` takes in those, too, whose
       hosts file or DNS says that this machine is the service
 
+On a terminal, the last line tells who calls, what was found, and what is wrong with a client. The
+key `m` sets a mark there: a moment of the recording, with a note that you type; the space bar sets
+one without, and `?` tells the keys. `tapdeck cassette show` has the marks, and
+`tapdeck cassette trim --from-mark NOTE --to-mark NOTE` keeps what lies between two.
+
 The first Ctrl-C drains and seals, the second aborts and keeps the journal. A long recording goes on in
 further journals, NAME.2.cassette.jsonl and so forth; in the end all of them are sealed to one cassette.";

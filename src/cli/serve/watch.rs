@@ -43,4 +43,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   tapdeck watch                                        check calls on their way to the hosts they name
-  tapdeck watch --enforce --log-format json            answer violations here; findings as JSON lines";
+  tapdeck watch --enforce --log-format json            answer violations here; findings as JSON lines
+
+On a terminal, the last line tells who calls, what was found, and what is wrong with a client; the
+key `?` tells the keys. Nothing is kept, so no marks are set: `tapdeck record` does that";
