@@ -16,7 +16,8 @@ use super::parts::parts;
 use super::record::{Head, HttpRecord, Lane, Time, Timing};
 use super::{Cassette, FORMAT, Note, Notice, Record, Seal, seal};
 use crate::json::{Doc, JsonError, Kind, Node, compact};
-pub(super) use journal::{JournalReader, Starts};
+pub(super) use journal::JournalReader;
+pub use journal::Starts;
 
 /// A file that is no cassette we can read. Each says what to do about it.
 #[derive(Debug, Error)]
@@ -103,8 +104,8 @@ impl Cassette {
         }
         let JournalReader { head, recorded, aliases, lanes, notes, starts, .. } = reader;
         lanes.all().for_each(|lane| self.name_lane(lane));
-        let mut cassette = Self { head, recorded, aliases, notes, file: path.to_owned(), ..self };
-        cassette.note_sockets(&starts);
+        let mut cassette = Self { head, recorded, aliases, notes, starts, file: path.to_owned(), ..self };
+        cassette.note_sockets();
         Ok(cassette)
     }
 
@@ -131,17 +132,17 @@ impl Cassette {
             return cassette.take(path, reader);
         }
         let mut cassette = sealed(path, bytes)?;
-        cassette.note_sockets(&Starts::default());
+        cassette.note_sockets();
         cassette.file = path.to_owned();
         Ok(cassette)
     }
 
     /// Notes each socket that has messages and no opening.
-    fn note_sockets(&mut self, starts: &Starts) {
+    fn note_sockets(&mut self) {
         let mut known: HashSet<u64> = self.exchanges().map(|http| http.asked).collect();
         let frames = self.entries.iter().filter_map(|entry| Some((entry.line, entry.record.frame()?.socket)));
         let lost = frames.filter(|(_, socket)| known.insert(*socket));
-        let notes: Vec<Note> = lost.map(|(line, socket)| starts.note(line, Notice::NoOpening(socket))).collect();
+        let notes: Vec<Note> = lost.map(|(line, socket)| self.starts.note(line, Notice::NoOpening(socket))).collect();
         self.notes.extend(notes);
     }
 }

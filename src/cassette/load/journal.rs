@@ -30,16 +30,21 @@ pub(in crate::cassette) struct JournalReader {
 }
 
 /// The files of a recording in parts: how many lines stand before each, and its name.
-#[derive(Debug, Default)]
-pub(in crate::cassette) struct Starts(Vec<(usize, String)>);
+#[derive(Clone, Debug, Default)]
+pub struct Starts(Vec<(usize, String)>);
 
 impl Starts {
+    /// Where a line stands that is counted through all files: the name of its file, when there are several, and its
+    /// number there.
+    pub fn find(&self, line: usize) -> (Option<&str>, usize) {
+        let start = self.0.iter().rev().find(|(before, _)| *before < line);
+        start.map_or((None, line), |(before, file)| (Some(file), line - before))
+    }
+
     /// A note on a line, which is counted through all files.
     pub(in crate::cassette) fn note(&self, line: usize, what: Notice) -> Note {
-        match self.0.iter().rev().find(|(before, _)| *before < line) {
-            Some((before, file)) => Note { file: file.clone(), line: line - before, what },
-            None => Note::at(line, what),
-        }
+        let (file, line) = self.find(line);
+        Note { file: file.unwrap_or_default().to_owned(), line, what }
     }
 }
 

@@ -85,7 +85,8 @@ fn judge_ledger(mut ledger: Ledger, judge: &mut Judge, report: &mut Report) -> R
     tell(&ledger.file, &ledger.notes, ledger.unserved);
     let (name, seal) = (ledger.file.display().to_string(), ledger.seal);
     let changed = |error: SealError| Failure::input(format!("{name}: {error}")).hint("check it again");
-    let mut reading = report.reading(judge, seal, Source::from(name.as_str()));
+    let starts = ledger.starts.clone();
+    let mut reading = report.reading(judge, seal, Source::from(name.as_str()), &starts);
     if seal == Seal::Unsealed
         && let Ok(mut canonical) = ledger.canonical(&mut |_| {})
     {

@@ -1,0 +1,85 @@
+//! Journals as they lie in a folder: in parts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tapdeck::cassette::{Cassette, LineBody, Record};
+use tempfile::TempDir;
+
+use crate::support::binary::run;
+use crate::support::text;
+
+const NAMES: [&str; 3] = ["day.cassette.jsonl", "day.2.cassette.jsonl", "day.3.cassette.jsonl"];
+
+/// Everything that breaks the contract, as a recording in three parts.
+fn parts() -> (TempDir, [PathBuf; 3]) {
+    let home = TempDir::new().unwrap();
+    let whole = Cassette::read(Path::new("cassettes/violations.cassette.json")).unwrap();
+    let records: Vec<&Record> = whole.entries.iter().map(|entry| &entry.record).collect();
+    let paths = NAMES.map(|name| home.path().join(name));
+    for (number, (path, records)) in (1..).zip(paths.iter().zip(records.chunks(records.len().div_ceil(3)))) {
+        let mut lines = Vec::new();
+        LineBody::head(whole.recorded, number).write(None, &mut lines);
+        whole.lanes.iter().for_each(|lane| LineBody::lane(lane).write(None, &mut lines));
+        for record in records {
+            match record {
+                Record::Http(http) => LineBody::http(http).write(Some(http.answered), &mut lines),
+                Record::Frame(frame) => LineBody::frame(frame).write(None, &mut lines),
+                Record::Mark(mark) => LineBody::mark(mark).write(None, &mut lines),
+            }
+        }
+        fs::write(path, lines).unwrap();
+    }
+    (home, paths)
+}
+
+/// The line of a file, as an editor finds it.
+fn line(file: &str, number: usize) -> String {
+    fs::read_to_string(file).unwrap().lines().nth(number - 1).unwrap().to_owned()
+}
+
+#[test]
+fn a_finding_names_the_part_and_the_line_it_is_in() {
+    let (home, [first, second, third]) = parts();
+    let check = |format: &str| run(home.path(), &["check", "--format", format, text(&first)]).stdout;
+    let found: Vec<Value> = serde_json::from_str(&check("json")).unwrap();
+    let sarif: Value = serde_json::from_str(&check("sarif")).unwrap();
+    let [plain, github, junit] = ["text", "github", "junit"].map(check);
+    for (index, finding) in found.iter().enumerate() {
+        let (file, number) = (finding["file"].as_str().unwrap(), finding["line"].as_u64().unwrap());
+        let line = line(file, usize::try_from(number).unwrap());
+        for word in ["op", "method", "target"].map(|key| finding[key].as_str().unwrap()) {
+            assert!(line.contains(&format!(":\"{word}\"")), "{finding}\n{line}");
+        }
+        let place = format!("{file}:{number}: ");
+        assert!(plain.contains(&place) && junit.contains(&place), "{plain}{junit}");
+        assert!(github.contains(&format!("file={file},line={number},")), "{github}");
+        let physical = &sarif["runs"][0]["results"][index]["locations"][0]["physicalLocation"];
+        assert!(physical["artifactLocation"]["uri"].as_str().unwrap().ends_with(file), "{physical}");
+        assert_eq!(physical["region"]["startLine"], number);
+    }
+    for part in [&first, &second, &third] {
+        assert!(found.iter().any(|finding| finding["file"] == text(part)), "{}", part.display());
+    }
+    assert_eq!(junit.matches("<testsuite ").count(), 1, "it is one recording: {junit}");
+}
+
+#[test]
+fn a_record_is_shown_with_the_part_and_the_line_it_is_in() {
+    let (home, [first, second, _]) = parts();
+    let whole = Cassette::read(&first).unwrap();
+    let mut shown = 0;
+    for (number, entry) in (1..).zip(&whole.entries) {
+        let told = run(home.path(), &["cassette", "show", text(&first), &number.to_string()]).stdout;
+        let Some(http) = entry.record.http() else { continue };
+        let (place, _) = told.strip_prefix(&format!("record {number} (")).unwrap().split_once(')').unwrap();
+        let (file, at) = place.split_once(", line ").unwrap();
+        let line = line(text(&home.path().join(file)), at.parse().unwrap());
+        assert!(line.contains(&format!("\"asked\":{},", http.asked)), "{told}{line}");
+        shown += 1;
+    }
+    assert_eq!(shown, whole.exchanges().count());
+    let alone = run(home.path(), &["cassette", "show", text(&second), "1"]).stdout;
+    assert!(alone.starts_with("record 1 (line 3): "), "a part by itself is a file like any other: {alone}");
+}
