@@ -1,4 +1,4 @@
-//! Journals as they lie in a folder: in parts.
+//! Journals as they lie in a folder: in parts, without their first part, or damaged in each line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,4 +82,52 @@ fn a_record_is_shown_with_the_part_and_the_line_it_is_in() {
     assert_eq!(shown, whole.exchanges().count());
     let alone = run(home.path(), &["cassette", "show", text(&second), "1"]).stdout;
     assert!(alone.starts_with("record 1 (line 3): "), "a part by itself is a file like any other: {alone}");
+}
+
+#[test]
+fn a_folder_is_checked_without_the_first_part_of_a_recording_and_says_so() {
+    let (home, [first, ..]) = parts();
+    let check = |path: &Path| run(home.path(), &["check", "--format", "json", text(path)]);
+    let whole: Vec<Value> = serde_json::from_str(&check(home.path()).stdout).unwrap();
+    let (own, rest): (Vec<_>, Vec<_>) = whole.into_iter().partition(|finding| finding["file"] == text(&first));
+    assert!(!own.is_empty() && !rest.is_empty());
+    fs::remove_file(&first).unwrap();
+    for path in [home.path(), &first] {
+        let left = check(path);
+        let missing = "day.2.cassette.jsonl, line 1: here part 1 of the recording is missing";
+        assert!(left.code == Some(0) && left.talk.contains(missing), "{}", left.talk);
+        let found: Vec<Value> = serde_json::from_str(&left.stdout).unwrap();
+        let places = |found: &[Value]| -> Vec<_> {
+            found.iter().map(|finding| ["file", "line", "rule"].map(|key| finding[key].to_string())).collect()
+        };
+        assert_eq!(places(&found), places(&rest));
+    }
+}
+
+/// A letter of each line of a file from this one on is changed.
+fn damage(path: &Path, first: usize) -> Vec<u8> {
+    let lines = fs::read_to_string(path).unwrap();
+    let lines = lines.lines().enumerate().map(|(number, line)| match number + 1 < first {
+        true => format!("{line}\n"),
+        false => format!("{}!}}\n", &line[..line.len() - 2]),
+    });
+    let damaged = lines.collect::<String>().into_bytes();
+    fs::write(path, &damaged).unwrap();
+    damaged
+}
+
+#[test]
+fn a_journal_that_is_damaged_in_each_line_stays_as_it_is() {
+    for (first, told) in
+        [(1, "holds no whole line"), (2, "0 exchanges, 0 lanes, damaged"), (3, "0 exchanges, 1 lane, damaged")]
+    {
+        let (home, paths) = parts();
+        let damaged = paths.each_ref().map(|path| damage(path, first));
+        for path in [&paths[0], &paths[1]] {
+            let saved = run(home.path(), &["cassette", "fsck", text(path)]);
+            assert!(saved.code == Some(4) && saved.stdout.contains(told), "{}{}", saved.stdout, saved.talk);
+        }
+        assert_eq!(paths.map(|path| fs::read(path).unwrap()), damaged);
+        assert!(!home.path().join("day.cassette.json").exists());
+    }
 }
