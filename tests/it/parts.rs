@@ -1,4 +1,4 @@
-//! Journals as they lie in a folder: in parts, without their first part, or damaged in each line.
+//! Journals as they lie in a folder: in parts, without one of them, or damaged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -130,4 +130,30 @@ fn a_journal_that_is_damaged_in_each_line_stays_as_it_is() {
         assert_eq!(paths.map(|path| fs::read(path).unwrap()), damaged);
         assert!(!home.path().join("day.cassette.json").exists());
     }
+}
+
+#[test]
+fn what_was_not_whole_is_told_before_it_is_sealed_again() {
+    let (home, [first, second, _]) = parts();
+    let lines = fs::read_to_string(&first).unwrap();
+    fs::write(&first, lines.replacen("\"asked\":3,", "\"asked\":4,", 1)).unwrap();
+    fs::remove_file(&second).unwrap();
+    let out = home.path().join("small.cassette.json");
+    let trim = |file: &Path| run(home.path(), &["cassette", "trim", text(file), "-o", text(&out), "--overwrite"]);
+    let trimmed = trim(&first);
+    assert_eq!(trimmed.code, Some(0), "{}", trimmed.talk);
+    for told in [
+        "day.cassette.jsonl, line 4: left out: its CRC does not match its bytes",
+        "day.3.cassette.jsonl, line 1: here part 2 of the recording is missing",
+    ] {
+        assert!(trimmed.talk.contains(&format!("note: {}: {told}", first.display())), "{}", trimmed.talk);
+    }
+    let whole = fs::read_to_string(&out).unwrap();
+    let edited = home.path().join("edited.cassette.json");
+    fs::write(&edited, whole.replacen("\"op\": \"session.put\"", "\"op\": \"session.get\"", 1)).unwrap();
+    let trimmed = trim(&edited);
+    assert!(trimmed.talk.contains("edited since it was sealed"), "{}", trimmed.talk);
+    fs::write(&edited, whole.replacen("\"kind\": \"http\"", "\"kind\": \"hologram\"", 1)).unwrap();
+    let refused = trim(&edited);
+    assert!(refused.code == Some(4) && refused.talk.contains("edited.cassette.json: "), "{}", refused.talk);
 }
