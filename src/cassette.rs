@@ -306,7 +306,8 @@ fn contents(exchanges: usize, lanes: usize, (messages, sockets): (usize, usize))
     text
 }
 
-fn many(count: usize, name: &str) -> String {
+/// A number and what there is of it: `1 line`, `2 lines`.
+pub(crate) fn many(count: usize, name: &str) -> String {
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 

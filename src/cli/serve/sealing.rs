@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{many, many_do, unreadable};
+use super::{many_do, unreadable};
 use crate::cassette::seal::SealError;
-use crate::cassette::{Cassette, CassetteError, Ledger, Notice, Polish, Seal};
+use crate::cassette::{Cassette, CassetteError, Ledger, Notice, Polish, Seal, many};
 use crate::cli::bar::Bar;
 use crate::cli::{Failure, say};
 use crate::platform;
