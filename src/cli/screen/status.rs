@@ -6,6 +6,7 @@ use std::time::Duration;
 use console::{measure_text_width, truncate_str};
 
 use super::diagnosis::spoken;
+use crate::cassette::many;
 use crate::engine::{Caller, LIMITS, Tallied};
 use crate::report::plain;
 
@@ -257,10 +258,6 @@ fn part_width(part: &Part) -> usize {
 /// True from four fifths of a limit on.
 fn is_near(calls: u32, limit: u32) -> bool {
     calls >= limit - limit / 5
-}
-
-fn many(count: usize, name: &str) -> String {
-    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What stands between two parts.

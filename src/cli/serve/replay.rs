@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::play::PlayOptions;
 use super::stage::{Means, Plan, Stage};
-use super::{Deck, found, many};
-use crate::cassette::Cassette;
+use super::{Deck, found};
+use crate::cassette::{Cassette, many};
 use crate::cli::control::Control;
 use crate::cli::options::{EnforceOption, Ways, contract};
 use crate::cli::{Code, Failure, say};
