@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ::http::{HeaderMap, header};
 use ipnet::IpNet;
 
-use super::arrivals::Event;
+use super::arrivals::{Event, Miss};
 use super::secret::Secret;
 use super::session::Session;
 use super::{Door, names};
@@ -103,17 +103,34 @@ impl Session {
         self.admission != Admission::Welcome && !is_known()
     }
 
-    /// Takes down that a client did not show the password, and gives the answer for it.
-    pub(super) fn keep_out(&self) -> Response {
-        let client = self.client();
-        if self.note(Event::Refused { why: "it did not send the proxy password".to_owned() }) == Some(1) {
-            tracing::warn!(
-                "kept {client} out: it does not send the proxy password; `--allow {client}` lets it in without"
-            );
+    /// The same connection, of a client that showed the password.
+    pub(super) fn let_in(self) -> Self {
+        if self.admission == Admission::WithPassword {
+            self.door.arrivals.let_in(self.client());
+        }
+        self
+    }
+
+    /// Asks a client for the password, and takes down how it missed it: not to send it unasked is no miss.
+    pub(super) fn ask(&self, headers: &HeaderMap) -> Response {
+        if headers.contains_key(header::PROXY_AUTHORIZATION) {
+            self.keep_out(Miss::Wrong);
+        } else if self.door.arrivals.is_overdue(self.client()) {
+            self.keep_out(Miss::Nothing);
+        } else {
+            self.note(Event::Asked);
         }
         let mut answer = Response::problem(407, "proxy-password", HOW_TO_COME_IN);
         answer.headers.push("proxy-authenticate", r#"Basic realm="tapdeck""#);
         answer
+    }
+
+    /// Takes down that a client missed the password. Each way of it is said once.
+    pub(super) fn keep_out(&self, miss: Miss) {
+        let client = self.client();
+        if self.note(Event::KeptOut { miss }) == Some(1) {
+            tracing::warn!("kept {client} out: {miss}; `--allow {client}` lets it in without");
+        }
     }
 }
 
@@ -128,10 +145,19 @@ const HOW_TO_COME_IN: &str = "this proxy has a password: write it as http://NAME
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Semaphore;
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
 
+    use super::super::session::{Caller, Work};
+    use super::super::{Authority, Dialler, Guest, Limits, Neighbours, Options, Others};
     use super::*;
+    use crate::upstream::{Cut, Route};
 
     fn access(networks: &[&str], password: Option<&str>) -> Access {
         let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
@@ -189,13 +215,78 @@ mod tests {
         assert_eq!(Network::around("fd00::7:1".parse().unwrap()).to_string(), "fd00::/64");
     }
 
+    fn basic(plain: &str) -> String {
+        format!("Basic {}", STANDARD.encode(plain))
+    }
+
+    /// A door that wants a password, and at which nothing is played.
+    fn locked() -> Arc<Door> {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Limits::default();
+        Door::new(Options {
+            engine: None,
+            authority: Arc::new(Authority::create(home.path()).unwrap()),
+            access: access(&[], Some("sesame")),
+            about: String::new(),
+            listeners: Vec::new(),
+            reverse: None,
+            neighbours: Neighbours::default(),
+            others: Others::Refuse,
+            dialler: Dialler::new(Route::default(), limits.connect),
+            limits,
+        })
+    }
+
+    /// What a client of another machine is answered, and what is known of it then.
+    async fn asks(door: &Arc<Door>, credentials: Option<&str>) -> (String, Guest) {
+        let token = CancellationToken::new();
+        let work = Work { tracker: TaskTracker::new(), drain: token.clone(), abort: token };
+        let (peer, here) = ("10.0.0.31:50000".parse().unwrap(), "10.0.0.1:8888".parse().unwrap());
+        let seat = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let admission = Admission::WithPassword;
+        let caller = Caller { id: 1, peer, here, admission, seat, cut: Cut::default() };
+        let session = Session::new(Arc::clone(door), work, caller);
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        session.clone().spawn(session.speak(server));
+        let line = credentials.map_or_else(String::new, |given| format!("proxy-authorization: {}\r\n", basic(given)));
+        let head = "GET http://sessiondirectory.xboxlive.com/handles/1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+        client.write_all(format!("{head}{line}\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        (answer, door.arrivals.all().remove(0).1)
+    }
+
+    #[tokio::test]
+    async fn to_be_asked_for_the_password_is_no_refusal() {
+        let door = locked();
+        for _ in 0..3 {
+            let (answer, guest) = asks(&door, None).await;
+            assert!(answer.starts_with("HTTP/1.1 407 ") && answer.contains("proxy-authenticate: "), "{answer}");
+            assert_eq!((guest.refused, guest.password.missed()), (0, None));
+            let (answer, guest) = asks(&door, Some("guest:sesame")).await;
+            assert!(answer.contains("no-session"), "{answer}");
+            assert_eq!((guest.refused, guest.password.asked()), (0, None));
+        }
+        assert_eq!(asks(&door, None).await.1.calls, 3);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_is_a_refusal_until_the_right_one_comes() {
+        let door = locked();
+        let (answer, guest) = asks(&door, Some("guest:simsim")).await;
+        assert!(answer.starts_with("HTTP/1.1 407 "), "{answer}");
+        assert_eq!((guest.refused, guest.password.missed()), (1, Some(Miss::Wrong)));
+        assert_eq!(guest.last.to_string(), "was refused: it sends a wrong proxy password");
+        let (_, guest) = asks(&door, Some(":sesame")).await;
+        assert_eq!((guest.refused, guest.password.missed()), (1, None));
+    }
+
     #[test]
     fn the_password_stands_behind_any_user() {
         let shown = |value: &str| {
             let headers = HeaderMap::from_iter([(header::PROXY_AUTHORIZATION, value.parse().unwrap())]);
             shows(&headers, Secret::of("open:sesame"))
         };
-        let basic = |plain: &str| format!("Basic {}", STANDARD.encode(plain));
         assert!(shown(&basic("guest:open:sesame")) && shown(&basic(":open:sesame")));
         for wrong in ["guest:open", "open:sesame", "guest", "guest:", ""] {
             assert!(!shown(&basic(wrong)), "{wrong}");
