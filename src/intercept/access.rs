@@ -88,7 +88,7 @@ impl Door {
     /// Takes down that somebody from outside was turned away. It is said once, or a scan would fill the log.
     pub(super) fn turn_away(&self, client: IpAddr) {
         let why = "it is outside --allow".to_owned();
-        if self.arrivals.note(client, None, Event::Refused { why }) == Some(1) {
+        if self.arrivals.note(client, Admission::Never, None, Event::Refused { why }) == Some(1) {
             tracing::warn!(
                 "turned {client} away: it is neither on this machine nor in --allow; `--allow {client}` lets it in"
             );
@@ -103,10 +103,11 @@ impl Session {
         self.admission != Admission::Welcome && !is_known()
     }
 
-    /// The same connection, of a client that showed the password.
-    pub(super) fn let_in(self) -> Self {
-        if self.admission == Admission::WithPassword {
+    /// The same connection, of a client that is welcome: it may have shown the password.
+    pub(super) fn let_in(mut self) -> Self {
+        if self.admission != Admission::Welcome {
             self.door.arrivals.let_in(self.client());
+            self.admission = Admission::Welcome;
         }
         self
     }
@@ -145,6 +146,7 @@ const HOW_TO_COME_IN: &str = "this proxy has a password: write it as http://NAME
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::sync::Arc;
 
     use base64::Engine as _;
@@ -237,8 +239,8 @@ mod tests {
         })
     }
 
-    /// What a client of another machine is answered, and what is known of it then.
-    async fn asks(door: &Arc<Door>, credentials: Option<&str>) -> (String, Guest) {
+    /// What a client of another machine is answered.
+    async fn asks(door: &Arc<Door>, credentials: Option<&str>) -> String {
         let token = CancellationToken::new();
         let work = Work { tracker: TaskTracker::new(), drain: token.clone(), abort: token };
         let (peer, here) = ("10.0.0.31:50000".parse().unwrap(), "10.0.0.1:8888".parse().unwrap());
@@ -253,32 +255,54 @@ mod tests {
         client.write_all(format!("{head}{line}\r\n").as_bytes()).await.unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
-        (answer, door.arrivals.all().remove(0).1)
+        answer
+    }
+
+    /// What is known of it then.
+    fn guest(door: &Door) -> Option<Guest> {
+        let client = IpAddr::from([10, 0, 0, 31]);
+        door.arrivals.all().into_iter().find_map(|(address, guest)| (address == client).then_some(guest))
     }
 
     #[tokio::test]
     async fn to_be_asked_for_the_password_is_no_refusal() {
         let door = locked();
         for _ in 0..3 {
-            let (answer, guest) = asks(&door, None).await;
+            let answer = asks(&door, None).await;
             assert!(answer.starts_with("HTTP/1.1 407 ") && answer.contains("proxy-authenticate: "), "{answer}");
-            assert_eq!((guest.refused, guest.password.missed()), (0, None));
-            let (answer, guest) = asks(&door, Some("guest:sesame")).await;
+            let asked = guest(&door).unwrap();
+            assert_eq!((asked.refused, asked.password.missed()), (0, None));
+            let answer = asks(&door, Some("guest:sesame")).await;
             assert!(answer.contains("no-session"), "{answer}");
-            assert_eq!((guest.refused, guest.password.asked()), (0, None));
+            assert_eq!(guest(&door).unwrap().password.asked(), None);
         }
-        assert_eq!(asks(&door, None).await.1.calls, 3);
+        let guest = guest(&door).unwrap();
+        assert_eq!((guest.refused, guest.calls), (0, 3));
     }
 
     #[tokio::test]
     async fn a_wrong_password_is_a_refusal_until_the_right_one_comes() {
         let door = locked();
-        let (answer, guest) = asks(&door, Some("guest:simsim")).await;
+        let answer = asks(&door, Some("guest:simsim")).await;
         assert!(answer.starts_with("HTTP/1.1 407 "), "{answer}");
-        assert_eq!((guest.refused, guest.password.missed()), (1, Some(Miss::Wrong)));
-        assert_eq!(guest.last.to_string(), "was refused: it sends a wrong proxy password");
-        let (_, guest) = asks(&door, Some(":sesame")).await;
-        assert_eq!((guest.refused, guest.password.missed()), (1, None));
+        let refused = guest(&door).unwrap();
+        assert_eq!((refused.refused, refused.password.missed()), (1, Some(Miss::Wrong)));
+        assert_eq!(refused.last.to_string(), "was refused: it sends a wrong proxy password");
+        asks(&door, Some(":sesame")).await;
+        let known = guest(&door).unwrap();
+        assert_eq!((known.refused, known.password.missed()), (1, None));
+    }
+
+    #[tokio::test]
+    async fn who_shows_the_password_has_its_place_among_many_strangers() {
+        let door = locked();
+        for number in 0..1000 {
+            door.arrivals.note(Ipv4Addr::from(number).into(), Admission::WithPassword, None, Event::Connected);
+        }
+        asks(&door, None).await;
+        assert!(guest(&door).is_none());
+        asks(&door, Some("guest:sesame")).await;
+        assert_eq!(guest(&door).unwrap().calls, 1);
     }
 
     #[test]

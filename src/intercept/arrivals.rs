@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::access::Admission;
 use super::fault::TlsFault;
 use crate::exchange::LaneName;
 
@@ -151,11 +152,17 @@ fn cut(text: &mut String) {
 
 impl Arrivals {
     /// Takes down what happened to a client, and says how often the like of it has by now; `None` when there is no
-    /// more room for further clients. Those that are turned away leave room for others.
-    pub(super) fn note(&self, client: IpAddr, name: Option<&LaneName>, event: Event) -> Option<u64> {
+    /// more room for further clients. Strangers leave room for those who are let in.
+    pub(super) fn note(
+        &self,
+        client: IpAddr,
+        admission: Admission,
+        name: Option<&LaneName>,
+        event: Event,
+    ) -> Option<u64> {
         let now = Instant::now();
         let mut guests = self.guests();
-        let most = if matches!(event, Event::Refused { .. }) { MOST_GUESTS / 2 } else { MOST_GUESTS };
+        let most = if admission == Admission::Welcome { MOST_GUESTS } else { MOST_GUESTS / 2 };
         if guests.len() >= most && !guests.contains_key(&client) {
             return None;
         }
@@ -301,27 +308,39 @@ mod tests {
     #[test]
     fn who_never_sends_the_password_is_told_of_whatever_it_was_refused_before() {
         let (arrivals, client) = (Arrivals::default(), IpAddr::from([10, 0, 0, 31]));
-        arrivals.note(client, None, Event::Refused { why: "example.com:443 is not passed on".to_owned() });
+        arrivals.note(
+            client,
+            Admission::WithPassword,
+            None,
+            Event::Refused { why: "example.com:443 is not passed on".to_owned() },
+        );
         assert!(!arrivals.is_overdue(client));
         let asked = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
         arrivals.guests().get_mut(&client).unwrap().take(Event::Asked, asked);
         assert!(arrivals.is_overdue(client));
-        assert_eq!(arrivals.note(client, None, Event::KeptOut { miss: Miss::Nothing }), Some(1));
+        assert_eq!(
+            arrivals.note(client, Admission::WithPassword, None, Event::KeptOut { miss: Miss::Nothing }),
+            Some(1)
+        );
         arrivals.let_in(client);
         assert!(!arrivals.is_overdue(client));
     }
 
     #[test]
-    fn a_scan_leaves_room_for_players() {
-        let arrivals = Arrivals::default();
+    fn strangers_leave_room_for_players() {
         let client = |number: u32| IpAddr::V4(Ipv4Addr::from(number));
-        let refused = || Event::Refused { why: "outside".to_owned() };
-        for number in 0..10_000 {
-            arrivals.note(client(number), None, refused());
+        for (admission, event) in [
+            (Admission::Never, Event::Refused { why: "outside".to_owned() }),
+            (Admission::WithPassword, Event::Connected),
+        ] {
+            let arrivals = Arrivals::default();
+            for number in 0..10_000 {
+                arrivals.note(client(number), admission, None, event.clone());
+            }
+            assert_eq!(arrivals.all().len(), MOST_GUESTS / 2, "{admission:?}");
+            assert_eq!(arrivals.note(client(1), admission, None, event.clone()), Some(2));
+            assert_eq!(arrivals.note(client(20_000), admission, None, event), None);
+            assert_eq!(arrivals.note(client(20_000), Admission::Welcome, None, Event::Connected), Some(1));
         }
-        assert_eq!(arrivals.all().len(), MOST_GUESTS / 2);
-        assert_eq!(arrivals.note(client(1), None, refused()), Some(2));
-        assert_eq!(arrivals.note(client(20_000), None, refused()), None);
-        assert_eq!(arrivals.note(client(20_000), None, Event::Connected), Some(1));
     }
 }
