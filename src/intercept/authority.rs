@@ -24,7 +24,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::upstream::tls::provider;
+use crate::upstream::tls::{provider, unmarked};
 
 pub use bounds::{Bounds, Limit};
 pub use facts::Facts;
@@ -98,7 +98,7 @@ impl Authority {
         let mut above = certificates_in(files.certificate.as_bytes()).ok_or_else(unusable)?;
         let certificate = above.remove(0);
         let facts = Facts::read(&certificate).ok_or_else(unusable)?;
-        let key = PrivateKeyDer::from_pem_slice(files.key.as_bytes()).map_err(|_| unusable())?;
+        let key = PrivateKeyDer::from_pem_slice(unmarked(files.key.as_bytes())).map_err(|_| unusable())?;
         let key = KeyPair::try_from(&key).map_err(|_| unusable())?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|_| unusable())?;
         let (pem, path) = (files.certificate.clone(), store::certificate(dir));
