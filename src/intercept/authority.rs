@@ -51,6 +51,9 @@ pub enum AuthorityError {
     /// The files hold no certificate and key.
     #[error("`{}` holds no usable certificate authority; move it away and a new one is made", .0.display())]
     Unusable(PathBuf),
+    /// Neither the new authority nor the one before could be put in its place.
+    #[error("the certificate authority lies in `{}` and cannot be put back in its place; move it there", .0.display())]
+    Astray(PathBuf, #[source] io::Error),
     /// The authority's certificate rules the host out.
     #[error("no certificate for `{host}`: this authority is limited to {bounds}; {advice}")]
     OutOfBounds {
