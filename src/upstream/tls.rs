@@ -89,7 +89,8 @@ impl Identity {
             return Err(TrustError::NoRoots(self.certificate.clone()));
         }
         let path = self.key_file();
-        let key = PrivateKeyDer::from_pem_file(path);
+        let text = std::fs::read(path).map_err(pem::Error::Io);
+        let key = text.and_then(|text| PrivateKeyDer::from_pem_slice(unmarked(&text)));
         Ok((chain, key.map_err(|source| TrustError::Key { path: path.to_owned(), source })?))
     }
 }
@@ -130,9 +131,12 @@ fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
     let text = std::fs::read(path).map_err(pem::Error::Io)?;
-    // Editors of Windows may begin a file with a mark, and the first certificate would be overlooked behind it.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    CertificateDer::pem_slice_iter(text).collect()
+    CertificateDer::pem_slice_iter(unmarked(&text)).collect()
+}
+
+/// A PEM text without the mark that editors of Windows may begin it with: what stands behind it would be overlooked.
+pub fn unmarked(pem: &[u8]) -> &[u8] {
+    pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem)
 }
 
 #[cfg(test)]
@@ -159,6 +163,12 @@ mod tests {
         assert!(client_config(None, Some(&both)).is_ok());
         let apart = Identity { certificate: at("cert.pem", &certificate), key: Some(at("key.pem", &key)) };
         assert!(client_config(None, Some(&apart)).is_ok());
+        let saved = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let edited = Identity {
+            certificate: at("edited-cert.pem", &saved(&certificate)),
+            key: Some(at("edited-key.pem", &saved(&key))),
+        };
+        assert!(client_config(None, Some(&edited)).is_ok(), "editors of Windows save them so");
         let fault = |identity: Identity| client_config(None, Some(&identity)).unwrap_err();
         let keyless = Identity { key: None, ..apart.clone() };
         assert!(matches!(fault(keyless), TrustError::Key { .. }));

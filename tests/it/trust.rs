@@ -194,6 +194,18 @@ fn files_that_do_not_belong_together_are_told_apart() {
 }
 
 #[test]
+fn an_authority_is_taken_over_as_editors_of_windows_save_it() {
+    let (home, studio) = (TempDir::new().unwrap(), Studio::new(|_| {}));
+    for name in ["cert.pem", "key.pem"] {
+        let text = fs::read_to_string(studio.file(name)).unwrap();
+        fs::write(studio.file(name), format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
+    }
+    let imported = studio.import(home.path());
+    assert_eq!(imported.code, Some(0), "{}", imported.talk);
+    assert_eq!(Authority::load(home.path()).unwrap().cert_der(), studio.issuer.der());
+}
+
+#[test]
 fn a_key_beside_the_certificate_is_not_handed_out() {
     let (home, studio) = (TempDir::new().unwrap(), Studio::new(|_| {}));
     let both = [fs::read(studio.file("key.pem")).unwrap(), fs::read(studio.file("cert.pem")).unwrap()].concat();
