@@ -60,12 +60,12 @@ pub enum TrimError {
     Empty,
 }
 
-/// Cuts a smaller recording out of a file of any size. A journal is put into canonical form first. `progress` is told
-/// of each record that is read.
+/// Cuts a smaller recording out of a file of any size. A journal is put into canonical form first. `progress` is called
+/// each time a piece of a long file was read.
 ///
 /// # Errors
 /// The file cannot be read, what is chosen is not there, or nothing is left.
-pub fn trim(file: &Path, choice: &Choice, progress: &mut dyn FnMut(usize)) -> Result<Trimmed, TrimError> {
+pub fn trim(file: &Path, choice: &Choice, progress: &mut dyn FnMut()) -> Result<Trimmed, TrimError> {
     if !Ledger::is_needed(file)? {
         let cassette = Cassette::read(file)?;
         check_understood(&cassette.head, &cassette.notes)?;
@@ -73,9 +73,12 @@ pub fn trim(file: &Path, choice: &Choice, progress: &mut dyn FnMut(usize)) -> Re
         let cut = cut(blank, cassette.entries.len(), choice, &mut |index| Ok(cassette.entries[index].clone()))?;
         return Ok(cut.out_of(file, cassette.seal, &cassette.notes));
     }
-    let mut ledger = Ledger::open(file, &mut |_| {})?;
-    let mut canonical = ledger.canonical(progress)?;
-    let cut = cut(canonical.blank(), canonical.records(), choice, &mut |index| Ok(canonical.entry(index)?))?;
+    let mut ledger = Ledger::open(file, &mut |_| progress())?;
+    let mut canonical = ledger.canonical(&mut |_| progress())?;
+    let cut = cut(canonical.blank(), canonical.records(), choice, &mut |index| {
+        progress();
+        Ok(canonical.entry(index)?)
+    })?;
     Ok(cut.out_of(file, ledger.seal, &ledger.notes))
 }
 

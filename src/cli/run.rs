@@ -203,7 +203,7 @@ impl Options {
                 fail_on: self.fail_on.severity(),
             };
             let text = outcome.render().map_err(|error| Failure::runtime(format!("no JUnit XML: {error}")))?;
-            page.write(&text)?;
+            page.write(text.as_bytes())?;
         }
         Ok(if ran.code == Code::Clean && self.is_grave(engine) { Code::Findings } else { ran.code })
     }

@@ -335,6 +335,14 @@ fn a_kit_that_breaks_off_is_asked_what_became_of_it() {
     studio.fails("enable", &[], 3, "broke off", "tapdeck devkit status");
     assert_eq!((posts(&studio), studio.notes()["enabled"]["accepted"].clone()), (2, false.into()));
     assert!(studio.does("status", &[]).stdout.contains("the kit never said it took it"));
+
+    // It did it and could not say so, and refuses the second: what may be is still to be undone.
+    let studio = Studio::new();
+    studio.portal.has_proxy(true);
+    studio.portal.with("POST /ext/fiddler", [Fault::Dies, Fault::Refuses(500, "")]);
+    studio.fails("enable", &[], 3, "answered with 500", "restart the kit");
+    assert_eq!((posts(&studio), studio.notes()["enabled"]["accepted"].clone()), (2, false.into()));
+
     studio.portal.with("DELETE /ext/fiddler", [Fault::Sleeps]);
     studio.does("disable", &["--timeout", "2"]);
     assert_eq!(studio.notes().get("enabled"), None);

@@ -101,7 +101,7 @@ impl Desk<'_> {
         }
         let text = report.render(options.format.format(), destination.colour());
         let text = text.map_err(|error| Failure::runtime(format!("{error}: {}", crate::cli::failure::told(&error))))?;
-        if let Some(name) = destination.write(&text)? {
+        if let Some(name) = destination.write(text.as_bytes())? {
             say(&format!("{}: {}", name.display(), report.tally()));
         }
         Ok(if report.is_failure() { Code::Findings } else { Code::Clean })

@@ -46,14 +46,14 @@ async fn tell_needs(kit: &Kit, proxy: &ProxyAt) {
     if let Ok(found) = kit.address.resolve().await
         && let Some(at) = found.first()
     {
-        if let Some(lack) = lack(proxy, at.ip()) {
+        if let Some(lack) = lack(proxy, at.ip()).await {
             say(&lack);
         }
         say(&firewall::rule(std::env::consts::OS, proxy.port, at.ip()));
     }
 }
 
-/// Sets the proxy. What is to be undone is noted before; a refusal leaves the notes as they were.
+/// Sets the proxy. What is to be undone is noted before; a plain refusal leaves the notes as they were.
 async fn set(
     visit: &mut Visit,
     proxy: &ProxyAt,
