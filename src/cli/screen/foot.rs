@@ -1,4 +1,4 @@
-//! The one way to standard error: lines, and on a terminal one line below them that is drawn again and again.
+//! The one way to standard error: lines, and on a terminal a foot below them that is drawn again and again.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -11,12 +11,13 @@ use crate::platform;
 pub(in crate::cli) fn line(text: &str) {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     put(|foot| {
-        let (erased, shown) = (foot.erased(columns()), foot.shown(columns()));
-        format!("{erased}{text}{end}{shown}")
+        let erased = foot.erased(columns());
+        foot.fit(columns());
+        format!("{erased}{text}{end}{}", foot.0)
     });
 }
 
-/// Puts a line at the foot, in place of the one that is there. It must be narrower than the terminal.
+/// Puts a line at the foot, or several, in place of what is there. Each must be narrower than the terminal.
 pub(super) fn show(text: String) {
     put(|foot| {
         if foot.0 == text {
@@ -28,7 +29,7 @@ pub(super) fn show(text: String) {
     });
 }
 
-/// Takes the line at the foot away.
+/// Takes away what stands at the foot.
 pub(super) fn clear() {
     put(|foot| {
         let erased = foot.erased(columns());
@@ -39,7 +40,13 @@ pub(super) fn clear() {
 
 /// How many characters fit into a row.
 pub(super) fn columns() -> usize {
-    Term::stderr().size_checked().map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns).max(1))
+    size().0
+}
+
+/// How many characters fit into a row, and how many rows there are.
+pub(super) fn size() -> (usize, usize) {
+    let size = Term::stderr().size_checked();
+    size.map_or(USUAL_SIZE, |(rows, columns)| (usize::from(columns).max(1), usize::from(rows)))
 }
 
 /// True when standard error is a terminal that can draw a line again.
@@ -67,25 +74,30 @@ fn put(made: impl FnOnce(&mut Foot) -> String) {
 struct Foot(String);
 
 impl Foot {
-    /// What takes it away. A terminal that was made narrower has wrapped it over several rows.
+    /// What takes it away. A terminal that was made narrower has wrapped its lines over more rows.
     fn erased(&self, columns: usize) -> String {
-        match measure_text_width(&self.0) {
+        let rows: usize = self.widths().map(|width| width.div_ceil(columns).max(1)).sum();
+        match rows {
             0 => String::new(),
-            width => match (width - 1) / columns {
-                0 => "\r\u{1b}[K".to_owned(),
-                wrapped => format!("\u{1b}[{wrapped}A\r\u{1b}[J"),
-            },
+            1 => "\r\u{1b}[K".to_owned(),
+            rows => format!("\u{1b}[{}A\r\u{1b}[J", rows - 1),
         }
     }
 
-    /// What draws it again, where it fits.
-    fn shown(&self, columns: usize) -> &str {
-        if measure_text_width(&self.0) < columns { &self.0 } else { "" }
+    /// Gives it up where it does not fit any more, until there is another.
+    fn fit(&mut self, columns: usize) {
+        if self.widths().any(|width| width >= columns) {
+            self.0.clear();
+        }
+    }
+
+    fn widths(&self) -> impl Iterator<Item = usize> {
+        self.0.lines().map(measure_text_width)
     }
 }
 
 static FOOT: Mutex<Foot> = Mutex::new(Foot(String::new()));
-const USUAL_COLUMNS: usize = 80;
+const USUAL_SIZE: (usize, usize) = (80, 24);
 
 #[cfg(test)]
 mod tests {
@@ -96,7 +108,17 @@ mod tests {
         let foot = Foot("\u{1b}[33mten wide..\u{1b}[0m".into());
         assert_eq!((foot.erased(80).as_str(), foot.erased(10).as_str()), ("\r\u{1b}[K", "\r\u{1b}[K"));
         assert_eq!((foot.erased(9).as_str(), foot.erased(3).as_str()), ("\u{1b}[1A\r\u{1b}[J", "\u{1b}[3A\r\u{1b}[J"));
-        assert_eq!((foot.shown(11), foot.shown(10)), (foot.0.as_str(), ""));
         assert_eq!(Foot(String::new()).erased(80), "");
+        let two = Foot("ten wide..\nfive.".into());
+        assert_eq!((two.erased(80).as_str(), two.erased(9).as_str()), ("\u{1b}[1A\r\u{1b}[J", "\u{1b}[2A\r\u{1b}[J"));
+    }
+
+    #[test]
+    fn what_does_not_fit_any_more_is_not_drawn_again() {
+        let mut foot = Foot("\u{1b}[33mten wide..\u{1b}[0m\nfive.".into());
+        foot.fit(11);
+        assert_eq!(foot.erased(80), "\u{1b}[1A\r\u{1b}[J");
+        foot.fit(10);
+        assert_eq!((foot.0.as_str(), foot.erased(80).as_str()), ("", ""));
     }
 }
