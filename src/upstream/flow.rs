@@ -1,20 +1,23 @@
 //! Bodies that are too long, or too slow, to be had whole: they are passed on as they come, and counted.
 
 use std::error::Error;
+use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
-use super::wire::{Payload, gather};
+use super::wire::{Payload, ReadError, gather};
 use super::{Upstream, broken, failure, timed_out, untargeted};
 use crate::dice::hex;
 use crate::exchange::{Answer, Call};
-use crate::message::Response;
+use crate::message::{Gone, Response};
 
 /// What came back.
 pub enum Sent {
@@ -95,9 +98,9 @@ impl Passed {
         self.digest.update(data);
     }
 
-    /// How many bytes, and their SHA-256 in lower-case hex.
-    pub fn told(self) -> (u64, String) {
-        (self.length, hex(&self.digest.finalize()))
+    /// How many bytes, and their SHA-256.
+    pub fn told(self) -> Gone {
+        Gone { length: self.length, sha256: hex(&self.digest.finalize()) }
     }
 }
 
@@ -118,6 +121,22 @@ impl Uplink {
     /// What passes of it, as it does.
     pub fn passed(&self) -> Arc<Mutex<Passed>> {
         Arc::clone(&self.passed)
+    }
+
+    /// Reads it to its end and keeps nothing of it: what came by. Nothing may move for so long.
+    ///
+    /// # Errors
+    /// It broke off, or nothing moved.
+    pub async fn counted(mut self, idle: Duration) -> Result<Passed, ReadError> {
+        loop {
+            let frame = tokio::time::timeout(idle, poll_fn(|context| self.poll(context))).await;
+            match frame {
+                Ok(Some(Ok(_))) => {}
+                Ok(None) => return Ok(self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+                Ok(Some(Err(error))) => return Err(ReadError::Broken(error.into())),
+                Err(_) => return Err(ReadError::Broken(io::Error::from(io::ErrorKind::TimedOut).into())),
+            }
+        }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
