@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 
 use super::wire::{Payload, ReadError, gather};
-use super::{Upstream, broken, failure, timed_out, untargeted};
+use super::{Upstream, broken, timed_out, untargeted};
 use crate::dice::hex;
 use crate::exchange::{Answer, Call};
 use crate::message::{Gone, Response};
@@ -50,7 +50,7 @@ impl Upstream {
         let asking = self.clients(call.service).of(call.protocol).request(outgoing);
         let (head, mut rest) = match tokio::time::timeout(patience, asking).await {
             Ok(Ok(answer)) => answer.into_parts(),
-            Ok(Err(error)) => return Sent::Whole(failure(&error)),
+            Ok(Err(error)) => return Sent::Whole(self.failure(call.service, &error)),
             Err(_) => return Sent::Whole(timed_out(&self.limits)),
         };
         let is_fit = rest.size_hint().lower() <= self.limits.body as u64 && !is_endless(&head.headers);

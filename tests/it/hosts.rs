@@ -475,6 +475,13 @@ async fn a_host_that_asks_for_a_certificate_is_shown_ours() {
     let answered = client(&proxy, CERTIFIED, Protocol::H1).await.send("GET", "/handles/1", &[], b"").await.unwrap();
     assert_eq!(answered.status, 502);
     assert_eq!(world.certified.shown(), [world.caller.der()]);
+    // Another certificate than it takes.
+    let Card { certificate, key, .. } = Card::of("somebody.test");
+    let other = Identity { certificate: file("other.pem", &format!("{certificate}{key}")), key: None };
+    let other = certified(&world, Some(other), root.clone()).start().await;
+    let refused = client(&other, CERTIFIED, Protocol::H1).await.send("GET", "/handles/1", &[], b"").await.unwrap();
+    assert_eq!((refused.status, problem_code(&refused).as_str()), (502, "upstream-wants-certificate"));
+    assert!(String::from_utf8_lossy(refused.body.wire()).contains("`--upstream-cert` must give another"));
     let findings = proxy.engine.watch().tallied();
     assert!(findings.errors > 0, "it is MPSD, and held to its contract: {findings:?}");
 
@@ -496,9 +503,25 @@ async fn a_neighbour_does_not_learn_who_we_are() {
     let identity = Some(Identity { certificate: file, key: None });
     let setup = Setup { route, identity, neighbours: named(&[curious.name]), roots: Some(root), ..Setup::default() };
     let proxy = setup.start().await;
-    let answered = client(&proxy, curious.name, Protocol::H1).await.send("GET", "/", &[], b"").await.unwrap();
-    assert_eq!(answered.status, 502);
+    let refused = client(&proxy, curious.name, Protocol::H1).await.send("GET", "/", &[], b"").await.unwrap();
+    assert_eq!((refused.status, problem_code(&refused).as_str()), (502, "upstream-wants-certificate"));
+    let told = String::from_utf8_lossy(refused.body.wire()).into_owned();
+    assert!(told.contains("leave it out of `--intercept`") && !told.contains("--upstream-cert"), "{told}");
     assert!(curious.shown().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_up_is_told_of_in_words_of_our_own() {
+    let home = TempDir::new().unwrap();
+    let rude = Foreign::start("files.localhost", Asking::Silence).await;
+    let root = home.path().join("root.pem");
+    std::fs::write(&root, &rude.card.root).unwrap();
+    let route = Route { resolve: vec![(rude.name.to_owned(), rude.address)], ..Route::default() };
+    let proxy = Setup { route, neighbours: named(&[rude.name]), roots: Some(root), ..Setup::default() }.start().await;
+    let refused = client(&proxy, rude.name, Protocol::H1).await.send("GET", "/", &[], b"").await.unwrap();
+    assert_eq!((refused.status, problem_code(&refused).as_str()), (502, "upstream-broke-off"));
+    let told = String::from_utf8_lossy(refused.body.wire()).into_owned();
+    assert!(told.contains("hung up without ending TLS") && !told.contains("https://"), "{told}");
 }
 
 #[test]
