@@ -57,23 +57,19 @@ pub(super) async fn answer(
     }
     match destination(&session, protocol, &request) {
         Destination::Service(origin) => call(session, origin, protocol, request, asked).await,
-        Destination::Elsewhere if upgrade::is_asked(request.headers()) => {
-            session.passed_on(&named_host(&request).unwrap_or_default());
-            Ok(upgrade::elsewhere(session, request, asked).await)
+        Destination::Elsewhere(host, port) if upgrade::is_asked(request.headers()) => {
+            Ok(upgrade::elsewhere(session, request, asked, (&host, port)).await)
         }
-        Destination::Elsewhere => {
-            let host = named_host(&request).unwrap_or_default();
-            Ok(match session.door.relay.pass(request).await {
-                Ok(passing) => {
-                    session.passed_on(&host);
-                    passing.map(Reply::Passing)
-                }
-                Err(problem) => {
-                    tunnel::unreached(&session, &host, &problem);
-                    asked.last(problem)
-                }
-            })
-        }
+        Destination::Elsewhere(host, port) => Ok(match session.door.relay.pass(request).await {
+            Ok(passing) => {
+                session.passed_on(&host, port);
+                passing.map(Reply::Passing)
+            }
+            Err(problem) => {
+                tunnel::unreached(&session, &host, &problem);
+                asked.last(problem)
+            }
+        }),
         Destination::Here(page) => Ok(asked.reply(page)),
         Destination::Nowhere(problem) => Ok(asked.last(problem)),
     }
@@ -82,8 +78,8 @@ pub(super) async fn answer(
 enum Destination {
     /// An intercepted host: the engine answers.
     Service(Origin),
-    /// A plain-text host that is none of our business.
-    Elsewhere,
+    /// A plain-text host that is none of our business, and its port.
+    Elsewhere(String, u16),
     /// Ourselves: this is the page.
     Here(Response),
     /// Nobody: this is the answer.
@@ -125,7 +121,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
     };
     match (session.hosts().verdict(&host, port), scheme) {
         (Verdict::Intercept(service), _) => Destination::Service(Origin { scheme, host, port, service }),
-        (Verdict::Tunnel, Scheme::Http) => Destination::Elsewhere,
+        (Verdict::Tunnel, Scheme::Http) => Destination::Elsewhere(host, port),
         (Verdict::Tunnel, Scheme::Https) => {
             nowhere(400, "use-connect", "tapdeck passes https of this host on only through CONNECT")
         }
