@@ -63,9 +63,8 @@ fn user(line: &str) -> Option<String> {
 
 /// What a program of the system prints. It is called by its whole path: another of that name may stand before it.
 fn system(program: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> io::Result<String> {
-    let root =
-        std::env::var_os("SystemRoot").filter(|root| !root.is_empty()).map_or("C:\\Windows".into(), PathBuf::from);
-    let mut command = Command::new(root.join("System32").join(format!("{program}.exe")));
+    let root = std::env::var_os("SystemRoot").filter(|root| !root.is_empty()).unwrap_or_else(|| "C:\\Windows".into());
+    let mut command = Command::new(PathBuf::from(root).join("System32").join(format!("{program}.exe")));
     let failed = |what: String| io::Error::other(format!("cannot keep it private: {program}: {what}"));
     let ended = with(&mut command).stdin(Stdio::null()).output().map_err(|error| failed(error.to_string()))?;
     if !ended.status.success() {
@@ -113,6 +112,7 @@ fn is_in_use(error: &io::Error) -> bool {
 }
 
 /// Clears a file's read-only attribute; false when it has none.
+#[expect(clippy::permissions_set_readonly_false, reason = "it is Unix where this lets everybody write")]
 fn make_writable(path: &Path) -> bool {
     let Ok(mut permissions) = fs::metadata(path).map(|about| about.permissions()) else {
         return false;

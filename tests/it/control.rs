@@ -11,7 +11,7 @@ use tapdeck::exchange::Protocol;
 use tapdeck::message::Response;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::support::binary::{Deck, tapdeck};
 use crate::support::{HOST, problem_code, rest, socket, text};
@@ -101,6 +101,22 @@ async fn play(proxy: SocketAddr, player: usize) -> Response {
 
 fn outcome(answer: &Response) -> &str {
     answer.headers.text("tapdeck-outcome").unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_session_reaches_other_hosts_as_its_deck_does() {
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (near, far) = (near.to_string(), other.local_addr().unwrap().to_string());
+    let (home, away) = (format!("home.test={near}"), format!("studio.test={far}"));
+    let harness = Harness::start(&["--listen", &near, "--resolve", &home, "--resolve", &away]);
+    let address = proxy(&harness.open(&json!({"cassette": INVITE})).await);
+    for (host, status) in [("studio.test", "200"), ("home.test", "508")] {
+        let mut line = TcpStream::connect(address).await.unwrap();
+        line.write_all(format!("CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n").as_bytes()).await.unwrap();
+        let head = socket::head(&mut line).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {head}");
+    }
 }
 
 #[tokio::test]
