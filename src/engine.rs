@@ -32,7 +32,7 @@ pub use elsewhere::{Elsewhere, Foreign, Passage};
 use journal::JournalError;
 use judging::{Case, Docket};
 pub use outcomes::{Entry, MOST_ENTRIES, Outcomes, What};
-pub use passing::{Passing, Piece, Said};
+pub use passing::{Long, Passing, Piece, Said};
 pub use receipt::{Binding, Exchanges, Fault, Found, Lane, Left, Receipt};
 use recorder::Begun;
 pub use recorder::Recorder;

@@ -14,6 +14,7 @@ pub mod hosts;
 mod http;
 mod landing;
 mod names;
+mod refusal;
 mod reply;
 mod secret;
 mod session;

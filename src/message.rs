@@ -3,6 +3,9 @@
 pub mod coding;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::dice::hex;
 
 pub use coding::Coding;
 
@@ -94,6 +97,24 @@ pub struct Body {
     wire: Bytes,
     plain: Option<Bytes>,
     coding: Coding,
+    gone: Option<Box<Gone>>,
+}
+
+/// What is known of a body that went by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// How many bytes travelled.
+    pub length: u64,
+    /// SHA-256 of the bytes that travelled, lower-case hex.
+    pub sha256: String,
+}
+
+impl Gone {
+    /// True for the bytes that went by.
+    pub fn is(&self, wire: &[u8]) -> bool {
+        let length = u64::try_from(wire.len()).unwrap_or(u64::MAX);
+        self.length == length && self.sha256 == hex(&Sha256::digest(wire))
+    }
 }
 
 impl Default for Body {
@@ -110,29 +131,39 @@ impl Body {
     pub fn received(wire: Bytes, headers: &Headers, cap: usize) -> Self {
         let coding = Coding::of(headers);
         let plain = coding.decode(&wire, cap);
-        Self { wire, plain, coding }
+        Self { wire, plain, coding, gone: None }
     }
 
     /// A body without content coding.
     pub fn plain(bytes: impl Into<Bytes>) -> Self {
         let wire = bytes.into();
-        Self { plain: Some(wire.clone()), wire, coding: Coding::Identity }
+        Self { plain: Some(wire.clone()), wire, coding: Coding::Identity, gone: None }
     }
 
     /// A body made from its decoded bytes: the coding is applied again, deterministically.
     pub fn encoded(plain: impl Into<Bytes>, coding: Coding) -> Self {
         let plain = plain.into();
-        Self { wire: coding.encode(&plain), plain: Some(plain), coding }
+        Self { wire: coding.encode(&plain), plain: Some(plain), coding, gone: None }
     }
 
     /// A body whose wire form and decoded form are both known.
     pub fn known(wire: Bytes, plain: Bytes, coding: Coding) -> Self {
-        Self { wire, plain: Some(plain), coding }
+        Self { wire, plain: Some(plain), coding, gone: None }
     }
 
     /// A body that travelled and was not kept: there is something, nobody can say what.
     pub fn unknown() -> Self {
-        Self { wire: Bytes::new(), plain: None, coding: Coding::Identity }
+        Self { wire: Bytes::new(), plain: None, coding: Coding::Identity, gone: None }
+    }
+
+    /// A body that went by and was only counted.
+    pub fn gone(gone: Gone) -> Self {
+        Self { gone: Some(Box::new(gone)), ..Self::unknown() }
+    }
+
+    /// What is known of it, when it was only counted.
+    pub fn as_gone(&self) -> Option<&Gone> {
+        self.gone.as_deref()
     }
 
     /// The bytes as they travel.

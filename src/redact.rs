@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dice::hex;
 use crate::exchange::{Answer, Call};
-use crate::message::{Request, Response};
+use crate::message::{Gone, Request, Response};
 use crate::mpsd::host::is_sign_in;
 use crate::slot::alias::AliasClass;
 use crate::slot::{self, Class, Judge, Role, Slot};
@@ -64,6 +64,11 @@ impl Unkept {
     pub fn of(reason: &'static str, wire: &[u8]) -> Self {
         let length = u64::try_from(wire.len()).unwrap_or(u64::MAX);
         Self { reason, length, sha256: hex(&Sha256::digest(wire)) }
+    }
+
+    /// What is known of a body that was only counted.
+    fn gone(gone: &Gone) -> Self {
+        Self { reason: "too long or too slow to be kept", length: gone.length, sha256: gone.sha256.clone() }
     }
 
     /// A body that nobody has seen, or should.

@@ -59,6 +59,7 @@ pub struct Upstream {
     /// For neighbours, who must not learn who we are.
     neighbours: Box<Clients>,
     base: Option<(UriScheme, Authority)>,
+    has_identity: bool,
     limits: Limits,
 }
 
@@ -97,6 +98,7 @@ impl Upstream {
             service: clients(options.identity.as_ref())?,
             neighbours: Box::new(clients(None)?),
             base: base.and_then(|Parts { scheme, authority, .. }| scheme.zip(authority)),
+            has_identity: options.identity.is_some(),
             limits: options.limits,
         })
     }
@@ -106,8 +108,11 @@ impl Upstream {
         let Ok(outgoing) = self.outgoing(call, call.protocol) else { return untargeted() };
         let client = self.clients(call.service).of(call.protocol);
         let exchange = async {
-            let (head, mut body) =
-                client.request(outgoing.map(Outgoing::Whole)).await.map_err(|error| failure(&error))?.into_parts();
+            let (head, mut body) = client
+                .request(outgoing.map(Outgoing::Whole))
+                .await
+                .map_err(|error| self.failure(call.service, &error))?
+                .into_parts();
             let read = read_whole(&mut body, self.limits.body).await;
             Ok((head, read.map_err(|error| broken(&error))?))
         };
@@ -123,6 +128,24 @@ impl Upstream {
 
     fn clients(&self, service: Service) -> &Clients {
         if service == Service::Neighbour { &self.neighbours } else { &self.service }
+    }
+
+    /// The answer in place of one that did not come.
+    fn failure(&self, service: Service, error: &(dyn Error + 'static)) -> Answer {
+        let remedy = match service {
+            Service::Neighbour => "leave it out of `--intercept`, and the client shows its own",
+            _ if self.has_identity => "`--upstream-cert` must give another",
+            _ => "`--upstream-cert` gives one",
+        };
+        let said = chain(causes(error).find(|cause| cause.is::<DialError>()).unwrap_or(error));
+        let (code, cause) = if was_alerted(error, &WANTING) {
+            ("upstream-wants-certificate", "this host takes only callers with a certificate it knows")
+        } else if was_alerted(error, &[AlertDescription::HandshakeFailure]) {
+            ("upstream-unreachable", "if this host takes only callers with a certificate")
+        } else {
+            return failure(error);
+        };
+        ours(Outcome::Refused, 502, code, &format!("{said}; {cause}: {remedy}"))
     }
 
     fn outgoing(&self, call: &Call, protocol: Protocol) -> Result<http::Request<Payload>, http::Error> {
@@ -191,10 +214,6 @@ fn failure(error: &(dyn Error + 'static)) -> Answer {
     match unopened {
         Some(error @ DialError::Loop { .. }) => ours(Outcome::Refused, 508, "upstream-loop", &error.to_string()),
         Some(error @ DialError::Timeout(_)) => ours(Outcome::Timeout, 504, "upstream-timeout", &chain(error)),
-        Some(DialError::Refused(_)) | None if wants_certificate(error) => {
-            let detail = format!("{}; {IDENTITY_HINT}", chain(error));
-            ours(Outcome::Refused, 502, "upstream-wants-certificate", &detail)
-        }
         Some(error @ DialError::Refused(_)) if is_distrust(error) => {
             let detail = format!("{}; {TRUST_HINT}", chain(error));
             ours(Outcome::Refused, 502, "upstream-untrusted", &detail)
@@ -208,16 +227,11 @@ fn is_distrust(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
-/// True when the far end ended TLS for want of a certificate of ours, or of one it takes.
-fn wants_certificate(error: &(dyn Error + 'static)) -> bool {
-    let is_wanting = |alert: &AlertDescription| {
-        matches!(
-            alert,
-            AlertDescription::CertificateRequired | AlertDescription::BadCertificate | AlertDescription::UnknownCA
-        )
-    };
-    causes(error)
-        .any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::AlertReceived(alert)) if is_wanting(alert)))
+/// True when the far end ended TLS with one of these alerts.
+fn was_alerted(error: &(dyn Error + 'static), alerts: &[AlertDescription]) -> bool {
+    causes(error).any(
+        |cause| matches!(cause.downcast_ref(), Some(rustls::Error::AlertReceived(alert)) if alerts.contains(alert)),
+    )
 }
 
 /// The answer tapdeck gives in place of a connection it could not open.
@@ -243,9 +257,15 @@ fn ours(outcome: Outcome, status: u16, code: &str, detail: &str) -> Answer {
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let mut texts: Vec<String> = causes(error).map(told).collect();
     texts.dedup();
     texts.join(": ")
+}
+
+/// A cause in words. Of an unannounced end rustls tells by a page of its manual, which is no help to whoever plays.
+fn told(cause: &(dyn Error + 'static)) -> String {
+    let text = cause.to_string();
+    if text.contains("close_notify") { "the far end hung up without ending TLS".to_owned() } else { text }
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -264,6 +284,38 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Only sent while an answer is awaited: a connection that died silently would hold up every later request.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-const IDENTITY_HINT: &str = "the service takes only callers with a certificate it knows; `--upstream-cert` gives one";
+/// What a server says for want of a certificate of ours, or of one it takes. TLS 1.2 has no word of its own for the first.
+const WANTING: [AlertDescription; 7] = [
+    AlertDescription::CertificateRequired,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+];
 
 const TRUST_HINT: &str = "if the service's certificates come from a company root, name its file with `--upstream-ca`";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_handshake_is_told_with_what_may_help() {
+        let dialler = Dialler::new(Route::default(), Duration::from_secs(10));
+        let upstream = Upstream::new(&dialler, Options::default()).unwrap();
+        let told = |service, alert| {
+            let error = std::io::Error::other(rustls::Error::AlertReceived(alert));
+            upstream.failure(service, &DialError::Refused(error.into())).response.told().unwrap()
+        };
+        // What servers of TLS 1.2 say for want of a certificate, and of a cipher as well.
+        let (code, why) = told(Service::Mpsd, AlertDescription::HandshakeFailure);
+        assert_eq!(code, "upstream-unreachable");
+        assert!(why.contains("; if this host takes only callers with a certificate: `--upstream-cert`"), "{why}");
+        let (_, why) = told(Service::Neighbour, AlertDescription::HandshakeFailure);
+        assert!(why.contains("leave it out of `--intercept`") && !why.contains("--upstream-cert"), "{why}");
+        let (_, why) = told(Service::Mpsd, AlertDescription::InternalError);
+        assert!(!why.contains("certificate"), "{why}");
+    }
+}

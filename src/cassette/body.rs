@@ -50,6 +50,14 @@ impl Withheld {
         let length = u64::try_from(wire.len()).unwrap_or(u64::MAX);
         self.length > 0 && self.length == length && self.sha256 == hex(&Sha256::digest(wire))
     }
+
+    /// True for that very body, be it here or counted while it went by.
+    pub fn is_of(&self, body: &Body) -> bool {
+        match body.as_gone() {
+            Some(gone) => self.length > 0 && self.length == gone.length && self.sha256 == gone.sha256,
+            None => self.is(body.wire()),
+        }
+    }
 }
 
 /// Whether the exact wire bytes may be kept beside the decoded ones.

@@ -1,5 +1,6 @@
 //! What became of hosts that are not looked into, by name.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -25,6 +26,13 @@ pub struct Foreign {
     pub refused: usize,
 }
 
+impl Foreign {
+    /// True for all that were not told apart.
+    fn is_rest(&self) -> bool {
+        self.host == REST
+    }
+}
+
 /// Hosts that are not looked into, and how often each was asked for. Clients make names up, so there is an end to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elsewhere {
@@ -45,11 +53,22 @@ impl Elsewhere {
         others.hosts.iter().for_each(|(host, (tunnels, refused))| self.add(host, *tunnels, *refused));
     }
 
-    /// Each, in the order of their names.
+    /// Each, in the order of their names, and last the rest.
     pub fn hosts(&self) -> Vec<Foreign> {
         let foreign =
             |(host, &(tunnels, refused)): (&String, &(usize, usize))| Foreign { host: host.clone(), tunnels, refused };
-        self.hosts.iter().map(foreign).collect()
+        let mut hosts: Vec<Foreign> = self.hosts.iter().map(foreign).collect();
+        hosts.sort_by_key(Foreign::is_rest);
+        hosts
+    }
+
+    /// The most frequent, at most so many, and how many there are besides. The rest stands last.
+    pub fn busiest(&self, most: usize) -> (Vec<Foreign>, usize) {
+        let mut hosts = self.hosts();
+        hosts.sort_by_key(|foreign| (foreign.is_rest(), Reverse(foreign.tunnels.saturating_add(foreign.refused))));
+        let more = hosts.len().saturating_sub(most);
+        hosts.truncate(most);
+        (hosts, more)
     }
 
     fn add(&mut self, host: &str, tunnels: usize, refused: usize) {
@@ -71,20 +90,22 @@ impl fmt::Display for Elsewhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts = self.hosts();
         let of = |count: fn(&Foreign) -> usize| {
-            let counted = hosts.iter().map(|foreign| (count(foreign), foreign.host.as_str()));
-            counted.filter(|(count, _)| *count > 0).collect::<Vec<_>>()
+            let counted = hosts.iter().map(|foreign| (foreign.is_rest(), Reverse(count(foreign)), &foreign.host));
+            counted.filter(|(_, Reverse(count), _)| *count > 0).collect::<Vec<_>>()
         };
         let listed = [("passed on unread", of(|foreign| foreign.tunnels)), ("refused", of(|foreign| foreign.refused))];
         let mut parts = listed.into_iter().filter(|(_, hosts)| !hosts.is_empty());
         parts.try_for_each(|(what, mut hosts)| {
-            hosts.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
-            let shown: Vec<String> =
-                hosts.iter().take(MOST_SHOWN).map(|(count, host)| format!("{host} ({count})")).collect();
-            write!(f, "; {what}: {}", shown.join(", "))?;
+            hosts.sort();
+            let rest = hosts.pop_if(|(is_rest, ..)| *is_rest);
+            let mut shown: Vec<String> =
+                hosts.iter().take(MOST_SHOWN).map(|(_, Reverse(count), host)| format!("{host} ({count})")).collect();
             match hosts.len().saturating_sub(MOST_SHOWN) {
-                0 => Ok(()),
-                more => write!(f, " and {more} more"),
+                0 => {}
+                more => shown.push(format!("{more} more")),
             }
+            shown.extend(rest.map(|(_, Reverse(count), host)| format!("{host} ({count})")));
+            write!(f, "; {what}: {}", shown.join(", "))
         })
     }
 }
@@ -116,7 +137,7 @@ mod tests {
         for number in 0..4 {
             elsewhere.count(&format!("c{number}.test"), Passage::Refused);
         }
-        let end = "; refused: a.test (1), c0.test (1), c1.test (1), c2.test (1) and 1 more";
+        let end = "; refused: a.test (1), c0.test (1), c1.test (1), c2.test (1), 1 more";
         assert!(elsewhere.to_string().ends_with(end), "{elsewhere}");
     }
 
@@ -129,6 +150,11 @@ mod tests {
         let hosts = elsewhere.hosts();
         assert_eq!(hosts.len(), MOST_HOSTS + 1);
         assert_eq!(hosts.iter().map(|foreign| foreign.tunnels).sum::<usize>(), 1004);
+        assert_eq!((hosts[MOST_HOSTS].host.as_str(), hosts[MOST_HOSTS].tunnels), (REST, 904));
+        assert!(elsewhere.to_string().ends_with("h11.test (1), 96 more, others (904)"), "{elsewhere}");
+        let (busiest, more) = elsewhere.busiest(3);
+        assert_eq!(busiest.iter().map(|foreign| foreign.tunnels).collect::<Vec<_>>(), [1, 1, 1]);
+        assert_eq!(more, MOST_HOSTS - 2);
         let mut twice = elsewhere.clone();
         twice.join(&elsewhere);
         assert_eq!(twice.hosts().len(), hosts.len());

@@ -13,11 +13,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Place, Source};
 use crate::exchange::{Answer, Call, Outcome};
-use crate::message::{Body, Response};
+use crate::message::{Body, Gone, Response};
 use crate::mpsd::Service;
 use crate::mpsd::host::is_sign_in;
 use crate::redact::{Redacted, Unkept};
 use crate::upstream::{Ending, Flow, Passed, Sent, Uplink, Upload};
+
+/// What becomes of a request's body that is too long, or too slow, to be had whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Long {
+    /// It is refused.
+    Refused,
+    /// It is read to its end, and only how much it was is kept.
+    Counted,
+    /// It is passed on as it comes.
+    Passed,
+}
 
 /// What came of a call.
 pub enum Said {
@@ -41,9 +52,13 @@ pub struct Passing {
 pub type Piece = Result<Frame<Bytes>, io::Error>;
 
 impl Engine {
-    /// True for calls whose bodies need not be had whole.
-    pub fn passes_on(&self, service: Service) -> bool {
-        service == Service::Neighbour && matches!(self.source, Source::Upstream(_))
+    /// What becomes of a long body that is sent to a service.
+    pub fn long(&self, service: Service) -> Long {
+        match (service, &self.source) {
+            (Service::Neighbour, Source::Upstream(_)) => Long::Passed,
+            (Service::Neighbour, _) => Long::Counted,
+            _ => Long::Refused,
+        }
     }
 
     /// Answers a call as [`Self::answer`] does, but what a neighbour says at length is passed on as it comes. `uplink` is
@@ -72,7 +87,7 @@ impl Engine {
 /// A call with what is known of a body that passed.
 fn with(mut call: Redacted<Call>, upload: Option<Upload>) -> Redacted<Call> {
     if let Some(upload) = upload {
-        let (length, sha256) = upload.passed().told();
+        let Gone { length, sha256 } = upload.passed().told();
         let reason = if upload.so_far().1 == Some(Ending::Whole) { PASSED } else { IN_PART };
         call.withheld = Some(Unkept { reason, length, sha256 });
     }
@@ -128,7 +143,7 @@ impl Passing {
         let answer = Answer { outcome, response: Response { body: Body::unknown(), ..flow.head } };
         let mut kept_answer = engine.redactor.answer(&call, &answer);
         if !is_sign_in(call.request.host()) {
-            let (length, sha256) = passed.told();
+            let Gone { length, sha256 } = passed.told();
             kept_answer.withheld = Some(Unkept { reason, length, sha256 });
         }
         engine.watch.tell_unkept(&place.lane, &kept, &kept_answer);

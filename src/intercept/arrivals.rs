@@ -53,7 +53,11 @@ pub struct Guest {
     pub refusal: Option<String>,
     /// What became of asking it for the proxy's password.
     pub password: Password,
-    /// The first few hosts it reached unread.
+    /// How often it was turned away, by why.
+    pub refusals: BTreeMap<String, u64>,
+    /// How often it reached hosts unread.
+    pub passed: BTreeMap<String, u64>,
+    /// The first few of them.
     pub elsewhere: Vec<String>,
     /// How often it asked for hosts that are none of ours and could not be reached.
     pub unreached: BTreeMap<String, u64>,
@@ -217,6 +221,7 @@ impl Guest {
         let password = Password::default();
         let (connections, visits, calls, tunnels, refused, failed) = (0, 0, 0, 0, 0, 0);
         let (since, faults, unreached, silent) = (at, BTreeMap::new(), BTreeMap::new(), 0);
+        let (refusals, passed) = (BTreeMap::new(), BTreeMap::new());
         Self {
             name,
             connections,
@@ -234,6 +239,8 @@ impl Guest {
             page,
             refusal,
             password,
+            refusals,
+            passed,
             elsewhere,
             unreached,
             stranded,
@@ -271,12 +278,15 @@ impl Guest {
             Event::Connected => &mut self.connections,
             Event::Visited => &mut self.visits,
             Event::Called { .. } => &mut self.calls,
-            Event::Tunnelled { .. } => &mut self.tunnels,
-            Event::Unreached { host, .. } => {
-                let is_full = self.unreached.len() >= MOST_UNREACHED && !self.unreached.contains_key(host);
-                self.unreached.entry(if is_full { "others".to_owned() } else { host.clone() }).or_default()
+            Event::Tunnelled { host } => {
+                self.tunnels += 1;
+                counter(&mut self.passed, host)
             }
-            Event::Refused { .. } => &mut self.refused,
+            Event::Unreached { host, .. } => counter(&mut self.unreached, host),
+            Event::Refused { why } => {
+                self.refused += 1;
+                counter(&mut self.refusals, why)
+            }
             Event::Asked => return self.password.ask(at),
             Event::KeptOut { miss } => {
                 self.refused += 1;
@@ -289,14 +299,25 @@ impl Guest {
     }
 }
 
+/// The counter of a text; of those that have none, when there are too many.
+fn counter<'a>(counters: &'a mut BTreeMap<String, u64>, text: &str) -> &'a mut u64 {
+    let is_full = counters.len() >= MOST_COUNTED && !counters.contains_key(text);
+    counters.entry(if is_full { "others" } else { text }.to_owned()).or_default()
+}
+
+/// True for the first of a kind, the tenth, the hundredth: the others are not told.
+pub(super) fn is_told(times: u64) -> bool {
+    times > 0 && 10_u64.pow(times.ilog10()) == times
+}
+
 /// Longer than any host name.
 const LONGEST: usize = 400;
 /// Addresses told apart; a playtest has a few.
 const MOST_GUESTS: usize = 1000;
 /// Hosts kept of one of them.
 const MOST_HOSTS: usize = 4;
-/// Hosts told apart that one of them did not reach.
-const MOST_UNREACHED: usize = 100;
+/// Hosts and reasons told apart of one of them, of each kind.
+const MOST_COUNTED: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -11,9 +11,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::engine::{Piece, Said};
+use crate::engine::{Long, Piece, Said};
 use crate::exchange::{Answer, Outcome, Protocol};
-use crate::message::{self, Body, Headers, Response, Scheme, strip_hop_by_hop};
+use crate::message::{self, Body, Gone, Headers, Response, Scheme, strip_hop_by_hop};
 use crate::mpsd::Service;
 use crate::upstream::Uplink;
 use crate::upstream::wire::{ReadError, gather, headers_of};
@@ -57,23 +57,19 @@ pub(super) async fn answer(
     }
     match destination(&session, protocol, &request) {
         Destination::Service(origin) => call(session, origin, protocol, request, asked).await,
-        Destination::Elsewhere if upgrade::is_asked(request.headers()) => {
-            session.passed_on(&named_host(&request).unwrap_or_default());
-            Ok(upgrade::elsewhere(session, request, asked).await)
+        Destination::Elsewhere(host, port) if upgrade::is_asked(request.headers()) => {
+            Ok(upgrade::elsewhere(session, request, asked, (&host, port)).await)
         }
-        Destination::Elsewhere => {
-            let host = named_host(&request).unwrap_or_default();
-            Ok(match session.door.relay.pass(request).await {
-                Ok(passing) => {
-                    session.passed_on(&host);
-                    passing.map(Reply::Passing)
-                }
-                Err(problem) => {
-                    tunnel::unreached(&session, &host, &problem);
-                    asked.last(problem)
-                }
-            })
-        }
+        Destination::Elsewhere(host, port) => Ok(match session.door.relay.pass(request).await {
+            Ok(passing) => {
+                session.passed_on(&host, port);
+                passing.map(Reply::Passing)
+            }
+            Err(problem) => {
+                tunnel::unreached(&session, &host, &problem);
+                asked.last(problem)
+            }
+        }),
         Destination::Here(page) => Ok(asked.reply(page)),
         Destination::Nowhere(problem) => Ok(asked.last(problem)),
     }
@@ -82,8 +78,8 @@ pub(super) async fn answer(
 enum Destination {
     /// An intercepted host: the engine answers.
     Service(Origin),
-    /// A plain-text host that is none of our business.
-    Elsewhere,
+    /// A plain-text host that is none of our business, and its port.
+    Elsewhere(String, u16),
     /// Ourselves: this is the page.
     Here(Response),
     /// Nobody: this is the answer.
@@ -125,7 +121,7 @@ fn absolute(session: &Session, uri: &Uri, scheme: Scheme) -> Destination {
     };
     match (session.hosts().verdict(&host, port), scheme) {
         (Verdict::Intercept(service), _) => Destination::Service(Origin { scheme, host, port, service }),
-        (Verdict::Tunnel, Scheme::Http) => Destination::Elsewhere,
+        (Verdict::Tunnel, Scheme::Http) => Destination::Elsewhere(host, port),
         (Verdict::Tunnel, Scheme::Https) => {
             nowhere(400, "use-connect", "tapdeck passes https of this host on only through CONNECT")
         }
@@ -176,14 +172,14 @@ async fn call(
     let client = session.client();
     let Some(engine) = session.engine() else { return Ok(asked.last(unseated(client))) };
     let call = |request| session.call(protocol, origin.service, request);
-    let long = if engine.passes_on(origin.service) { Long::Passed } else { Long::Refused };
-    match body_of(body, &session, long).await {
+    match body_of(body, &session, engine.long(origin.service)).await {
         Ok(Taken { sent, room }) => {
             let (request, uplink) = match sent {
                 Sent::Whole(body, trailers) => {
                     let body = Body::received(body, &head.headers, session.door.limits.body);
                     (message::Request { body, trailers, ..head }, None)
                 }
+                Sent::Counted(gone) => (message::Request { body: Body::gone(gone), ..head }, None),
                 Sent::Passing(uplink) => (message::Request { body: Body::unknown(), ..head }, Some(uplink)),
             };
             let (call, work, idle) = (call(request), session.work.clone(), session.door.limits.idle);
@@ -244,13 +240,6 @@ pub(super) fn head_of(origin: &Origin, head: &Parts) -> message::Request {
     }
 }
 
-/// What becomes of a body that is too long, or too slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Long {
-    Refused,
-    Passed,
-}
-
 /// A request's body, and the room it takes.
 struct Taken {
     sent: Sent,
@@ -259,6 +248,7 @@ struct Taken {
 
 enum Sent {
     Whole(Bytes, Headers),
+    Counted(Gone),
     Passing(Uplink),
 }
 
@@ -277,8 +267,14 @@ async fn body_of(mut body: Incoming, session: &Session, long: Long) -> Result<Ta
     let read = tokio::time::timeout_at(end, reading).await;
     match read {
         Ok(Ok(Some(trailers))) => Ok(Taken { sent: Sent::Whole(whole.freeze(), trailers), room }),
-        Ok(Err(error)) => Err(Response::problem(400, "request-body-broken", &error.to_string())),
+        Ok(Err(error)) => Err(broken(&error)),
         _ if long == Long::Passed => Ok(Taken { sent: Sent::Passing(Uplink::new(whole.freeze(), body)), room }),
+        _ if long == Long::Counted => {
+            drop(room);
+            let counted = Uplink::new(whole.freeze(), body).counted(limits.idle).await;
+            let gone = counted.map_err(|error| broken(&error))?.told();
+            Ok(Taken { sent: Sent::Counted(gone), room: None })
+        }
         Ok(Ok(None)) => {
             discard(body, limits, end).await;
             let detail = ReadError::TooLong(limits.body).to_string();
@@ -286,6 +282,10 @@ async fn body_of(mut body: Incoming, session: &Session, long: Long) -> Result<Ta
         }
         Err(_) => Err(Response::problem(408, "request-body-late", &late(limits.request_body))),
     }
+}
+
+fn broken(error: &ReadError) -> Response {
+    Response::problem(400, "request-body-broken", &error.to_string())
 }
 
 /// Reads on for a while, since a client that is still sending would lose the answer to a reset connection.

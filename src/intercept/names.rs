@@ -70,8 +70,7 @@ fn user(given: &str) -> Option<String> {
 
 /// The user is not told: it may be meant for another proxy, with a password.
 fn refused(session: &Session, reason: &str) -> Box<Response> {
-    let (connection, peer) = (session.id, session.peer);
-    tracing::warn!(connection, %peer, "refused a client whose proxy user names no player: {reason}");
+    session.refuse(&format!("its proxy user names no player: {reason}"));
     let detail = format!("the proxy user names no player: {reason}; write `http://NAME@HOST:PORT`, or no user at all");
     Box::new(Response::problem(400, "bad-player-name", &detail))
 }

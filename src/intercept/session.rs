@@ -14,13 +14,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::{Engine, Passage, Unrecorded};
 use crate::exchange::{Call, LaneName, Protocol};
-use crate::message::{Request, Response, Scheme};
+use crate::message::{Request, Scheme};
 use crate::mpsd::Service;
 use crate::mpsd::host::asks_for_certificate;
 use crate::upstream::Cut;
 
 use super::access::Admission;
-use super::arrivals::Event;
+use super::arrivals::{Event, is_told};
 use super::authority::AuthorityError;
 use super::fault::TlsFault;
 use super::hosts::Hosts;
@@ -159,30 +159,17 @@ impl Session {
         self.door.arrivals.note(self.client(), self.admission, self.name.as_ref(), event)
     }
 
-    /// Counts what is passed on unread.
-    pub(super) fn passed_on(&self, host: &str) {
-        self.note(Event::Tunnelled { host: host.to_owned() });
+    /// Counts and tells what is passed on unread.
+    pub(super) fn passed_on(&self, host: &str, port: u16) {
+        let connection = self.id;
+        match self.note(Event::Tunnelled { host: host.to_owned() }).filter(|times| is_told(*times)) {
+            Some(times) => tracing::info!(host, port, connection, times, "passed through unread, and not recorded"),
+            None => tracing::debug!(host, port, connection, "passed through unread, and not recorded"),
+        }
         self.counted(host, Passage::Tunnelled);
         if asks_for_certificate(host) {
             self.door.certified.call_once(|| tracing::warn!(host, "{CERTIFIED}"));
         }
-    }
-
-    /// Counts what is not passed on, and gives the answer for it.
-    pub(super) fn refused(&self, host: &str, port: u16) -> Response {
-        self.note(Event::Refused { why: format!("{host}:{port} is not passed on") });
-        let (connection, peer) = (self.id, self.peer);
-        if hosts::is_web(port) {
-            tracing::info!(host, port, connection, %peer, "refused: other hosts are not passed on here");
-        } else {
-            tracing::warn!(host, port, connection, %peer, "refused: only ports 443 and 80 are reached");
-        }
-        self.counted(host, Passage::Refused);
-        let detail = format!(
-            "tapdeck passes nothing on to `{host}:{port}`: other hosts are refused here, or the port is neither 443 \
-             nor 80"
-        );
-        Response::problem(403, "host-refused", &detail)
     }
 
     /// Counts what became of a host that is not looked into, where anybody counts.
@@ -314,7 +301,7 @@ impl Session {
         self.note(Event::Failed { fault, host: host.map(str::to_owned), page });
         let (connection, client, word) = (self.id, self.client(), fault.as_str());
         let times = self.door.arrivals.times(client, fault);
-        if times == 0 || 10_u64.pow(times.ilog10()) != times {
+        if !is_told(times) {
             tracing::debug!(connection, %client, host, cause, times, "{client} {}", fault.told());
             return;
         }

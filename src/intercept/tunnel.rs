@@ -34,8 +34,7 @@ pub(super) async fn connect(session: Session, mut request: Request<Incoming>) ->
         }
         Verdict::Tunnel => match session.door.dialler.dial(&host, port).await {
             Ok(upstream) => {
-                session.passed_on(&host);
-                tracing::info!(host, port, connection = session.id, "passed through unread, and not recorded");
+                session.passed_on(&host, port);
                 let upgrade = hyper::upgrade::on(&mut request);
                 session.clone().spawn(async move {
                     let client = upgrade.await.map_err(ConnectionError::Upgrade)?;
@@ -64,8 +63,7 @@ where
     }
     match session.door.dialler.dial(host, TLS_PORT).await {
         Ok(upstream) => {
-            session.passed_on(host);
-            tracing::info!(host, port = TLS_PORT, connection = session.id, "passed through unread, and not recorded");
+            session.passed_on(host, TLS_PORT);
             pass(session, client, upstream).await
         }
         Err(error) => {
@@ -91,12 +89,9 @@ pub(super) fn unreached(session: &Session, host: &str, problem: &Response) {
 
 /// Tells, where this is the answer, that a host leads back here: it is for somebody to put right.
 pub(super) fn looped(session: &Session, problem: &Response) {
-    if problem.status != LOOP {
-        return;
+    if problem.status == LOOP {
+        session.refuse(&problem.told().unwrap_or_default().1);
     }
-    let (_, detail) = problem.told().unwrap_or_default();
-    session.note(Event::Refused { why: detail.clone() });
-    tracing::warn!(connection = session.id, "refused: {detail}");
 }
 
 /// Passes bytes on in both directions, unread.

@@ -78,12 +78,17 @@ pub(super) async fn elsewhere(
     session: Session,
     mut request: Request<Incoming>,
     asked: Asked,
+    (host, port): (&str, u16),
 ) -> ::http::Response<Reply> {
     let client = hyper::upgrade::on(&mut request);
     let mut answer = match session.door.relay.switch(request).await {
         Ok(answer) => answer,
-        Err(problem) => return asked.last(problem),
+        Err(problem) => {
+            tunnel::unreached(&session, host, &problem);
+            return asked.last(problem);
+        }
     };
+    session.passed_on(host, port);
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let far = hyper::upgrade::on(&mut answer);
         session.clone().spawn(async move {

@@ -101,7 +101,10 @@ impl<'a> Pass<'a> {
 
     pub(super) fn body(&mut self, body: &Body, content: &Content<'_>) -> Body {
         let Some(plain) = body.decoded() else {
-            self.withheld = Some(Unkept::of("content coding not understood", body.wire()));
+            self.withheld = Some(match body.as_gone() {
+                Some(gone) => Unkept::gone(gone),
+                None => Unkept::of("content coding not understood", body.wire()),
+            });
             return Body::unknown();
         };
         let slots = content.slots(&self.judge());

@@ -180,7 +180,10 @@ impl Comparison<'_> {
         let (kept, live) = (&recorded.request.body, &call.request.body);
         if let Some(withheld) = &recorded.request_withheld {
             let known = format!("a body that was not kept ({})", withheld.reason);
-            return self.note(withheld.is(live.wire()), "body", &known, &length(live));
+            return self.note(withheld.is_of(live), "body", &known, &length(live));
+        }
+        if let Some(gone) = live.as_gone() {
+            return self.note(gone.is(kept.wire()), "body", &length(kept), &length(live));
         }
         let (Some(left), Some(right)) = (kept.decoded(), live.decoded()) else {
             return self.note(kept.wire() == live.wire(), "body", &length(kept), &length(live));
@@ -268,6 +271,9 @@ fn sorted_words(list: &str) -> String {
 
 /// All that may be told of a body nobody can read.
 fn length(body: &Body) -> String {
+    if let Some(gone) = body.as_gone() {
+        return format!("another body, of {} bytes: too long or too slow to be read whole", gone.length);
+    }
     match body.decoded() {
         Some(plain) if plain.is_empty() => "absent".to_owned(),
         Some(_) => "another body".to_owned(),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::future::{Ready, ready};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -117,20 +117,31 @@ impl Dialler {
     /// Refuses a connection on which we would talk to ourselves. What was dialled tells what to do about it.
     fn own_refused(&self, stream: TokioIo<TcpStream>, dialled: &Uri) -> Result<TokioIo<TcpStream>, DialError> {
         let peer = stream.inner().peer_addr().map_err(refused)?;
-        let (peer, port) = (peer.ip().to_canonical(), peer.port());
-        let here = stream.inner().local_addr().map_err(refused)?.ip().to_canonical();
-        let is_near = peer.is_loopback() || peer == here;
-        let is_own = |own: &SocketAddr| {
-            let ip = own.ip().to_canonical();
-            own.port() == port && (ip == peer || ip.is_unspecified() && is_near)
-        };
-        let later = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        if self.route.own.iter().chain(later.iter()).any(is_own) {
+        let here = stream.inner().local_addr().map_err(refused)?.ip();
+        if self.is_ours(peer, here) {
             let default = if dialled.scheme_str() == Some("http") { 80 } else { 443 };
             let host = dialled.host().unwrap_or_default().to_owned();
             return Err(DialError::Loop { host, port: dialled.port_u16().unwrap_or(default) });
         }
         Ok(stream)
+    }
+
+    /// True for one of our own ports, by number or as this machine's own name. `here` is an address of ours.
+    pub fn is_own(&self, host: &str, port: u16, here: IpAddr) -> bool {
+        let loopback = host.eq_ignore_ascii_case("localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let address = loopback.or_else(|| host.trim_matches(['[', ']']).parse().ok());
+        address.is_some_and(|address| self.is_ours(SocketAddr::new(address, port), here))
+    }
+
+    fn is_ours(&self, peer: SocketAddr, here: IpAddr) -> bool {
+        let (peer, port) = (peer.ip().to_canonical(), peer.port());
+        let is_near = peer.is_loopback() || peer == here.to_canonical();
+        let is_own = |own: &SocketAddr| {
+            let ip = own.ip().to_canonical();
+            own.port() == port && (ip == peer || ip.is_unspecified() && is_near)
+        };
+        let later = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        self.route.own.iter().chain(later.iter()).any(is_own)
     }
 
     async fn within_deadline<T>(&self, dialling: impl Future<Output = Result<T, DialError>>) -> Result<T, DialError> {

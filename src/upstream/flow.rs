@@ -1,5 +1,7 @@
 //! Answers that are too long, or too slow, to be had whole: they are passed on as they come.
 
+use std::error::Error;
+
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -38,7 +40,8 @@ impl Upstream {
         let upload = uplink.as_ref().map(Uplink::upload);
         let outgoing = outgoing.map(|payload| uplink.map_or(Outgoing::Whole(payload), Outgoing::Flowing));
         let asking = self.clients(call.service).of(call.protocol).request(outgoing);
-        let (head, mut rest) = match first_of(asking, upload.as_ref(), &self.limits).await {
+        let failed = |error: &(dyn Error + 'static)| self.failure(call.service, error);
+        let (head, mut rest) = match first_of(asking, upload.as_ref(), &self.limits, failed).await {
             Ok(answer) => answer.into_parts(),
             Err(answer) => return Sent::Whole(answer),
         };

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::{Client, ResponseFuture};
 use super::upgrade::ask;
 use super::uplink::{Outgoing, Uplink, Upload, first_of};
 use super::wire::headers_of;
-use super::{Dialler, Limits, client_builder};
+use super::{Dialler, Limits, client_builder, failure};
 use crate::message::{Response as Problem, strip_hop_by_hop};
 
 /// A forward proxy's client for plain `http`.
@@ -57,7 +57,7 @@ impl Relay {
     }
 
     async fn answered(&self, asking: ResponseFuture, upload: Option<&Upload>) -> Result<Response<Incoming>, Problem> {
-        first_of(asking, upload, &self.limits).await.map_err(|answer| answer.response)
+        first_of(asking, upload, &self.limits, failure).await.map_err(|answer| answer.response)
     }
 }
 

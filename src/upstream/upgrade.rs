@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use super::line::Cut;
 use super::uplink::Outgoing;
 use super::wire::read_whole;
-use super::{Upstream, broken, failure, timed_out, untargeted};
+use super::{Upstream, broken, timed_out, untargeted};
 use crate::exchange::{Answer, Call, Protocol};
 use crate::message::Response;
 
@@ -47,7 +47,7 @@ impl Upstream {
                 .h1
                 .request(outgoing.map(Outgoing::Whole))
                 .await
-                .map_err(|error| failure(&error))?;
+                .map_err(|error| self.failure(call.service, &error))?;
             let (mut head, mut body) = answer.into_parts();
             without_compression(&mut head.headers);
             if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -56,7 +56,7 @@ impl Upstream {
                 let mut response = http::Response::from_parts(head, body);
                 let upgraded = hyper::upgrade::on(&mut response);
                 let spelling = std::mem::take(response.extensions_mut());
-                let io = upgraded.await.map_err(|error| failure(&error))?;
+                let io = upgraded.await.map_err(|error| self.failure(call.service, &error))?;
                 return Ok(Upgrade { answer, spelling, far: Some(Far { io: TokioIo::new(io), cut }) });
             }
             let (body, trailers) = read_whole(&mut body, self.limits.body).await.map_err(|error| broken(&error))?;

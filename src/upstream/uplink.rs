@@ -1,9 +1,12 @@
 //! Request bodies that are too long, or too slow, to be had whole: they are passed on as they come, and counted.
 
 use std::error::Error;
+use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -11,10 +14,11 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::ResponseFuture;
 use sha2::{Digest, Sha256};
 
-use super::wire::Payload;
-use super::{Limits, chain, failure, ours, timed_out};
+use super::wire::{Payload, ReadError};
+use super::{Limits, chain, ours, timed_out};
 use crate::dice::hex;
 use crate::exchange::{Answer, Outcome};
+use crate::message::Gone;
 
 /// What passed of a body.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +34,9 @@ impl Passed {
         self.digest.update(data);
     }
 
-    /// How many bytes, and their SHA-256 in lower-case hex.
-    pub fn told(self) -> (u64, String) {
-        (self.length, hex(&self.digest.finalize()))
+    /// How many bytes, and their SHA-256.
+    pub fn told(self) -> Gone {
+        Gone { length: self.length, sha256: hex(&self.digest.finalize()) }
     }
 }
 
@@ -85,6 +89,22 @@ impl Uplink {
     /// How far it came, whenever that is asked.
     pub fn upload(&self) -> Upload {
         self.upload.clone()
+    }
+
+    /// Reads it to its end and keeps nothing of it: what came by. Nothing may move for so long.
+    ///
+    /// # Errors
+    /// It broke off, or nothing moved.
+    pub async fn counted(mut self, idle: Duration) -> Result<Passed, ReadError> {
+        loop {
+            let frame = tokio::time::timeout(idle, poll_fn(|context| self.poll(context))).await;
+            match frame {
+                Ok(Some(Ok(_))) => {}
+                Ok(None) => return Ok(self.upload.passed()),
+                Ok(Some(Err(error))) => return Err(ReadError::Broken(error.into())),
+                Err(_) => return Err(ReadError::Broken(io::Error::from(io::ErrorKind::TimedOut).into())),
+            }
+        }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
@@ -157,6 +177,7 @@ pub(super) async fn first_of(
     mut asking: ResponseFuture,
     upload: Option<&Upload>,
     limits: &Limits,
+    failure: impl Fn(&(dyn Error + 'static)) -> Answer,
 ) -> Result<http::Response<Incoming>, Answer> {
     let mut seen = upload.map(Upload::so_far);
     loop {

@@ -491,6 +491,56 @@ async fn an_upload_nobody_waited_for_is_not_told_as_whole() {
 }
 
 #[tokio::test]
+async fn an_upload_is_known_again_by_its_digest() {
+    let service = Service::answering(answer(201, "stored")).await;
+    let home = TempDir::new().unwrap();
+    let journal = home.path().join("up.cassette.jsonl");
+    let recording = Setup { limits: small(), ..looking_into(&service, &[SOCIAL]) }.recording(&journal).start().await;
+    let body = vec![7; 300_000];
+    let mut uploading = client(&recording, SOCIAL, Protocol::H1).await;
+    assert_eq!(uploading.send("PUT", "/clip", &[], &body).await.unwrap().status, 201);
+    recording.close().await;
+
+    let (cassette, live) = (sealed(&journal), home.path().join("live.cassette.jsonl"));
+    for protocol in [Protocol::H1, Protocol::H2] {
+        let setup = Setup { limits: small(), ..Setup::replaying(&cassette, Options::default()) };
+        let setup = Setup { neighbours: named(&[SOCIAL]), ..setup };
+        let setup = if protocol == Protocol::H1 { setup.recording(&live) } else { setup };
+        let replaying = setup.start().await;
+        let mut other = body.clone();
+        other[299_999] = 8;
+        let missed = client(&replaying, SOCIAL, protocol).await.send("PUT", "/clip", &[], &other).await.unwrap();
+        assert_eq!((missed.status, problem_code(&missed).as_str()), (501, "not in the cassette"), "{protocol:?}");
+        let told = String::from_utf8_lossy(missed.body.wire()).into_owned();
+        for part in ["passed on as it came", "another body, of 300000 bytes", "\"reason\":\"different\""] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        let again = client(&replaying, SOCIAL, protocol).await.send("PUT", "/clip", &[], &body).await.unwrap();
+        assert_eq!((again.status, again.body.wire().as_ref()), (201, b"stored".as_slice()), "{protocol:?}");
+        replaying.close().await;
+    }
+    let kept: Vec<_> = exchanges(&live).iter().map(|record| record.request.body.clone().unwrap()).collect();
+    assert!(kept.len() == 2 && kept[1].as_withheld().unwrap().is(&body), "{kept:?}");
+}
+
+#[tokio::test]
+async fn an_upload_is_not_taken_for_none_at_all() {
+    let service = Service::answering(answer(201, "stored")).await;
+    let home = TempDir::new().unwrap();
+    let journal = home.path().join("none.cassette.jsonl");
+    let recording = looking_into(&service, &[SOCIAL]).recording(&journal).start().await;
+    assert_eq!(
+        client(&recording, SOCIAL, Protocol::H1).await.send("PUT", "/clip", &[], b"").await.unwrap().status,
+        201
+    );
+    recording.close().await;
+    let setup = Setup { limits: small(), ..Setup::replaying(&sealed(&journal), Options::default()) };
+    let replaying = Setup { neighbours: named(&[SOCIAL]), ..setup }.start().await;
+    let missed = client(&replaying, SOCIAL, Protocol::H1).await.send("PUT", "/clip", &[], &[7; 300_000]).await.unwrap();
+    assert_eq!((missed.status, problem_code(&missed).as_str()), (501, "not in the cassette"));
+}
+
+#[tokio::test]
 async fn a_neighbour_is_asked_by_its_own_name_whatever_stands_in_for_mpsd() {
     let (service, stand_in) = (Service::answering(answer(200, "1")).await, Service::answering(answer(200, "2")).await);
     let setup = looking_into(&service, &[SOCIAL]).reverse();
@@ -529,6 +579,13 @@ async fn a_host_that_asks_for_a_certificate_is_shown_ours() {
     let answered = client(&proxy, CERTIFIED, Protocol::H1).await.send("GET", "/handles/1", &[], b"").await.unwrap();
     assert_eq!(answered.status, 502);
     assert_eq!(world.certified.shown(), [world.caller.der()]);
+    // Another certificate than it takes.
+    let Card { certificate, key, .. } = Card::of("somebody.test");
+    let other = Identity { certificate: file("other.pem", &format!("{certificate}{key}")), key: None };
+    let other = certified(&world, Some(other), root.clone()).start().await;
+    let refused = client(&other, CERTIFIED, Protocol::H1).await.send("GET", "/handles/1", &[], b"").await.unwrap();
+    assert_eq!((refused.status, problem_code(&refused).as_str()), (502, "upstream-wants-certificate"));
+    assert!(String::from_utf8_lossy(refused.body.wire()).contains("`--upstream-cert` must give another"));
     let findings = proxy.engine.watch().tallied();
     assert!(findings.errors > 0, "it is MPSD, and held to its contract: {findings:?}");
 
@@ -550,9 +607,25 @@ async fn a_neighbour_does_not_learn_who_we_are() {
     let identity = Some(Identity { certificate: file, key: None });
     let setup = Setup { route, identity, neighbours: named(&[curious.name]), roots: Some(root), ..Setup::default() };
     let proxy = setup.start().await;
-    let answered = client(&proxy, curious.name, Protocol::H1).await.send("GET", "/", &[], b"").await.unwrap();
-    assert_eq!(answered.status, 502);
+    let refused = client(&proxy, curious.name, Protocol::H1).await.send("GET", "/", &[], b"").await.unwrap();
+    assert_eq!((refused.status, problem_code(&refused).as_str()), (502, "upstream-wants-certificate"));
+    let told = String::from_utf8_lossy(refused.body.wire()).into_owned();
+    assert!(told.contains("leave it out of `--intercept`") && !told.contains("--upstream-cert"), "{told}");
     assert!(curious.shown().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_up_is_told_of_in_words_of_our_own() {
+    let home = TempDir::new().unwrap();
+    let rude = Foreign::start("files.localhost", Asking::Silence).await;
+    let root = home.path().join("root.pem");
+    std::fs::write(&root, &rude.card.root).unwrap();
+    let route = Route { resolve: vec![(rude.name.to_owned(), rude.address)], ..Route::default() };
+    let proxy = Setup { route, neighbours: named(&[rude.name]), roots: Some(root), ..Setup::default() }.start().await;
+    let refused = client(&proxy, rude.name, Protocol::H1).await.send("GET", "/", &[], b"").await.unwrap();
+    assert_eq!((refused.status, problem_code(&refused).as_str()), (502, "upstream-broke-off"));
+    let told = String::from_utf8_lossy(refused.body.wire()).into_owned();
+    assert!(told.contains("hung up without ending TLS") && !told.contains("https://"), "{told}");
 }
 
 #[test]

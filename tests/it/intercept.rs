@@ -369,14 +369,15 @@ async fn what_is_not_passed_on_is_refused_clearly() {
     for asked in ["CONNECT example.com:443", "GET http://example.com/"] {
         let answer = proxy.raw(format!("{asked} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("host-refused"), "{answer}");
+        assert!(answer.contains("other hosts are refused here") && !answer.contains("ports 443"), "{answer}");
     }
     let proxy = Setup::default().start().await;
     let own = format!("CONNECT {}", proxy.address);
     let cases = [
-        ("CONNECT example.com:25", "403", "host-refused"),
+        ("CONNECT example.com:25", "403", "`example.com:25` is not passed on: only ports 443 and 80 are reached\""),
         ("GET https://example.com/", "400", "use-connect"),
         ("GET /handles", "421", "no-upstream"),
-        (own.as_str(), "403", "host-refused"),
+        (own.as_str(), "403", "` is not passed on: it is tapdeck itself"),
         ("CONNECT 127.0.0.1:22", "403", "host-refused"),
         ("GET http://localhost:8080/", "403", "host-refused"),
     ];

@@ -12,7 +12,8 @@ use tapdeck::upstream::{DialError, Dialler, Route};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{HOST, Proxy, Reaction, Service, Setup, json, problem_code, rest};
+use crate::support::binary::Deck;
+use crate::support::{HOST, Proxy, Reaction, Service, Setup, Verbatim, json, problem_code, raw, rest};
 
 /// A host the scripted service has a certificate for, and that nobody intercepts.
 const OTHER: &str = "studio.localhost";
@@ -72,7 +73,8 @@ async fn tls_for_another_host_ends_where_others_are_refused() {
     let proxy = Setup { route, others: Others::Refuse, ..Setup::default() }.start().await;
     let root = fs::read_to_string(&service.root).unwrap();
     assert!(straight(&proxy, &root, Protocol::H1).await.is_none());
-    assert_eq!(refusal(&proxy).await, format!("{OTHER}:443 is not passed on"));
+    let why = refusal(&proxy).await;
+    assert!(why.starts_with(&format!("`{OTHER}:443` is not passed on: other hosts are refused here")), "{why}");
     assert!(service.raw().is_empty());
 }
 
@@ -181,7 +183,8 @@ async fn a_client_of_the_proxy_finds_the_page_by_our_name_and_by_our_address() {
     for (asked, code) in [
         ("POST /", "no-upstream"),
         ("GET /tapdeckx", "no-upstream"),
-        (&format!("GET http://127.0.0.1:{port}/handles"), "host-refused"),
+        (&format!("GET http://127.0.0.1:{port}/handles"), "it is tapdeck itself"),
+        (&format!("GET http://localhost:{port}/handles"), "it is tapdeck itself"),
         ("GET http://127.0.0.1:1/", "host-refused"),
     ] {
         let answer = proxy.raw(request(asked).as_bytes()).await;
@@ -256,6 +259,74 @@ async fn a_client_hello_without_end_is_cut_off() {
     }
     rest(&mut stream).await;
     assert!(matches!(last(&proxy), Event::Failed { .. }));
+}
+
+#[test]
+fn what_comes_again_is_told_the_first_time_and_the_tenth() {
+    let home = tempfile::TempDir::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let there = runtime.block_on(Verbatim::start(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let resolve = format!("plain.test={}", there.address);
+    let deck = Deck::start(home.path(), &["watch", "--resolve", &resolve]);
+    // Basic of `lane-1:`.
+    let named = request("GET http://plain.test/").replace("host:", "proxy-authorization: Basic bGFuZS0xOg==\r\nhost:");
+    let asked = [
+        request("CONNECT example.com:22"),
+        request("CONNECT example.com:23"),
+        request(&format!("CONNECT {}", deck.address)),
+        request("GET http://plain.test/"),
+        named,
+    ];
+    for _ in 0..12 {
+        for asked in &asked {
+            runtime.block_on(raw(deck.address, asked.as_bytes()));
+        }
+    }
+    let own = deck.address;
+    let ended = deck.stopped();
+    for told in [
+        "refused: `example.com:22` is not passed on: only ports 443 and 80 are reached",
+        "refused: `example.com:23` is not passed on: only ports 443 and 80 are reached",
+        &format!("refused: `{own}` is not passed on: it is tapdeck itself"),
+        "refused: its proxy user names no player",
+        "passed through unread, and not recorded host=plain.test port=80",
+    ] {
+        let lines: Vec<&str> = ended.talk.lines().filter(|line| line.contains(told)).collect();
+        assert_eq!(lines.len(), 2, "{told}: {}", ended.talk);
+        assert!(lines[0].contains("times=1") && lines[1].contains("times=10"), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_to_another_host_counts_once_it_is_reached() {
+    let there = Verbatim::start(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await;
+    let asked = request("GET http://plain.test/").replace("close", "upgrade\r\nupgrade: websocket");
+    for (address, status, counts) in [(there.address, "403", (1, 0)), (free_address().await, "502", (0, 1))] {
+        let proxy = Setup { route: leading("plain.test", address), ..Setup::default() }.start().await;
+        let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let answer = crate::support::socket::head(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let (_, guest) = proxy.door.arrivals().all().remove(0);
+        let unreached = guest.unreached.get("plain.test").copied().unwrap_or_default();
+        assert_eq!((guest.tunnels, unreached), counts);
+        assert_eq!(proxy.engine.watch().tallied().tunnels, usize::try_from(counts.0).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn the_page_tells_of_other_hosts() {
+    let there = Verbatim::start(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let proxy = Setup { route: leading("plain.test", there.address), ..Setup::default() }.start().await;
+    let page = proxy.raw(request("GET /").as_bytes()).await;
+    assert!(!page.contains("Other hosts"), "{page}");
+    proxy.raw(request("GET http://plain.test/").as_bytes()).await;
+    proxy.raw(request("CONNECT example.com:25").as_bytes()).await;
+    let page = proxy.raw(request("GET /").as_bytes()).await;
+    let table = "Other hosts\n  host         unread  refused\n  example.com  0       1\n  plain.test   1       0\n";
+    assert!(page.contains(table), "{page}");
+    let html = proxy.raw(request("GET /").replace("host:", "accept: text/html\r\nhost:").as_bytes()).await;
+    assert!(html.contains("<tr><td>plain.test</td><td>1</td><td>0</td></tr>"), "{html}");
 }
 
 fn request(line: &str) -> String {

@@ -6,7 +6,11 @@ use std::time::{Duration, Instant};
 use super::super::authority::PASSWORD;
 use super::super::session::Session;
 use super::super::{Guest, Reverse};
+use crate::engine::Foreign;
 use crate::mpsd::Service;
+
+/// What a table is called, its columns, its lines, and how many are left out.
+type Table = (&'static str, &'static [&'static str], Vec<Vec<String>>, usize);
 
 /// Everything the page says.
 pub(super) struct Page {
@@ -19,6 +23,8 @@ pub(super) struct Page {
     pub(super) so_far: String,
     /// Who came, unless that is none of the reader's business.
     pub(super) guests: Option<Vec<(IpAddr, Guest)>>,
+    /// The other hosts that were asked for most, and how many there are besides; nothing for a stranger.
+    pub(super) elsewhere: (Vec<Foreign>, usize),
     /// Where a client is found that its hosts file leads here.
     pub(super) straight: Option<IpAddr>,
     pub(super) now: Instant,
@@ -28,13 +34,16 @@ impl Page {
     /// The page for the client of a connection; a stranger does not learn who else came.
     pub(super) fn of(session: &Session, is_stranger: bool) -> Self {
         let door = &session.door;
-        let so_far = match session.engine() {
+        let engine = session.engine();
+        let so_far = match &engine {
             None => "nothing is played for you yet".to_owned(),
             Some(engine) => {
                 let tallied = engine.watch().tallied();
                 format!("{} calls, {} errors, {} warnings", tallied.calls, tallied.errors, tallied.warnings)
             }
         };
+        let elsewhere =
+            engine.filter(|_| !is_stranger).map(|engine| engine.watch().elsewhere().busiest(MOST_ELSEWHERE));
         Self {
             about: door.about.clone(),
             here: session.here,
@@ -42,6 +51,7 @@ impl Page {
             fingerprint: door.authority.fingerprint(),
             so_far,
             guests: (!is_stranger).then(|| door.arrivals.all()),
+            elsewhere: elsewhere.unwrap_or_default(),
             straight: door.beside(session.here, |port| port == 443).map(|own| own.ip()),
             now: Instant::now(),
         }
@@ -99,14 +109,20 @@ impl Page {
         ]
     }
 
-    fn rows(&self) -> Vec<[String; 8]> {
-        self.guests.iter().flatten().take(MOST_ROWS).map(|(address, guest)| self.row(*address, guest)).collect()
-    }
-
-    /// How many clients have no line.
-    fn left_out(&self) -> Option<String> {
-        let more = self.guests.as_ref().map_or(0, Vec::len).saturating_sub(MOST_ROWS);
-        (more > 0).then(|| format!("and {more} more"))
+    /// Who came, and where else they went.
+    fn tables(&self) -> Vec<Table> {
+        let mut tables = Vec::new();
+        if let Some(guests) = &self.guests {
+            let rows = guests.iter().take(MOST_ROWS).map(|(address, guest)| self.row(*address, guest).to_vec());
+            let more = guests.len().saturating_sub(MOST_ROWS);
+            tables.push(("Who came so far", COLUMNS.as_slice(), rows.collect(), more));
+        }
+        let (hosts, more) = &self.elsewhere;
+        if !hosts.is_empty() {
+            let row = |host: &Foreign| vec![host.host.clone(), host.tunnels.to_string(), host.refused.to_string()];
+            tables.push(("Other hosts", FOREIGN.as_slice(), hosts.iter().map(row).collect(), *more));
+        }
+        tables
     }
 
     pub(super) fn text(&self) -> String {
@@ -121,20 +137,19 @@ impl Page {
         for (what, how) in Self::trust() {
             out.push_str(&format!("  {what}\n    {how}\n"));
         }
-        if self.guests.is_none() {
-            return out;
+        for (name, columns, rows, more) in self.tables() {
+            out.push_str(&format!("\n{name}\n"));
+            let head = columns.iter().map(|&column| column.to_owned()).collect();
+            let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+            let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or_default();
+            let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+            for line in &lines {
+                let cells: Vec<String> =
+                    line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+                out.push_str(&format!("  {}\n", cells.join("  ").trim_end()));
+            }
+            left_out(more).into_iter().for_each(|more| out.push_str(&format!("  {more}\n")));
         }
-        out.push_str("\nWho came so far\n");
-        let rows = self.rows();
-        let lines = std::iter::once(COLUMNS.map(str::to_owned)).chain(rows).collect::<Vec<_>>();
-        let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
-        for line in &lines {
-            let cells: Vec<String> =
-                line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-            out.push_str(&format!("  {}\n", cells.join("  ").trim_end()));
-        }
-        self.left_out().into_iter().for_each(|more| out.push_str(&format!("  {more}\n")));
         out
     }
 
@@ -144,34 +159,41 @@ impl Page {
                 |(what, how): &(&str, String)| format!("<dt>{}</dt><dd><code>{}</code></dd>\n", safe(what), safe(how));
             pairs.iter().map(row).collect()
         };
-        let cells = |tag: &str, cells: &[String]| -> String {
-            let cells: String = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", safe(cell))).collect();
-            format!("<tr>{cells}</tr>\n")
-        };
         let files: String = FILES
             .iter()
             .map(|(name, what)| format!("<li><a href=\"/tapdeck/{name}\">{name}</a> {what}</li>\n"))
             .collect();
-        let came = || {
-            let rows: String = self.rows().iter().map(|row| cells("td", row)).collect();
-            let (head, more) = (cells("th", &COLUMNS.map(str::to_owned)), self.left_out().unwrap_or_default());
-            format!("<h2>Who came so far</h2>\n<table>\n{head}{rows}</table>\n<p>{more}</p>\n")
-        };
+        let tables: String = self.tables().iter().map(table).collect();
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>tapdeck</title>\n\
              <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style></head>\
              <body>\n<h1>tapdeck {VERSION}</h1>\n<p>{}</p>\n<p>{}</p>\n<h2>Ways in</h2>\n<dl>{}</dl>\n\
              <h2>The certificate to trust</h2>\n<ul>{files}</ul>\n<p>SHA-256 <code>{}</code></p>\n<dl>{}</dl>\n\
-             {}</body></html>\n",
+             {tables}</body></html>\n",
             safe(&self.about),
             safe(&self.so_far),
             pairs(&self.ways()),
             safe(&self.fingerprint),
             pairs(&Self::trust()),
-            self.guests.as_ref().map_or_else(String::new, |_| came()),
         )
     }
+}
+
+/// A table as HTML.
+fn table((name, columns, rows, more): &Table) -> String {
+    let line = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
+        let cells: String = cells.map(|cell| format!("<{tag}>{}</{tag}>", safe(cell))).collect();
+        format!("<tr>{cells}</tr>\n")
+    };
+    let rows: String = rows.iter().map(|row| line("td", &mut row.iter().map(String::as_str))).collect();
+    let (head, more) = (line("th", &mut columns.iter().copied()), left_out(*more).unwrap_or_default());
+    format!("<h2>{name}</h2>\n<table>\n{head}{rows}</table>\n<p>{more}</p>\n")
+}
+
+/// How many have no line.
+fn left_out(more: usize) -> Option<String> {
+    (more > 0).then(|| format!("and {more} more"))
 }
 
 fn ago(age: Duration) -> String {
@@ -200,6 +222,7 @@ fn safe(text: &str) -> String {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const COLUMNS: [&str; 8] = ["address", "player", "connections", "calls", "unread", "refused", "failed TLS", "last"];
+const FOREIGN: [&str; 3] = ["host", "unread", "refused"];
 /// The forms of the certificate.
 const FILES: [(&str, &str); 3] = [
     ("ca.pem", "for Linux, macOS and most programs"),
@@ -208,6 +231,8 @@ const FILES: [(&str, &str); 3] = [
 ];
 const SERVICES: [Service; 4] = [Service::Mpsd, Service::Rta, Service::SmartMatch, Service::MultiplayerActivity];
 const MOST_ROWS: usize = 200;
+/// Other hosts that are listed.
+const MOST_ELSEWHERE: usize = 20;
 const STYLE: &str = "body{font-family:sans-serif;margin:2em;max-width:70em}dt{margin-top:.5em}\
                      code{word-break:break-all}td,th{text-align:left;padding:.2em .8em .2em 0;vertical-align:top}";
 
@@ -234,6 +259,7 @@ mod tests {
             fingerprint: "AB:CD".to_owned(),
             so_far: "21 calls".to_owned(),
             guests: Some(vec![("10.0.0.31".parse().unwrap(), guest)]),
+            elsewhere: (vec![Foreign { host: host.to_owned(), tunnels: 4, refused: 1 }], 7),
             straight: None,
             now: now + Duration::from_secs(90),
         }
@@ -243,13 +269,14 @@ mod tests {
     fn nothing_a_client_sent_is_markup() {
         let html = page(8888, "<script>alert('1')</script>&\"").html();
         assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{html}");
+        assert_eq!(html.matches("&lt;script&gt;").count(), 2, "among who came, and among the hosts: {html}");
         assert!(html.contains("recording &lt;it&gt;"), "{html}");
         assert!(!html.contains("http-equiv") && !html.contains("src="), "nothing comes from elsewhere: {html}");
     }
 
     #[test]
     fn a_stranger_does_not_learn_who_came() {
-        let page = Page { guests: None, ..page(8888, "login.live.com") };
+        let page = Page { guests: None, elsewhere: Default::default(), ..page(8888, "login.live.com") };
         for told in [page.text(), page.html()] {
             assert!(told.contains("ca.pem") && !told.contains("Who came") && !told.contains("10.0.0.31"), "{told}");
         }
@@ -264,6 +291,9 @@ mod tests {
             "http://10.0.0.1:8888/tapdeck/ca.cer",
             "10.0.0.31  host    3            21     4       0        1           reached login.live.com",
             "90 s ago",
+            "Other hosts",
+            "login.live.com  4       1",
+            "and 7 more",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

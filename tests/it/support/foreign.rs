@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -30,6 +30,8 @@ impl Card {
     pub(crate) fn of(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Two roots of one name would be taken for the same.
+        params.distinguished_name.push(DnType::CommonName, format!("the root of {name}"));
         let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
         let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &root).unwrap();
@@ -57,6 +59,8 @@ impl Card {
 pub(crate) enum Asking<'a> {
     Nothing,
     Certificate(&'a Card),
+    /// Nothing either, but they are left without a word after the handshake.
+    Silence,
 }
 
 /// A server of some name that says back what it hears, byte for byte.
@@ -75,8 +79,9 @@ impl Foreign {
         let card = Card::of(name);
         let builder = rustls::ServerConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let is_silent = matches!(asking, Asking::Silence);
         let builder = match asking {
-            Asking::Nothing => builder.with_no_client_auth(),
+            Asking::Nothing | Asking::Silence => builder.with_no_client_auth(),
             Asking::Certificate(callers) => {
                 let roots = Arc::new(callers.trusting());
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build().unwrap();
@@ -99,6 +104,10 @@ impl Foreign {
                     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
                     seen.lock().unwrap().extend(certificates.iter().take(1).cloned().map(CertificateDer::into_owned));
                     let mut heard = [0; 4096];
+                    if is_silent {
+                        let _ = stream.read(&mut heard).await;
+                        return;
+                    }
                     while let Ok(count) = stream.read(&mut heard).await
                         && count > 0
                         && stream.write_all(&heard[..count]).await.is_ok()
