@@ -1,9 +1,12 @@
 //! The deck while it runs, for whoever stands before it: a status line, marks by a key, and what is wrong with a client.
 //!
-//! All of it is done by one thread that looks at what others count. It waits for nobody's call, and no call waits for it.
+//! All of it is done by one thread that looks at what others count. It waits for nobody's call, and no call waits for it;
+//! what it shows is written by another, which alone waits for the terminal.
 
 mod diagnosis;
 pub(super) mod foot;
+mod out;
+mod page;
 mod prompt;
 mod status;
 mod table;
@@ -94,7 +97,7 @@ impl Watcher {
     fn draw(mut self, ended: &Receiver<()>, mut keys: Keys) {
         let (mut prompt, is_coloured) = (Prompt::default(), foot::is_coloured());
         while ended.try_recv() == Err(TryRecvError::Empty) {
-            for key in keys.next(TICK, foot::clear) {
+            for key in keys.next(TICK, foot::leave) {
                 self.press(&mut prompt, key);
             }
             let view = self.look(&prompt, keys.are_heard());

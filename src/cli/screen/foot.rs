@@ -1,49 +1,64 @@
 //! The one way to standard error: lines, and on a terminal one line below them that is drawn again and again.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
 
-use console::{Term, measure_text_width};
+use console::Term;
 
+use super::out::Out;
 use crate::platform;
 
-/// Writes lines; what stands at the foot stays below them.
+/// Writes a line; what stands at the foot stays below it.
 pub(in crate::cli) fn line(text: &str) {
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    put(|foot| {
-        let (erased, shown) = (foot.erased(columns()), foot.shown(columns()));
-        format!("{erased}{text}{end}{shown}")
-    });
+    OUT.put(|page| page.say(text));
+}
+
+/// Writes a log line, unless the terminal takes none and too many wait for it already.
+pub(in crate::cli) fn log_line(text: &str) {
+    OUT.put(|page| page.log(text));
 }
 
 /// Puts a line at the foot, in place of the one that is there. It must be narrower than the terminal.
-pub(super) fn show(text: String) {
-    put(|foot| {
-        if foot.0 == text {
-            return String::new();
-        }
-        let erased = foot.erased(columns());
-        foot.0 = text;
-        format!("{erased}{}", foot.0)
-    });
+pub(in crate::cli) fn show(text: String) {
+    OUT.put(|page| page.stand(text));
 }
 
 /// Takes the line at the foot away.
 pub(super) fn clear() {
-    put(|foot| {
-        let erased = foot.erased(columns());
-        foot.0.clear();
-        erased
-    });
+    show(String::new());
+}
+
+/// Takes the line at the foot away, and waits until it is gone.
+pub(super) fn leave() {
+    clear();
+    flush();
+}
+
+/// From now on nobody waits for the terminal: one that takes nothing, as while text in it is selected, holds up no call
+/// and no sealing. A file or a pipe is written to at once, so that nothing of it is lost.
+pub(in crate::cli) fn write_apart() {
+    if io::stderr().is_terminal() {
+        OUT.write_apart(io::stderr());
+        std::panic::set_hook(Box::new(|panic| {
+            line(&told(panic));
+            flush();
+        }));
+    }
+}
+
+/// Waits until all is written, unless the terminal takes nothing.
+pub(in crate::cli) fn flush() {
+    OUT.flush();
 }
 
 /// How many characters fit into a row.
-pub(super) fn columns() -> usize {
+pub(in crate::cli) fn columns() -> usize {
     Term::stderr().size_checked().map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns).max(1))
 }
 
 /// True when standard error is a terminal that can draw a line again.
-pub(super) fn can_draw() -> bool {
+pub(in crate::cli) fn can_draw() -> bool {
     io::stderr().is_terminal() && !is_dumb() && platform::shows_colour()
 }
 
@@ -56,47 +71,16 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Writes all of it at once, and nothing of anybody else's in between. There is nobody to tell that it failed.
-fn put(made: impl FnOnce(&mut Foot) -> String) {
-    let mut foot = FOOT.lock().unwrap_or_else(PoisonError::into_inner);
-    let _ = io::stderr().lock().write_all(made(&mut foot).as_bytes());
-}
-
-/// What stands at the foot; the cursor is at its end.
-#[derive(Debug)]
-struct Foot(String);
-
-impl Foot {
-    /// What takes it away. A terminal that was made narrower has wrapped it over several rows.
-    fn erased(&self, columns: usize) -> String {
-        match measure_text_width(&self.0) {
-            0 => String::new(),
-            width => match (width - 1) / columns {
-                0 => "\r\u{1b}[K".to_owned(),
-                wrapped => format!("\u{1b}[{wrapped}A\r\u{1b}[J"),
-            },
-        }
-    }
-
-    /// What draws it again, where it fits.
-    fn shown(&self, columns: usize) -> &str {
-        if measure_text_width(&self.0) < columns { &self.0 } else { "" }
+/// A panic as Rust tells it: the writer may hold what Rust itself would tell it with.
+fn told(panic: &PanicHookInfo<'_>) -> String {
+    let thread = std::thread::current();
+    let text = format!("thread '{}' {panic}", thread.name().unwrap_or("<unnamed>"));
+    let trace = Backtrace::capture();
+    match trace.status() {
+        BacktraceStatus::Captured => format!("{text}\n{trace}"),
+        _ => text,
     }
 }
 
-static FOOT: Mutex<Foot> = Mutex::new(Foot(String::new()));
+static OUT: Out = Out::new();
 const USUAL_COLUMNS: usize = 80;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_wrapped_is_taken_away_row_by_row() {
-        let foot = Foot("\u{1b}[33mten wide..\u{1b}[0m".into());
-        assert_eq!((foot.erased(80).as_str(), foot.erased(10).as_str()), ("\r\u{1b}[K", "\r\u{1b}[K"));
-        assert_eq!((foot.erased(9).as_str(), foot.erased(3).as_str()), ("\u{1b}[1A\r\u{1b}[J", "\u{1b}[3A\r\u{1b}[J"));
-        assert_eq!((foot.shown(11), foot.shown(10)), (foot.0.as_str(), ""));
-        assert_eq!(Foot(String::new()).erased(80), "");
-    }
-}
