@@ -95,8 +95,10 @@ impl View {
             parts = self.parts(&LEAST);
         }
         let count = self.troubles.len();
-        let which = if count > 1 { format!("1 of {count}: ") } else { String::new() };
-        parts.extend(self.troubles.first().map(|trouble| Part(which + trouble, YELLOW)));
+        let turns = usize::try_from(self.elapsed.as_secs() / TURN).unwrap_or_default();
+        let shown = turns.checked_rem(count).unwrap_or_default();
+        let which = if count > 1 { format!("{} of {count}: ", shown + 1) } else { String::new() };
+        parts.extend(self.troubles.get(shown).map(|trouble| Part(which + trouble, YELLOW)));
         parts
     }
 
@@ -238,6 +240,8 @@ const GAP: usize = 3;
 const LONGEST_LANE: usize = 16;
 /// Less of an event than this says nothing.
 const LEAST_EVENT: usize = 30;
+/// Of several diagnoses, each is shown for so many seconds in its turn.
+const TURN: u64 = 5;
 /// Where a diagnosis leaves room for something else.
 const WIDE: usize = 110;
 
@@ -248,7 +252,7 @@ mod tests {
     use super::*;
 
     fn caller(lane: &str, calls: u64, rates: [u32; 2]) -> Caller {
-        Caller { lane: lane.into(), calls, last: Instant::now(), rates }
+        Caller { lane: lane.into(), calls, last: Instant::now(), rates, sockets: 0 }
     }
 
     fn view() -> View {
@@ -329,13 +333,15 @@ mod tests {
     #[test]
     fn it_turns_into_what_is_wrong() {
         let troubles = vec!["10.0.0.31 connects but rejects our certificate".to_owned(), "another".to_owned()];
-        let troubled = View { troubles, ..view() };
+        let troubled = View { troubles, elapsed: Duration::from_secs(750), ..view() };
+        let next = View { elapsed: Duration::from_secs(755), ..troubled.clone() };
+        assert_eq!(next.line(100, false), "00:12:35 · 2 of 2: another");
         assert_eq!(
             troubled.line(100, true),
-            "00:12:31 · \u{1b}[33m1 of 2: 10.0.0.31 connects but rejects our certificate\u{1b}[0m"
+            "00:12:30 · \u{1b}[33m1 of 2: 10.0.0.31 connects but rejects our certificate\u{1b}[0m"
         );
         let wide = troubled.line(200, false);
-        assert!(wide.starts_with("00:12:31 · guest 41, +1 more · 1 error, 3 warnings · "), "{wide}");
+        assert!(wide.starts_with("00:12:30 · guest 41, +1 more · 1 error, 3 warnings · "), "{wide}");
         assert!(wide.ends_with(" · 1 of 2: 10.0.0.31 connects but rejects our certificate"), "{wide}");
     }
 
