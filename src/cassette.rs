@@ -56,8 +56,8 @@ pub use body::{StoredBody, WireBytes, Withheld};
 pub use frame::{Cue, FrameRecord, What};
 pub use ledger::{Canonical, Ledger, Polish};
 pub use line::{LineBody, LineFault};
-pub use load::CassetteError;
 pub(crate) use load::is_journal;
+pub use load::{CassetteError, Starts};
 pub use maintain::{Formatted, MaintainError, Verdict, fmt, fsck};
 use outline::Outline;
 pub use parts::{first_part, in_the_way, part_path, parts};
@@ -86,6 +86,8 @@ pub struct Cassette {
     pub notes: Vec<Note>,
     /// The file it was read from; empty for a recording that came from none.
     pub file: PathBuf,
+    /// Which of its files a line stands in, when it is in parts.
+    pub starts: Starts,
     /// The lanes again: a hostile file may name millions.
     named: HashSet<String>,
 }
@@ -93,7 +95,8 @@ pub struct Cassette {
 /// A record and where it stands.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The line of the file it starts on, from 1; 0 for a record that came from no file.
+    /// The line it starts on, from 1, counted through all files of a recording in parts: [`Starts`] tells the line in one
+    /// of them. 0 for a record that came from no file.
     pub line: usize,
     /// The record.
     pub record: Record,
@@ -164,6 +167,7 @@ impl Cassette {
             seal: Seal::Unsealed,
             notes: Vec::new(),
             file: PathBuf::new(),
+            starts: Starts::default(),
             named: HashSet::new(),
         };
         for record in records {
@@ -302,7 +306,8 @@ fn contents(exchanges: usize, lanes: usize, (messages, sockets): (usize, usize))
     text
 }
 
-fn many(count: usize, name: &str) -> String {
+/// A number and what there is of it: `1 line`, `2 lines`.
+pub(crate) fn many(count: usize, name: &str) -> String {
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 

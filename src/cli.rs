@@ -93,7 +93,7 @@ enum Command {
     #[command(after_help = contract::EXAMPLES)]
     Contract(contract::Options),
     /// The certificate authority that intercepted clients must trust
-    #[command(subcommand, after_help = "Example:\n  tapdeck ca export > ca.pem")]
+    #[command(subcommand, after_help = "Example:\n  tapdeck ca export -o ca.pem")]
     Ca(ca::Command),
     /// Make an Xbox development kit use a deck as its proxy, and undo it
     #[command(subcommand, after_help = "Example:\n  tapdeck devkit enable 10.0.0.5 --user dev --restart")]
@@ -107,8 +107,8 @@ enum Command {
     /// Print a shell's completions of this command line
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::Options),
-    /// Write the manual: a page for each command
-    #[command(after_help = completions::MAN_EXAMPLES, hide = true)]
+    /// Write the manual: a page for each command, for `man`
+    #[command(after_help = completions::MAN_EXAMPLES)]
     Man(completions::ManOptions),
 }
 

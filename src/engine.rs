@@ -221,7 +221,9 @@ impl Engine {
     /// The recording cannot be written any more.
     pub async fn mark(&self, note: &str) -> Result<(), JournalError> {
         let note = self.redactor.text(note);
-        tracing::info!(target: "tapdeck::mark", "mark {}: {note}", self.watch.marked());
+        // A log that is off computes nothing.
+        let number = self.watch.marked();
+        tracing::info!(target: "tapdeck::mark", "mark {number}: {note}");
         self.outcomes.marked(&note);
         match &self.recorder {
             Some(recorder) => recorder.mark(&note).await,

@@ -41,7 +41,7 @@ use crate::upstream::{Dialler, Line, Relay};
 
 pub use crate::upstream::limits;
 pub use access::{Access, Network};
-pub use arrivals::{Arrivals, Event, Guest};
+pub use arrivals::{Arrivals, Event, Guest, Miss};
 pub use authority::{Authority, AuthorityError};
 pub use fault::TlsFault;
 pub use hosts::{Beyond, Hosts, Neighbours, Others, Pattern};

@@ -64,8 +64,10 @@ pub enum RenderError {
 /// A finding with the exchange it was found in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
-    /// The file the exchange came from, if it came from one.
+    /// The recording the exchange came from, if it came from a file.
     pub file: Option<String>,
+    /// The file it stands in, if the recording is in parts.
+    pub part: Option<String>,
     /// The exchange's ordinal; for a message, that of the opening of its socket (0: the opening is not there).
     pub exchange: usize,
     /// The message's ordinal on its socket, if it is about one.
@@ -208,6 +210,11 @@ impl Report {
 }
 
 impl Located {
+    /// The file that its line is in.
+    fn place(&self) -> Option<&str> {
+        self.part.as_deref().or(self.file.as_deref())
+    }
+
     /// What stands to be said beside the message: that the service rejected it, that it is known, how often it came.
     fn remarks(&self) -> Vec<String> {
         let rejected = self.finding.rejected.map(|status| format!("expected rejection ({status})"));

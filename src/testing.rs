@@ -54,6 +54,7 @@ use crate::engine::{Enforce, Entry, Left, Receipt};
 use crate::intercept::{Authority, AuthorityError, Neighbours, Others};
 use crate::redact::Redactor;
 use crate::replay::{Miss, Options, Tape};
+use crate::upstream::{Dialler, Limits, Route};
 
 /// A cassette that is played until this is dropped.
 ///
@@ -123,6 +124,7 @@ impl Replay {
             enforce: Enforce::Report,
             neighbours: Neighbours::default(),
             others: Others::Refuse,
+            dialler: Dialler::new(Route::default(), Limits::default().connect),
         };
         let stop = CancellationToken::new();
         let (started, starting) = mpsc::channel();

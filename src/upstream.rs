@@ -7,6 +7,7 @@ pub mod line;
 pub mod relay;
 pub mod tls;
 pub mod upgrade;
+mod uplink;
 pub mod wire;
 
 use std::error::Error;
@@ -25,14 +26,15 @@ use crate::message::{Body, Headers, Request, Response, strip_hop_by_hop};
 use crate::mpsd::Service;
 
 pub use dial::{DialError, Dialler, Route};
-pub use flow::{Flow, Passed, Sent, Uplink};
+pub use flow::{Flow, Sent};
 pub use limits::Limits;
 pub use line::{Cut, Line};
 pub use relay::Relay;
 pub use tls::{Identity, TrustError};
+pub use uplink::{Ending, Passed, Uplink, Upload};
 
 use dial::Secured;
-use flow::Outgoing;
+use uplink::Outgoing;
 use wire::{Payload, ReadError, header_map, headers_of, read_whole};
 
 /// Where requests go and whom they trust there.
@@ -115,7 +117,7 @@ impl Upstream {
                 Answer::answered(Response { trailers, ..response })
             }
             Ok(Err(answer)) => answer,
-            Err(_) => timed_out(&self.limits),
+            Err(_) => timed_out(self.limits.answer),
         }
     }
 
@@ -231,8 +233,8 @@ fn broken(error: &ReadError) -> Answer {
     ours(Outcome::Reset, 502, code, &chain(error))
 }
 
-fn timed_out(limits: &Limits) -> Answer {
-    let detail = format!("the service did not answer within {:?}", limits.answer);
+fn timed_out(patience: Duration) -> Answer {
+    let detail = format!("the service did not answer within {patience:?}");
     ours(Outcome::Timeout, 504, "upstream-timeout", &detail)
 }
 

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::Fault;
 use crate::intercept::Secret;
-use crate::intercept::hosts::is_loopback;
+use crate::intercept::hosts::{is_loopback, is_own};
 
 /// The address of ours a connection came to.
 #[derive(Clone, Copy, Debug)]
@@ -50,13 +50,8 @@ pub(super) async fn admit(
 
 /// True unless a header names somebody else.
 fn is_ours(headers: &HeaderMap, name: HeaderName, here: Here) -> bool {
-    headers.get_all(name).iter().all(|value| {
-        value.to_str().is_ok_and(|value| {
-            let host = host_of(value);
-            let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-            is_loopback(host) || address.is_ok_and(|address| here.0 == Some(address.to_canonical()))
-        })
-    })
+    let is_called = |host: &str| here.0.map_or_else(|| is_loopback(host), |here| is_own(host, here));
+    headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(|value| is_called(host_of(value))))
 }
 
 /// The host of an authority or an origin.

@@ -15,7 +15,7 @@ use crate::engine::{Enforce, Engine, Receipt, Source};
 use crate::intercept::{self, Access, Authority, Beyond, Door, Limits, Neighbours, Others, Reverse, Shutdown};
 use crate::redact::Redactor;
 use crate::replay::{self, Player};
-use crate::upstream::{Dialler, Route};
+use crate::upstream::Dialler;
 
 /// What every session of a process is made with.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub struct Means {
     pub neighbours: Neighbours,
     /// What happens to hosts that are not intercepted.
     pub others: Others,
+    /// How they are reached; it keeps away from the ports of sessions, too.
+    pub dialler: Dialler,
 }
 
 /// A cassette that is being played.
@@ -47,7 +49,13 @@ enum Place {
     /// Everybody's at the deck's own port.
     Deck(Arc<Door>),
     /// Everybody's at a port of its own.
-    Port { door: Arc<Door>, address: SocketAddr, shutdown: Shutdown, serving: Mutex<Option<JoinHandle<()>>> },
+    Port {
+        door: Arc<Door>,
+        address: SocketAddr,
+        dialler: Dialler,
+        shutdown: Shutdown,
+        serving: Mutex<Option<JoinHandle<()>>>,
+    },
     /// Those of some addresses, at the deck's own port.
     Clients { door: Arc<Door>, addresses: BTreeSet<IpAddr>, neighbours: Neighbours },
 }
@@ -68,7 +76,8 @@ impl Session {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
         let engine = engine(means, &loaded, options);
-        let limits = limits();
+        let dialler = means.dialler.clone();
+        dialler.avoid(address);
         let door = Door::new(intercept::Options {
             engine: Some(Arc::clone(&engine)),
             authority: Arc::clone(&means.authority),
@@ -78,12 +87,12 @@ impl Session {
             reverse: Some(Reverse::default()),
             neighbours,
             others: means.others,
-            dialler: Dialler::new(Route { own: vec![address], ..Route::default() }, limits.connect),
-            limits,
+            dialler: dialler.clone(),
+            limits: limits(),
         });
         let shutdown = Shutdown::default();
         let serving = tokio::spawn(intercept::serve(listener, Arc::clone(&door), shutdown.clone()));
-        Ok(Self::new(Place::Port { door, address, shutdown, serving: Mutex::new(Some(serving)) }, engine))
+        Ok(Self::new(Place::Port { door, address, dialler, shutdown, serving: Mutex::new(Some(serving)) }, engine))
     }
 
     /// Plays a cassette for clients of some addresses, who come in by the deck's door.
@@ -213,8 +222,9 @@ impl Session {
 impl Drop for Session {
     /// Nobody waits any more: what still runs is cut off.
     fn drop(&mut self) {
-        if let Place::Port { shutdown, .. } = &self.place {
+        if let Place::Port { shutdown, dialler, address, .. } = &self.place {
             shutdown.abort.cancel();
+            dialler.release(*address);
         }
     }
 }

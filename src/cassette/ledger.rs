@@ -17,7 +17,7 @@ use super::outline::Outline;
 use super::parts::parts;
 use super::record::{Head, Timing};
 use super::seal::{Canon, Checksum, Records, SealError, check_understood, write_checked};
-use super::{Cassette, CassetteError, Entry, Note, Record, Seal, contents, line, load};
+use super::{Cassette, CassetteError, Entry, Note, Record, Seal, Starts, contents, line, load};
 use index::Index;
 
 /// A recording on the disk.
@@ -41,6 +41,8 @@ pub struct Ledger {
     pub file: PathBuf,
     /// The parts of a journal; the file itself of a sealed one.
     pub parts: Vec<PathBuf>,
+    /// Which of them a line stands in.
+    pub starts: Starts,
     aliases: std::collections::BTreeMap<String, Vec<String>>,
     outline: Outline,
     shelf: Shelf,

@@ -1,21 +1,23 @@
 //! Reads either container. The file may be torn, edited, converted by a version control system, or hostile.
 
-use std::collections::{BTreeMap, HashSet};
+mod journal;
+
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::frame::FrameRecord;
 use super::line::{self, LineFault, MAX_LINE, PREFIX};
-use super::outline::Names;
 use super::parts::parts;
-use super::record::{Alias, Began, Head, HttpRecord, Lane, Time, Timing};
-use super::{Cassette, Entry, FORMAT, Note, Notice, Record, Seal, seal};
+use super::record::{Head, HttpRecord, Lane, Time, Timing};
+use super::{Cassette, FORMAT, Note, Notice, Record, Seal, seal};
 use crate::json::{Doc, JsonError, Kind, Node, compact};
+pub(super) use journal::JournalReader;
+pub use journal::Starts;
 
 /// A file that is no cassette we can read. Each says what to do about it.
 #[derive(Debug, Error)]
@@ -102,8 +104,8 @@ impl Cassette {
         }
         let JournalReader { head, recorded, aliases, lanes, notes, starts, .. } = reader;
         lanes.all().for_each(|lane| self.name_lane(lane));
-        let mut cassette = Self { head, recorded, aliases, notes, file: path.to_owned(), ..self };
-        cassette.note_sockets(&starts);
+        let mut cassette = Self { head, recorded, aliases, notes, starts, file: path.to_owned(), ..self };
+        cassette.note_sockets();
         Ok(cassette)
     }
 
@@ -130,17 +132,17 @@ impl Cassette {
             return cassette.take(path, reader);
         }
         let mut cassette = sealed(path, bytes)?;
-        cassette.note_sockets(&Starts::default());
+        cassette.note_sockets();
         cassette.file = path.to_owned();
         Ok(cassette)
     }
 
     /// Notes each socket that has messages and no opening.
-    fn note_sockets(&mut self, starts: &Starts) {
+    fn note_sockets(&mut self) {
         let mut known: HashSet<u64> = self.exchanges().map(|http| http.asked).collect();
         let frames = self.entries.iter().filter_map(|entry| Some((entry.line, entry.record.frame()?.socket)));
         let lost = frames.filter(|(_, socket)| known.insert(*socket));
-        let notes: Vec<Note> = lost.map(|(line, socket)| starts.note(line, Notice::NoOpening(socket))).collect();
+        let notes: Vec<Note> = lost.map(|(line, socket)| self.starts.note(line, Notice::NoOpening(socket))).collect();
         self.notes.extend(notes);
     }
 }
@@ -173,141 +175,6 @@ pub(super) fn without_bom(bytes: &[u8]) -> &[u8] {
 pub(crate) fn is_journal(bytes: &[u8]) -> bool {
     let is_line = |line: &[u8]| line.starts_with(PREFIX);
     is_line(bytes) || PREFIX.starts_with(bytes) || bytes.split(|byte| *byte == b'\n').nth(1).is_some_and(is_line)
-}
-
-/// What the lines of a journal say besides its records.
-pub(super) struct JournalReader {
-    pub(super) head: Head,
-    pub(super) recorded: Option<Timestamp>,
-    /// Aliases by class, in order of first appearance.
-    pub(super) aliases: BTreeMap<String, Vec<String>>,
-    /// Lane names, in order of first appearance.
-    pub(super) lanes: Names,
-    pub(super) notes: Vec<Note>,
-    /// Lines that are whole.
-    pub(super) whole: usize,
-    /// Where each file begins.
-    pub(super) starts: Starts,
-    seen: HashSet<(String, String)>,
-    lines: usize,
-    part: u32,
-}
-
-/// The files of a recording in parts: how many lines stand before each, and its name.
-#[derive(Debug, Default)]
-pub(super) struct Starts(Vec<(usize, String)>);
-
-impl Starts {
-    /// A note on a line, which is counted through all files.
-    pub(super) fn note(&self, line: usize, what: Notice) -> Note {
-        match self.0.iter().rev().find(|(before, _)| *before < line) {
-            Some((before, file)) => Note { file: file.clone(), line: line - before, what },
-            None => Note::at(line, what),
-        }
-    }
-}
-
-impl Default for JournalReader {
-    fn default() -> Self {
-        Self {
-            head: Head::current(),
-            recorded: None,
-            aliases: BTreeMap::new(),
-            lanes: Names::default(),
-            notes: Vec::new(),
-            whole: 0,
-            starts: Starts::default(),
-            seen: HashSet::new(),
-            lines: 0,
-            part: 0,
-        }
-    }
-}
-
-impl JournalReader {
-    /// The lines of a part come next.
-    pub(super) fn part(&mut self, part: u32, file: &Path) {
-        // Nothing is written to a part before all is on the disk that was written to the one before.
-        if let Some(Note { what, .. }) = self.notes.last_mut()
-            && let Notice::Torn { bytes } = *what
-        {
-            *what = Notice::Lost(LineFault::Cut(bytes));
-        }
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.starts.0.push((self.lines, name));
-        for missing in (self.part + 1..part).take(MOST_MISSING) {
-            self.note(self.lines + 1, Notice::NoPart(missing));
-        }
-        self.part = part;
-    }
-
-    fn note(&mut self, line: usize, what: Notice) {
-        self.notes.push(self.starts.note(line, what));
-    }
-
-    fn text(&mut self, path: &Path, bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), CassetteError> {
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let record = self.line(path, line, line.len())?;
-            entries.extend(record.map(|record| Entry { line: self.lines, record }));
-        }
-        Ok(())
-    }
-
-    /// The number of the line that was read last, from 1.
-    pub(super) fn number(&self) -> usize {
-        self.lines
-    }
-
-    /// The record of the next line, if it is one. `length` is that of the whole line, if that is not all here.
-    pub(super) fn line(&mut self, path: &Path, line: &[u8], length: usize) -> Result<Option<Record>, CassetteError> {
-        self.lines += 1;
-        let (text, ended) = line.strip_suffix(b"\n").map_or((line, false), |text| (text, true));
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let is_whole = if length > line.len() { Err(LineFault::TooLong(length)) } else { line::check(text) };
-        let read = match is_whole.and_then(|()| self.read(text)) {
-            Ok(read) => {
-                self.whole += 1;
-                read
-            }
-            Err(fault) => {
-                let what = if ended { Notice::Lost(fault) } else { Notice::Torn { bytes: length } };
-                self.note(self.lines, what);
-                None
-            }
-        };
-        check_format(path, &self.head)?;
-        Ok(read)
-    }
-
-    fn read(&mut self, text: &[u8]) -> Result<Option<Record>, LineFault> {
-        let kind = line::kind(text)?;
-        match kind.as_ref() {
-            "head" => {
-                self.head = line::parse::<Head>(text)?;
-                self.recorded = line::parse::<Began>(text)?.recorded;
-            }
-            "lane" => {
-                let _ = self.lanes.number(&line::parse::<Lane>(text)?.name);
-            }
-            "alias" => {
-                let alias: Alias = line::parse(text)?;
-                if self.seen.insert((alias.class.clone(), alias.text.clone())) {
-                    self.aliases.entry(alias.class).or_default().push(alias.text);
-                }
-            }
-            kind => match record(kind, text)? {
-                Some(record) => {
-                    let _ = record.lane().map(|lane| self.lanes.number(lane));
-                    return Ok(Some(record));
-                }
-                None => self.note(self.lines, unknown(kind)),
-            },
-        }
-        Ok(None)
-    }
 }
 
 /// A record of either container; `None` for a kind this build does not know.
@@ -480,8 +347,6 @@ fn count_lines(bytes: &[u8]) -> usize {
 const MAX_JOURNAL: u64 = 1 << 30;
 /// Larger sealed files are not read into memory, where they are one document.
 pub(super) const MAX_SEALED: u64 = 256 << 20;
-/// Most missing parts that are told of.
-const MOST_MISSING: usize = 100;
 /// Sealed files of more values are refused as well: each takes memory, however few bytes it is.
 const MAX_VALUES: usize = 32 << 20;
 

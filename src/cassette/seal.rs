@@ -81,6 +81,7 @@ pub fn canonical(cassette: &Cassette) -> Result<Cassette, SealError> {
         seal: cassette.seal,
         notes: cassette.notes.clone(),
         file: cassette.file.clone(),
+        starts: cassette.starts.clone(),
     })
 }
 

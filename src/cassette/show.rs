@@ -28,7 +28,7 @@ pub fn show(cassette: &Cassette, view: View) -> String {
     match view {
         View::Table => table(cassette),
         View::Record(number) => match number.checked_sub(1).and_then(|index| cassette.entries.get(index)) {
-            Some(entry) => detail(number, entry, &Numbers::of(cassette)),
+            Some(entry) => detail(number, entry, &standing(cassette, entry), &Numbers::of(cassette)),
             None => format!("there is no record {number}: the cassette has {}\n", cassette.entries.len()),
         },
     }
@@ -208,13 +208,20 @@ fn length(body: Option<&StoredBody>) -> u64 {
     }
 }
 
-fn detail(number: usize, entry: &Entry, numbers: &Numbers) -> String {
+/// Where a record stands, as an editor finds it.
+fn standing(cassette: &Cassette, entry: &Entry) -> String {
+    match cassette.starts.find(entry.line) {
+        (Some(file), line) => format!("{}, line {line}", visible(file)),
+        (None, line) => format!("line {line}"),
+    }
+}
+
+fn detail(number: usize, entry: &Entry, standing: &str, numbers: &Numbers) -> String {
     let http = match &entry.record {
         Record::Http(http) => http,
         Record::Frame(frame) => {
             let mut out = format!(
-                "record {number} (line {}): {} {} by {}, at {} on socket {}",
-                entry.line,
+                "record {number} ({standing}): {} {} by {}, at {} on socket {}",
                 frame.what.name(),
                 arrow(frame.from),
                 visible(&frame.lane),
@@ -234,8 +241,7 @@ fn detail(number: usize, entry: &Entry, numbers: &Numbers) -> String {
         }
     };
     let mut out = format!(
-        "record {number} (line {}): {} by {}, asked {} answered {}, {} over {}",
-        entry.line,
+        "record {number} ({standing}): {} by {}, asked {} answered {}, {} over {}",
         visible(&http.op),
         visible(&http.lane),
         http.asked,

@@ -12,8 +12,8 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::frame::Cue;
-use super::seal::SealError;
-use super::{Cassette, CassetteError, Entry, Ledger, Record, many};
+use super::seal::{SealError, check_understood};
+use super::{Cassette, CassetteError, Entry, Ledger, Note, Record, Seal, many};
 use sketch::{Marked, Sketch, Sketched};
 
 /// What is to stay.
@@ -60,20 +60,37 @@ pub enum TrimError {
     Empty,
 }
 
-/// Cuts a smaller recording out of a file of any size. A journal is put into canonical form first. `progress` is told
-/// of each record that is read.
+/// Cuts a smaller recording out of a file of any size. A journal is put into canonical form first. `progress` is called
+/// each time a piece of a long file was read.
 ///
 /// # Errors
 /// The file cannot be read, what is chosen is not there, or nothing is left.
-pub fn trim(file: &Path, choice: &Choice, progress: &mut dyn FnMut(usize)) -> Result<Trimmed, TrimError> {
+pub fn trim(file: &Path, choice: &Choice, progress: &mut dyn FnMut()) -> Result<Trimmed, TrimError> {
     if !Ledger::is_needed(file)? {
         let cassette = Cassette::read(file)?;
+        check_understood(&cassette.head, &cassette.notes)?;
         let blank = Cassette { entries: Vec::new(), ..cassette.clone() };
-        return cut(blank, cassette.entries.len(), choice, &mut |index| Ok(cassette.entries[index].clone()));
+        let cut = cut(blank, cassette.entries.len(), choice, &mut |index| Ok(cassette.entries[index].clone()))?;
+        return Ok(cut.out_of(file, cassette.seal, &cassette.notes));
     }
-    let mut ledger = Ledger::open(file, &mut |_| {})?;
-    let mut canonical = ledger.canonical(progress)?;
-    cut(canonical.blank(), canonical.records(), choice, &mut |index| Ok(canonical.entry(index)?))
+    let mut ledger = Ledger::open(file, &mut |_| progress())?;
+    let mut canonical = ledger.canonical(&mut |_| progress())?;
+    let cut = cut(canonical.blank(), canonical.records(), choice, &mut |index| {
+        progress();
+        Ok(canonical.entry(index)?)
+    })?;
+    Ok(cut.out_of(file, ledger.seal, &ledger.notes))
+}
+
+impl Trimmed {
+    /// Says first what the new seal would hide: that the recording was not whole before anything was cut.
+    fn out_of(mut self, file: &Path, seal: Seal, notes: &[Note]) -> Self {
+        let file = file.display();
+        let edited = (seal == Seal::Edited).then(|| format!("{file}: {seal}"));
+        let lost = notes.iter().filter(|note| note.what.is_loss()).map(|note| format!("{file}: {note}"));
+        self.notes.splice(..0, edited.into_iter().chain(lost));
+        self
+    }
 }
 
 /// Cuts out of so many records, which are read twice.

@@ -20,12 +20,17 @@ pub(super) struct Bar {
 impl Bar {
     /// Of so many bytes.
     pub(super) fn of_bytes(message: String, length: u64) -> Self {
-        Self::new(message, length, "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+        Self::new(message, Some(length), "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
     }
 
     /// Of so many steps.
     pub(super) fn of_steps(message: String, length: u64) -> Self {
-        Self::new(message, length, "{msg} [{bar:30}] {percent} %, {eta} left")
+        Self::new(message, Some(length), "{msg} [{bar:30}] {percent} %, {eta} left")
+    }
+
+    /// Of nobody knows how much: it tells that it goes on, and since when.
+    pub(super) fn of_unknown(message: String) -> Self {
+        Self::new(message, None, "{spinner} {msg}, {elapsed}")
     }
 
     /// Some more was done.
@@ -36,8 +41,8 @@ impl Bar {
         self.bar.inc(done);
     }
 
-    fn new(message: String, length: u64, line: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
+    fn new(message: String, length: Option<u64>, line: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template(line) {
             bar.set_style(style);
         }
@@ -107,3 +112,15 @@ impl TermLike for Foot {
 
 const TIMES_A_SECOND: u8 = 20;
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_of_unknown_length_is_never_nearly_done() {
+        let bar = Bar::of_unknown("reading".to_owned());
+        bar.add(1);
+        assert_eq!((bar.bar.length(), bar.bar.position()), (None, 1));
+    }
+}

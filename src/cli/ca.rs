@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::destination::Destination;
 use super::failure::told;
-use super::{Code, Failure, Home, print, print_bytes, say, session};
+use super::options::writable;
+use super::{Code, Failure, Home, print, say, session};
 use crate::intercept::authority::{Existing, KeyKind, Limit, Made, Wish};
 use crate::intercept::{Authority, AuthorityError};
 use environment::Shell;
@@ -29,7 +31,7 @@ pub(super) enum Command {
     /// Print where its certificate lies, making it when there is none
     #[command(after_help = "Example:\n  curl --cacert $(tapdeck ca path) -x http://127.0.0.1:8888 …")]
     Path(Home),
-    /// Write its certificate to standard output
+    /// Write its certificate to standard output, or to a file
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportOptions),
     /// Make this machine trust it: the system's store, and those of browsers
@@ -89,6 +91,12 @@ pub(super) struct ExportOptions {
     /// The shell that lines of `env` are for
     #[arg(long, default_value = Shell::USUAL)]
     shell: Shell,
+    /// Write to this file instead, which PowerShell's `>` would spoil
+    #[arg(short, long, value_name = "FILE", value_parser = writable)]
+    output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "output")]
+    overwrite: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -156,7 +164,15 @@ fn import(options: &ImportOptions) -> Result<(), Failure> {
 
 /// What whoever made an authority has to know.
 fn tell(made: &Made) {
-    say(&format!("it may vouch for {}", made.authority.facts().bounds));
+    let bounds = &made.authority.facts().bounds;
+    say(&format!("it may vouch for {bounds}"));
+    for limit in bounds.everybodys() {
+        let within = if limit.is_of_name() { "every name that ends in" } else { "every address in" };
+        say(&format!(
+            "warning: that is {within} {limit}: whoever gets hold of its key can pose as any of those before clients that \
+             trust it; name the hosts themselves, with --host"
+        ));
+    }
     if let Some(before) = &made.before {
         say(&format!("the one before lies in {}", before.display()));
         say("clients that trust that one must be made to trust this one, and a deck that runs must be started again");
@@ -179,13 +195,23 @@ fn show(authority: &Authority) -> Result<(), Failure> {
 }
 
 fn export(options: &ExportOptions) -> Result<(), Failure> {
-    let authority = open(&options.home)?;
-    match options.format {
-        Form::Pem => print(authority.cert_pem()),
-        Form::Der => print_bytes(authority.cert_der()),
-        Form::P12 => print_bytes(&authority.cert_p12()),
-        Form::Env => print(&environment::lines(&authority, &options.home.dir()?, options.shell)?),
+    let output = options.output.as_deref();
+    if let Some(file) = output.filter(|file| file.is_file() && !options.overwrite) {
+        let hint = "give --overwrite to replace it, or another name";
+        return Err(Failure::usage(format!("{} exists", file.display())).hint(hint));
     }
+    let destination = Destination::open(output.unwrap_or_else(|| Path::new("-")))?;
+    let authority = open(&options.home)?;
+    let bytes = match options.format {
+        Form::Pem => authority.cert_pem().as_bytes().to_vec(),
+        Form::Der => authority.cert_der().to_vec(),
+        Form::P12 => authority.cert_p12(),
+        Form::Env => environment::lines(&authority, &options.home.dir()?, options.shell)?.into_bytes(),
+    };
+    if let Some(file) = destination.write(&bytes)? {
+        say(&format!("wrote {}", file.display()));
+    }
+    Ok(())
 }
 
 /// A day as it is written everywhere: `2026-11-21`.
@@ -218,8 +244,8 @@ Examples:
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
-  tapdeck ca export > ca.pem && curl --cacert ca.pem -x http://127.0.0.1:8888 …
-  tapdeck ca export --format der > ca.cer             for Windows and consoles
-  tapdeck ca export --format p12 > ca.p12             for Java
+  tapdeck ca export -o ca.pem && curl --cacert ca.pem -x http://127.0.0.1:8888 …
+  tapdeck ca export --format der -o ca.cer            for Windows and consoles
+  tapdeck ca export --format p12 -o ca.p12            for Java
   eval \"$(tapdeck ca export --format env)\"            for what this shell starts
   tapdeck ca export --format env --shell powershell | Out-String | Invoke-Expression";

@@ -62,7 +62,9 @@ Examples:
   tapdeck completions bash > ~/.local/share/bash-completion/completions/tapdeck
   tapdeck completions zsh > ~/.zfunc/_tapdeck                 (with ~/.zfunc in fpath)
   tapdeck completions fish > ~/.config/fish/completions/tapdeck.fish
-  tapdeck completions powershell | Out-String | Invoke-Expression";
+  tapdeck completions powershell | Out-String | Invoke-Expression
+
+`tapdeck man DIR` writes the manual's pages.";
 
 pub(super) const MAN_EXAMPLES: &str = "\
 Example:

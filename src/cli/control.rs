@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::options::Ways;
 use super::session::Ended;
 use super::{Failure, say, session};
 use crate::admin::{self, Panel, Sessions};
@@ -55,35 +56,49 @@ impl FromStr for AdminArg {
 }
 
 impl Control {
-    /// Opens the port, unless it is to be off.
-    pub(super) async fn open(self) -> Result<Option<Port>, Failure> {
+    /// Opens the port beside those that clients come to, unless it is to be off.
+    pub(super) async fn open(self, ways: &Ways) -> Result<Option<Port>, Failure> {
         let AdminArg::At(address) = self.admin else { return Ok(None) };
-        self.open_at(address).await.map(Some)
+        self.open_at(address, ways).await.map(Some)
     }
 
     /// Opens the port where nothing hangs on it: the usual one may be another deck's.
-    pub(super) async fn open_if_free(self) -> Result<Option<Port>, Failure> {
+    pub(super) async fn open_if_free(self, ways: &Ways) -> Result<Option<Port>, Failure> {
         match self.admin {
-            AdminArg::At(address) if address == USUAL => match self.open_at(address).await {
+            AdminArg::At(address) if address == USUAL => match self.open_at(address, ways).await {
                 Ok(port) => Ok(Some(port)),
                 Err(failure) => {
                     say(&format!("no control port: {failure}"));
                     Ok(None)
                 }
             },
-            _ => self.open().await,
+            _ => self.open(ways).await,
         }
     }
 
-    async fn open_at(self, address: SocketAddr) -> Result<Port, Failure> {
+    async fn open_at(self, address: SocketAddr, ways: &Ways) -> Result<Port, Failure> {
         let token = self.admin_token;
         if token.is_none() && !address.ip().is_loopback() {
             let hint = "give it a token, by TAPDECK_ADMIN_TOKEN or --admin-token, or an address like 127.0.0.1:8889";
             return Err(Failure::usage(format!("--admin {address}: other machines reach that address")).hint(hint));
         }
+        if let Some(taken) = ways.listen.iter().map(|listen| listen.address).find(|taken| overlap(*taken, address)) {
+            let hint = "give clients another port, or the control port: `--admin 127.0.0.1:0` picks a free one, \
+                        `--admin off` does without";
+            return Err(Failure::usage(format!(
+                "--listen {taken}: tapdeck's own control port is there, by --admin {address}"
+            ))
+            .hint(hint));
+        }
         let (listener, address) = session::listen(address, "--admin").await?;
         Ok(Port { listener, address, token })
     }
+}
+
+/// True for addresses that cannot both be listened on.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_whole = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.port() != 0 && (one.ip() == other.ip() || is_whole)
 }
 
 /// An open port nobody answers on yet.
@@ -128,3 +143,16 @@ impl Served {
 /// Where it is unless somebody says otherwise.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8889);
 const CLOSING: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_taken_by_its_address_and_by_all_addresses() {
+        let overlap = |one: &str, other: &str| overlap(one.parse().unwrap(), other.parse().unwrap());
+        assert!(overlap("127.0.0.1:8889", "127.0.0.1:8889") && overlap("0.0.0.0:8889", "127.0.0.1:8889"));
+        assert!(!overlap("127.0.0.2:8889", "127.0.0.1:8889") && !overlap("127.0.0.1:8888", "127.0.0.1:8889"));
+        assert!(!overlap("127.0.0.1:0", "127.0.0.1:0"), "each is given a free one");
+    }
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Failure, colour, print};
+use super::{Failure, colour, print_bytes};
 use crate::platform;
 use crate::report::Colour;
 
@@ -54,18 +54,18 @@ impl Destination {
     }
 
     /// Writes the report; gives the name of where it went, if it went elsewhere than to standard output.
-    pub(super) fn write(self, text: &str) -> Result<Option<PathBuf>, Failure> {
+    pub(super) fn write(self, report: &[u8]) -> Result<Option<PathBuf>, Failure> {
         let name = match self {
             Self::Stdout => {
-                print(text)?;
+                print_bytes(report)?;
                 return Ok(None);
             }
             Self::Device { name, mut file } => {
-                file.write_all(text.as_bytes()).map_err(|error| unwritable(&name, &error))?;
+                file.write_all(report).map_err(|error| unwritable(&name, &error))?;
                 name
             }
             Self::File { name, path, mut unfinished } => {
-                let written = unfinished.write_all(text.as_bytes());
+                let written = unfinished.write_all(report);
                 let written = written.and_then(|()| platform::persist(unfinished, &path));
                 written.map_err(|error| unwritable(&name, &error))?;
                 name

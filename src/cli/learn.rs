@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Code, Failure, drift, print, say};
+use crate::cassette::many;
 use crate::config::Project;
 use crate::replay::{Learned, Rest, learn};
 use crate::report::plain;
@@ -43,8 +44,4 @@ fn left(rest: &Rest, [first, second]: &[String; 2]) -> String {
         None => format!("{start}: {first} has no such call left"),
         Some(near) => format!("{start}: beside {first}:{near}: {}", differences.join("; ")),
     }
-}
-
-fn many(count: usize, name: &str) -> String {
-    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }

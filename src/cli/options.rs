@@ -17,7 +17,7 @@ use crate::engine::Enforce;
 
 pub(super) use emulator::{EMULATOR, EmulatorOptions};
 pub(super) use hosts::HostOptions;
-pub(super) use lan::as_clients_see;
+pub(super) use lan::{as_clients_see, as_we_call};
 pub(super) use service::{Reached, Service};
 pub(super) use ways::{ListenArg, Ways};
 

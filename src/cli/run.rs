@@ -131,7 +131,7 @@ impl Options {
         match (&self.tape.replay, &self.tape.record) {
             (Some(cassette), _) => {
                 let mut stage = replay::stage(cassette, &self.play, means).await?;
-                stage.control = self.control.open_if_free().await?;
+                stage.control = self.control.open_if_free(&self.ways).await?;
                 Ok(stage)
             }
             (None, Some(cassette)) => self.recording.stage(cassette, Bounds::default(), self.control, means).await,
@@ -203,7 +203,7 @@ impl Options {
                 fail_on: self.fail_on.severity(),
             };
             let text = outcome.render().map_err(|error| Failure::runtime(format!("no JUnit XML: {error}")))?;
-            page.write(&text)?;
+            page.write(text.as_bytes())?;
         }
         Ok(if ran.code == Code::Clean && self.is_grave(engine) { Code::Findings } else { ran.code })
     }

@@ -27,7 +27,7 @@ use crate::platform::{Key, Keys};
 use crate::replay::Player;
 use crate::report::plain;
 use diagnosis::{Diagnosis, Patience, Scene, diagnose};
-use prompt::{HELP, Prompt, Wish};
+use prompt::{Prompt, Wish, help};
 use status::{View, clock};
 use told::Told;
 
@@ -102,7 +102,7 @@ impl Watcher {
             }
             let view = self.look(&prompt, keys.are_heard());
             match keys.are_in_front() {
-                true => foot::show(view.line(foot::columns(), is_coloured)),
+                true => foot::show(view.line(foot::size(), is_coloured)),
                 false => foot::clear(),
             }
         }
@@ -134,9 +134,13 @@ impl Watcher {
     }
 
     fn press(&mut self, prompt: &mut Prompt, key: Key) {
-        match prompt.press(key) {
-            Some(Wish::Help) => say(HELP),
+        let engine = self.engine();
+        // A replay has them among its outcomes, and in what it saves of its clients.
+        let keeps_marks = engine.recorder().is_some() || engine.player().is_some();
+        match prompt.press(key, keeps_marks) {
+            Some(Wish::Help) => say(help(keeps_marks)),
             Some(Wish::Mark(note)) => self.mark(&note),
+            Some(Wish::Unkept) => self.notice = Some((UNKEPT.to_owned(), Instant::now())),
             None => {}
         }
     }
@@ -212,6 +216,8 @@ fn arrival((address, guest): (IpAddr, Guest)) -> Option<(String, Instant)> {
     (!is_call).then(|| (format!("{address} {}", guest.last), guest.at))
 }
 
+/// What a key that would set a mark says where that would be lost.
+const UNKEPT: &str = "no mark: nothing is kept here";
 /// The line is drawn at most once in this time.
 const TICK: Duration = Duration::from_millis(200);
 /// A log has a line about how things go at most once in this time.

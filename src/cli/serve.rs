@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::options::{ListenArg, Ways, as_clients_see};
 use super::{Failure, ca, session};
-use crate::cassette::CassetteError;
+use crate::cassette::{CassetteError, many};
 use crate::engine::Engine;
 use crate::intercept::{self, Beyond, Limits, Listener, Neighbours};
 use crate::upstream::Dialler;
@@ -98,10 +98,6 @@ impl Deck {
     fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(|(_, address)| *address).collect()
     }
-}
-
-fn many(count: usize, name: &str) -> String {
-    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 fn many_do(count: usize, name: &str) -> String {

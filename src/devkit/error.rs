@@ -87,9 +87,26 @@ impl PortalError {
         matches!(self, Self::Cut(_) | Self::Silent(_))
     }
 
-    /// True for what a kit says, or does not say, while it restarts.
+    /// True for what a kit that was there says, or does not say, while it restarts. Its name may be gone with it.
     pub fn is_absence(&self) -> bool {
         let is_refusal = self.status().is_some_and(|status| status >= 500);
-        is_refusal || matches!(self, Self::Connect(_) | Self::Unreachable(_) | Self::Tls(_)) || self.is_unclear()
+        let is_away = matches!(self, Self::Name { .. } | Self::Connect(_) | Self::Unreachable(_) | Self::Tls(_));
+        is_refusal || is_away || self.is_unclear()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kit_that_restarts_may_lose_its_name_but_not_its_certificate() {
+        let status =
+            |status| PortalError::Status { request: "GET /ext/fiddler".to_owned(), status, reason: None }.is_absence();
+        let (wanted, seen) = (Fingerprint::of(b"wanted"), Fingerprint::of(b"seen"));
+        let unknown = io::Error::from(io::ErrorKind::NotFound);
+        assert!(PortalError::Name { host: "kit-7".to_owned(), source: unknown }.is_absence());
+        assert!(status(503) && PortalError::Silent(Duration::from_secs(1)).is_absence());
+        assert!(!status(401) && !PortalError::Certificate { wanted, seen }.is_absence());
     }
 }

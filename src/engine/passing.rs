@@ -1,7 +1,7 @@
 //! What neighbours say at length: it is passed on as it comes, and only how much it was is kept.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::message::{Body, Response};
 use crate::mpsd::Service;
 use crate::mpsd::host::is_sign_in;
 use crate::redact::{Redacted, Unkept};
-use crate::upstream::{Flow, Passed, Sent, Uplink};
+use crate::upstream::{Ending, Flow, Passed, Sent, Uplink, Upload};
 
 /// What came of a call.
 pub enum Said {
@@ -33,6 +33,7 @@ pub struct Passing {
     place: Place,
     call: Call,
     kept: Redacted<Call>,
+    upload: Option<Upload>,
     flow: Flow,
 }
 
@@ -54,27 +55,28 @@ impl Engine {
         };
         let call = self.attributed(call);
         let place = self.place(&call)?;
-        let mut kept = self.redactor.call(&call);
-        let up = uplink.as_ref().map(Uplink::passed);
-        let sent = upstream.begin(&call, uplink).await;
-        if let Some(up) = up.filter(|_| !is_sign_in(call.request.host())) {
-            kept.withheld = Some(went_up(&up));
-        }
-        match sent {
+        let kept = self.redactor.call(&call);
+        let upload = uplink.as_ref().map(Uplink::upload).filter(|_| !is_sign_in(call.request.host()));
+        match upstream.begin(&call, uplink).await {
             Sent::Whole(answer) => {
-                self.keep(place, &call, kept, Vec::new(), &answer).await?;
+                self.keep(place, &call, with(kept, upload), Vec::new(), &answer).await?;
                 Some(Said::Whole(answer))
             }
             Sent::Flowing(flow) => {
-                Some(Said::Passing(Box::new(Passing { engine: Arc::clone(self), place, call, kept, flow })))
+                Some(Said::Passing(Box::new(Passing { engine: Arc::clone(self), place, call, kept, upload, flow })))
             }
         }
     }
 }
 
-fn went_up(up: &Mutex<Passed>) -> Unkept {
-    let (length, sha256) = up.lock().unwrap_or_else(PoisonError::into_inner).clone().told();
-    Unkept { reason: PASSED, length, sha256 }
+/// A call with what is known of a body that passed.
+fn with(mut call: Redacted<Call>, upload: Option<Upload>) -> Redacted<Call> {
+    if let Some(upload) = upload {
+        let (length, sha256) = upload.passed().told();
+        let reason = if upload.so_far().1 == Some(Ending::Whole) { PASSED } else { IN_PART };
+        call.withheld = Some(Unkept { reason, length, sha256 });
+    }
+    call
 }
 
 /// How a body ended.
@@ -121,7 +123,8 @@ impl Passing {
     }
 
     async fn record(self, passed: Passed, reason: &'static str, outcome: Outcome) -> Option<()> {
-        let Self { engine, place, call, kept, flow } = self;
+        let Self { engine, place, call, kept, upload, flow } = self;
+        let kept = with(kept, upload);
         let answer = Answer { outcome, response: Response { body: Body::unknown(), ..flow.head } };
         let mut kept_answer = engine.redactor.answer(&call, &answer);
         if !is_sign_in(call.request.host()) {
@@ -129,6 +132,7 @@ impl Passing {
             kept_answer.withheld = Some(Unkept { reason, length, sha256 });
         }
         engine.watch.tell_unkept(&place.lane, &kept, &kept_answer);
+        engine.watch.answered(&place.lane, &kept.message, kept_answer.message.response.status);
         engine.unless_failed(engine.record(&place, &kept, &kept_answer).await)
     }
 }
@@ -166,4 +170,5 @@ async fn relay(
 }
 
 const PASSED: &str = "too long or too slow to be kept, it was passed on as it came";
+const IN_PART: &str = "too long or too slow to be kept, it was passed on as far as it came";
 const STOPPED: &str = "too long or too slow to be kept, it was passed on until the recording ended";

@@ -19,6 +19,7 @@ use super::watch::{About, OpenSocket};
 use super::{Case, Caused, Engine, Source};
 use crate::exchange::{Answer, Call, Outcome};
 use crate::message::{Headers, Response};
+use crate::mpsd::host::is_sign_in;
 use crate::redact::Redacted;
 use crate::socket::handshake::accept;
 use crate::socket::{Lengthy, Lost, Message, SMALL, Sender, SocketId};
@@ -84,7 +85,9 @@ impl Engine {
             None => self.behind(&place.lane, &call, &kept.message, spelling).await,
         };
         let (lane, opening) = (place.lane.clone(), Arc::new(About::call(&kept.message)));
-        let (asked, socket) = (place.begun.map(|begun| begun.asked), place.asked);
+        // Of sign-in, nothing is kept but that it happened.
+        let begun = place.begun.filter(|_| !is_sign_in(call.request.host()));
+        let (asked, socket) = (begun.map(|begun| begun.asked), place.asked);
         self.keep(place, &call, kept, found, &answer).await?;
         let scribe = |behind| {
             let (engine, open) = (Arc::clone(self), self.watch.opened(&lane));
@@ -347,7 +350,7 @@ impl Scribe {
 }
 
 const TARGET: &str = "tapdeck::frame";
-/// Something that stays due, whatever is done, must not keep a processor busy.
 /// How long a message waits for a client to read what it read before.
 const A_MOMENT: Duration = Duration::from_millis(500);
+/// Something that stays due, whatever is done, must not keep a processor busy.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);

@@ -85,3 +85,13 @@ async fn a_call_refused_without_a_body_is_recorded_whole() {
     assert!(cassette.exchanges().all(|http| http.withheld().is_none()));
     assert_eq!(replay::verify(&cassette), []);
 }
+
+#[tokio::test]
+async fn marks_are_counted_whether_there_is_a_log_or_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = recording(&directory.path().join("a.cassette.jsonl"));
+    for _ in 0..2 {
+        engine.mark("here").await.unwrap();
+    }
+    assert_eq!(engine.watch().tallied().marks, 2);
+}

@@ -4,6 +4,7 @@ mod open;
 mod outage;
 mod pace;
 mod subject;
+mod telling;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use outage::Outage;
 use outage::Outages;
 use pace::Pace;
 pub use pace::{LIMITS, Limit};
+pub(super) use telling::About;
 
 /// What was found so far, and by which names clients are called.
 #[derive(Debug)]
@@ -204,7 +206,7 @@ impl Watch {
         for finding in findings {
             let count = self.count(lane, about, finding);
             if is_power_of_ten(count) {
-                log(lane, about, finding, count);
+                telling::log(lane, about, finding, count);
             }
         }
     }
@@ -344,43 +346,6 @@ impl State {
     }
 }
 
-/// The call a finding is about.
-#[derive(Debug)]
-pub(super) struct About {
-    op: &'static str,
-    method: String,
-    target: String,
-    /// What it is about, in short.
-    subject: String,
-}
-
-impl About {
-    /// About this call, as it is kept.
-    pub(super) fn call(call: &Call) -> Self {
-        let (method, target) = (call.request.method.clone(), call.request.target.clone());
-        Self { op: call.resolution.name(), method, target, subject: subject::of(call) }
-    }
-}
-
-fn log(lane: &str, about: &About, finding: &Finding, count: usize) {
-    let About { op, method, target, subject } = about;
-    let Finding { rule, place, message, rejected, schema, .. } = finding;
-    let (place, pointer, rejected) = (place.to_string(), place.pointer(), *rejected);
-    let (side, requires, fix, citation) = (rule.side.as_str(), rule.requires, rule.fix, rule.citation);
-    let (rule, schema) = (rule.id, schema.as_deref());
-    match finding.severity {
-        Severity::Error => {
-            tracing::error!(target: TARGET, rule, severity = "error", side, place, pointer, lane, op, method, subject, path = target, requires, fix, citation, schema, rejected, count, "{message}");
-        }
-        Severity::Warning => {
-            tracing::warn!(target: TARGET, rule, severity = "warning", side, place, pointer, lane, op, method, subject, path = target, requires, fix, citation, schema, rejected, count, "{message}");
-        }
-        Severity::Info => {
-            tracing::info!(target: TARGET, rule, severity = "info", side, place, pointer, lane, op, method, subject, path = target, requires, fix, citation, schema, rejected, count, "{message}");
-        }
-    }
-}
-
 fn is_power_of_ten(count: usize) -> bool {
     let mut power = 1;
     while power < count {
@@ -389,7 +354,6 @@ fn is_power_of_ten(count: usize) -> bool {
     power == count
 }
 
-const TARGET: &str = "tapdeck::finding";
 const TELLING: &str = "tapdeck::exchange";
 /// What the codes of problems begin with that the service's side has.
 const UPSTREAM: &str = "upstream-";

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ::http::{HeaderMap, header};
 use ipnet::IpNet;
 
-use super::arrivals::Event;
+use super::arrivals::{Event, Miss};
 use super::secret::Secret;
 use super::session::Session;
 use super::{Door, names};
@@ -88,7 +88,7 @@ impl Door {
     /// Takes down that somebody from outside was turned away. It is said once, or a scan would fill the log.
     pub(super) fn turn_away(&self, client: IpAddr) {
         let why = "it is outside --allow".to_owned();
-        if self.arrivals.note(client, None, Event::Refused { why }) == Some(1) {
+        if self.arrivals.note(client, Admission::Never, None, Event::Refused { why }) == Some(1) {
             tracing::warn!(
                 "turned {client} away: it is neither on this machine nor in --allow; `--allow {client}` lets it in"
             );
@@ -103,17 +103,35 @@ impl Session {
         self.admission != Admission::Welcome && !is_known()
     }
 
-    /// Takes down that a client did not show the password, and gives the answer for it.
-    pub(super) fn keep_out(&self) -> Response {
-        let client = self.client();
-        if self.note(Event::Refused { why: "it did not send the proxy password".to_owned() }) == Some(1) {
-            tracing::warn!(
-                "kept {client} out: it does not send the proxy password; `--allow {client}` lets it in without"
-            );
+    /// The same connection, of a client that is welcome: it may have shown the password.
+    pub(super) fn let_in(mut self) -> Self {
+        if self.admission != Admission::Welcome {
+            self.door.arrivals.let_in(self.client());
+            self.admission = Admission::Welcome;
+        }
+        self
+    }
+
+    /// Asks a client for the password, and takes down how it missed it: not to send it unasked is no miss.
+    pub(super) fn ask(&self, headers: &HeaderMap) -> Response {
+        if headers.contains_key(header::PROXY_AUTHORIZATION) {
+            self.keep_out(Miss::Wrong);
+        } else if self.door.arrivals.is_overdue(self.client()) {
+            self.keep_out(Miss::Nothing);
+        } else {
+            self.note(Event::Asked);
         }
         let mut answer = Response::problem(407, "proxy-password", HOW_TO_COME_IN);
         answer.headers.push("proxy-authenticate", r#"Basic realm="tapdeck""#);
         answer
+    }
+
+    /// Takes down that a client missed the password. Each way of it is said once.
+    pub(super) fn keep_out(&self, miss: Miss) {
+        let client = self.client();
+        if self.note(Event::KeptOut { miss }) == Some(1) {
+            tracing::warn!("kept {client} out: {miss}; `--allow {client}` lets it in without");
+        }
     }
 }
 
@@ -128,10 +146,20 @@ const HOW_TO_COME_IN: &str = "this proxy has a password: write it as http://NAME
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Semaphore;
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
 
+    use super::super::session::{Caller, Work};
+    use super::super::{Authority, Dialler, Guest, Limits, Neighbours, Options, Others};
     use super::*;
+    use crate::upstream::{Cut, Route};
 
     fn access(networks: &[&str], password: Option<&str>) -> Access {
         let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
@@ -189,13 +217,100 @@ mod tests {
         assert_eq!(Network::around("fd00::7:1".parse().unwrap()).to_string(), "fd00::/64");
     }
 
+    fn basic(plain: &str) -> String {
+        format!("Basic {}", STANDARD.encode(plain))
+    }
+
+    /// A door that wants a password, and at which nothing is played.
+    fn locked() -> Arc<Door> {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Limits::default();
+        Door::new(Options {
+            engine: None,
+            authority: Arc::new(Authority::create(home.path()).unwrap()),
+            access: access(&[], Some("sesame")),
+            about: String::new(),
+            listeners: Vec::new(),
+            reverse: None,
+            neighbours: Neighbours::default(),
+            others: Others::Refuse,
+            dialler: Dialler::new(Route::default(), limits.connect),
+            limits,
+        })
+    }
+
+    /// What a client of another machine is answered.
+    async fn asks(door: &Arc<Door>, credentials: Option<&str>) -> String {
+        let token = CancellationToken::new();
+        let work = Work { tracker: TaskTracker::new(), drain: token.clone(), abort: token };
+        let (peer, here) = ("10.0.0.31:50000".parse().unwrap(), "10.0.0.1:8888".parse().unwrap());
+        let seat = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let admission = Admission::WithPassword;
+        let caller = Caller { id: 1, peer, here, admission, seat, cut: Cut::default() };
+        let session = Session::new(Arc::clone(door), work, caller);
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        session.clone().spawn(session.speak(server));
+        let line = credentials.map_or_else(String::new, |given| format!("proxy-authorization: {}\r\n", basic(given)));
+        let head = "GET http://sessiondirectory.xboxlive.com/handles/1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+        client.write_all(format!("{head}{line}\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// What is known of it then.
+    fn guest(door: &Door) -> Option<Guest> {
+        let client = IpAddr::from([10, 0, 0, 31]);
+        door.arrivals.all().into_iter().find_map(|(address, guest)| (address == client).then_some(guest))
+    }
+
+    #[tokio::test]
+    async fn to_be_asked_for_the_password_is_no_refusal() {
+        let door = locked();
+        for _ in 0..3 {
+            let answer = asks(&door, None).await;
+            assert!(answer.starts_with("HTTP/1.1 407 ") && answer.contains("proxy-authenticate: "), "{answer}");
+            let asked = guest(&door).unwrap();
+            assert_eq!((asked.refused, asked.password.missed()), (0, None));
+            let answer = asks(&door, Some("guest:sesame")).await;
+            assert!(answer.contains("no-session"), "{answer}");
+            assert_eq!(guest(&door).unwrap().password.asked(), None);
+        }
+        let guest = guest(&door).unwrap();
+        assert_eq!((guest.refused, guest.calls), (0, 3));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_is_a_refusal_until_the_right_one_comes() {
+        let door = locked();
+        let answer = asks(&door, Some("guest:simsim")).await;
+        assert!(answer.starts_with("HTTP/1.1 407 "), "{answer}");
+        let refused = guest(&door).unwrap();
+        assert_eq!((refused.refused, refused.password.missed()), (1, Some(Miss::Wrong)));
+        assert_eq!(refused.last.to_string(), "was refused: it sends a wrong proxy password");
+        asks(&door, Some(":sesame")).await;
+        let known = guest(&door).unwrap();
+        assert_eq!((known.refused, known.password.missed()), (1, None));
+    }
+
+    #[tokio::test]
+    async fn who_shows_the_password_has_its_place_among_many_strangers() {
+        let door = locked();
+        for number in 0..1000 {
+            door.arrivals.note(Ipv4Addr::from(number).into(), Admission::WithPassword, None, Event::Connected);
+        }
+        asks(&door, None).await;
+        assert!(guest(&door).is_none());
+        asks(&door, Some("guest:sesame")).await;
+        assert_eq!(guest(&door).unwrap().calls, 1);
+    }
+
     #[test]
     fn the_password_stands_behind_any_user() {
         let shown = |value: &str| {
             let headers = HeaderMap::from_iter([(header::PROXY_AUTHORIZATION, value.parse().unwrap())]);
             shows(&headers, Secret::of("open:sesame"))
         };
-        let basic = |plain: &str| format!("Basic {}", STANDARD.encode(plain));
         assert!(shown(&basic("guest:open:sesame")) && shown(&basic(":open:sesame")));
         for wrong in ["guest:open", "open:sesame", "guest", "guest:", ""] {
             assert!(!shown(&basic(wrong)), "{wrong}");

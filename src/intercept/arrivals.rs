@@ -1,13 +1,18 @@
 //! Who came, and how far each got: what the landing page shows and the screen's diagnoses are made of.
 
+mod password;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::access::Admission;
 use super::fault::TlsFault;
 use crate::exchange::LaneName;
+
+pub use password::{Miss, Password};
 
 /// Who came to one door so far, by address.
 #[derive(Debug, Default)]
@@ -46,6 +51,8 @@ pub struct Guest {
     pub page: Option<SocketAddr>,
     /// Why it was last turned away.
     pub refusal: Option<String>,
+    /// What became of asking it for the proxy's password.
+    pub password: Password,
     /// The first few hosts it reached unread.
     pub elsewhere: Vec<String>,
     /// How often it asked for hosts that are none of ours and could not be reached.
@@ -83,6 +90,13 @@ pub enum Event {
         /// Why, in one line.
         why: String,
     },
+    /// Asked for the proxy's password, as everybody is who comes without.
+    Asked,
+    /// No further than this, for want of the password.
+    KeptOut {
+        /// How it was missed.
+        miss: Miss,
+    },
     /// A TLS handshake that came to nothing.
     Failed {
         /// What is wrong.
@@ -103,6 +117,8 @@ impl fmt::Display for Event {
             Self::Tunnelled { host } => write!(f, "reached {host}, which is passed on unread"),
             Self::Unreached { host, .. } => write!(f, "asked for {host}, which cannot be reached"),
             Self::Refused { why } => write!(f, "was refused: {why}"),
+            Self::Asked => f.write_str("was asked for the proxy password"),
+            Self::KeptOut { miss } => write!(f, "was refused: {miss}"),
             Self::Failed { fault, host: Some(host), .. } => write!(f, "failed at TLS for {host}: {}", fault.as_str()),
             Self::Failed { fault, host: None, .. } => write!(f, "failed at TLS: {}", fault.as_str()),
         }
@@ -119,7 +135,9 @@ impl Event {
             }
             Self::Called { host } | Self::Tunnelled { host } | Self::Failed { host: Some(host), .. } => host,
             Self::Refused { why } => why,
-            Self::Connected | Self::Visited | Self::Failed { host: None, .. } => return self,
+            Self::Connected | Self::Visited | Self::Asked | Self::KeptOut { .. } | Self::Failed { host: None, .. } => {
+                return self;
+            }
         };
         cut(text);
         self
@@ -134,11 +152,17 @@ fn cut(text: &mut String) {
 
 impl Arrivals {
     /// Takes down what happened to a client, and says how often the like of it has by now; `None` when there is no
-    /// more room for further clients. Those that are turned away leave room for others.
-    pub(super) fn note(&self, client: IpAddr, name: Option<&LaneName>, event: Event) -> Option<u64> {
+    /// more room for further clients. Strangers leave room for those who are let in.
+    pub(super) fn note(
+        &self,
+        client: IpAddr,
+        admission: Admission,
+        name: Option<&LaneName>,
+        event: Event,
+    ) -> Option<u64> {
         let now = Instant::now();
         let mut guests = self.guests();
-        let most = if matches!(event, Event::Refused { .. }) { MOST_GUESTS / 2 } else { MOST_GUESTS };
+        let most = if admission == Admission::Welcome { MOST_GUESTS } else { MOST_GUESTS / 2 };
         if guests.len() >= most && !guests.contains_key(&client) {
             return None;
         }
@@ -163,6 +187,18 @@ impl Arrivals {
         guest.silent > 1 && guest.calls == 0
     }
 
+    /// True for a client that was asked for the password a while ago, and has not come with it since.
+    pub(super) fn is_overdue(&self, client: IpAddr) -> bool {
+        self.guests().get(&client).is_some_and(|guest| guest.password.is_overdue(Instant::now()))
+    }
+
+    /// Takes down that a client came with the password.
+    pub(super) fn let_in(&self, client: IpAddr) {
+        if let Some(guest) = self.guests().get_mut(&client) {
+            guest.password.shown();
+        }
+    }
+
     /// Everybody by now, by address.
     pub fn all(&self) -> Vec<(IpAddr, Guest)> {
         self.guests().iter().map(|(address, guest)| (*address, guest.clone())).collect()
@@ -178,6 +214,7 @@ impl Guest {
     pub(crate) fn new(at: Instant) -> Self {
         let last = Event::Connected;
         let (name, fault, page, refusal, elsewhere, stranded) = (None, None, None, None, Vec::new(), None);
+        let password = Password::default();
         let (connections, visits, calls, tunnels, refused, failed) = (0, 0, 0, 0, 0, 0);
         let (since, faults, unreached, silent) = (at, BTreeMap::new(), BTreeMap::new(), 0);
         Self {
@@ -196,6 +233,7 @@ impl Guest {
             fault,
             page,
             refusal,
+            password,
             elsewhere,
             unreached,
             stranded,
@@ -204,9 +242,9 @@ impl Guest {
 
     /// Counts what happened, and keeps of it what later events do not make untrue. How often the like of it has by now.
     pub(crate) fn take(&mut self, event: Event, at: Instant) -> u64 {
-        let count = self.count(&event);
+        let count = self.count(&event, at);
         match &event {
-            Event::Connected | Event::Visited => {}
+            Event::Connected | Event::Visited | Event::Asked | Event::KeptOut { .. } => {}
             Event::Called { .. } => self.fault = None,
             Event::Tunnelled { host } => {
                 if self.elsewhere.len() < MOST_HOSTS && !self.elsewhere.contains(host) {
@@ -221,14 +259,14 @@ impl Guest {
                 self.fault = Some((*fault, host.clone()));
             }
         }
-        // Whoever comes once more, or to look at our page, has done what it did before.
-        if !matches!(event, Event::Connected | Event::Visited) || matches!(self.last, Event::Connected) {
+        // Whoever comes once more, is asked once more, or looks at our page, has done what it did before.
+        if !matches!(event, Event::Connected | Event::Visited | Event::Asked) || matches!(self.last, Event::Connected) {
             (self.last, self.at) = (event, at);
         }
         count
     }
 
-    fn count(&mut self, event: &Event) -> u64 {
+    fn count(&mut self, event: &Event, at: Instant) -> u64 {
         let counter = match event {
             Event::Connected => &mut self.connections,
             Event::Visited => &mut self.visits,
@@ -239,6 +277,11 @@ impl Guest {
                 self.unreached.entry(if is_full { "others".to_owned() } else { host.clone() }).or_default()
             }
             Event::Refused { .. } => &mut self.refused,
+            Event::Asked => return self.password.ask(at),
+            Event::KeptOut { miss } => {
+                self.refused += 1;
+                return self.password.miss(*miss);
+            }
             Event::Failed { .. } => &mut self.failed,
         };
         *counter += 1;
@@ -258,20 +301,46 @@ const MOST_UNREACHED: usize = 100;
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::time::Duration;
 
     use super::*;
 
     #[test]
-    fn a_scan_leaves_room_for_players() {
-        let arrivals = Arrivals::default();
+    fn who_never_sends_the_password_is_told_of_whatever_it_was_refused_before() {
+        let (arrivals, client) = (Arrivals::default(), IpAddr::from([10, 0, 0, 31]));
+        arrivals.note(
+            client,
+            Admission::WithPassword,
+            None,
+            Event::Refused { why: "example.com:443 is not passed on".to_owned() },
+        );
+        assert!(!arrivals.is_overdue(client));
+        let asked = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+        arrivals.guests().get_mut(&client).unwrap().take(Event::Asked, asked);
+        assert!(arrivals.is_overdue(client));
+        assert_eq!(
+            arrivals.note(client, Admission::WithPassword, None, Event::KeptOut { miss: Miss::Nothing }),
+            Some(1)
+        );
+        arrivals.let_in(client);
+        assert!(!arrivals.is_overdue(client));
+    }
+
+    #[test]
+    fn strangers_leave_room_for_players() {
         let client = |number: u32| IpAddr::V4(Ipv4Addr::from(number));
-        let refused = || Event::Refused { why: "outside".to_owned() };
-        for number in 0..10_000 {
-            arrivals.note(client(number), None, refused());
+        for (admission, event) in [
+            (Admission::Never, Event::Refused { why: "outside".to_owned() }),
+            (Admission::WithPassword, Event::Connected),
+        ] {
+            let arrivals = Arrivals::default();
+            for number in 0..10_000 {
+                arrivals.note(client(number), admission, None, event.clone());
+            }
+            assert_eq!(arrivals.all().len(), MOST_GUESTS / 2, "{admission:?}");
+            assert_eq!(arrivals.note(client(1), admission, None, event.clone()), Some(2));
+            assert_eq!(arrivals.note(client(20_000), admission, None, event), None);
+            assert_eq!(arrivals.note(client(20_000), Admission::Welcome, None, Event::Connected), Some(1));
         }
-        assert_eq!(arrivals.all().len(), MOST_GUESTS / 2);
-        assert_eq!(arrivals.note(client(1), None, refused()), Some(2));
-        assert_eq!(arrivals.note(client(20_000), None, refused()), None);
-        assert_eq!(arrivals.note(client(20_000), None, Event::Connected), Some(1));
     }
 }

@@ -24,7 +24,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::upstream::tls::provider;
+use crate::upstream::tls::{provider, unmarked};
 
 pub use bounds::{Bounds, Limit};
 pub use facts::Facts;
@@ -51,6 +51,9 @@ pub enum AuthorityError {
     /// The files hold no certificate and key.
     #[error("`{}` holds no usable certificate authority; move it away and a new one is made", .0.display())]
     Unusable(PathBuf),
+    /// Neither the new authority nor the one before could be put in its place.
+    #[error("the certificate authority lies in `{}` and cannot be put back in its place; move it there", .0.display())]
+    Astray(PathBuf, #[source] io::Error),
     /// The authority's certificate rules the host out.
     #[error("no certificate for `{host}`: this authority is limited to {bounds}; {advice}")]
     OutOfBounds {
@@ -84,6 +87,8 @@ pub struct Authority {
     facts: Facts,
     pem: String,
     path: PathBuf,
+    /// The key of every certificate it signs: one of RSA takes so long to make that handshakes would wait for it.
+    leaf_key: KeyPair,
     configs: Mutex<BTreeMap<String, Arc<ServerConfig>>>,
 }
 
@@ -98,11 +103,14 @@ impl Authority {
         let mut above = certificates_in(files.certificate.as_bytes()).ok_or_else(unusable)?;
         let certificate = above.remove(0);
         let facts = Facts::read(&certificate).ok_or_else(unusable)?;
-        let key = PrivateKeyDer::from_pem_slice(files.key.as_bytes()).map_err(|_| unusable())?;
+        let key = PrivateKeyDer::from_pem_slice(unmarked(files.key.as_bytes())).map_err(|_| unusable())?;
         let key = KeyPair::try_from(&key).map_err(|_| unusable())?;
+        // A client too old for one kind of key is given the other in all certificates.
+        let is_rsa = key.algorithm() == &PKCS_RSA_SHA256;
+        let leaf_key = if is_rsa { KeyPair::generate_for(&PKCS_RSA_SHA256)? } else { KeyPair::generate()? };
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|_| unusable())?;
         let (pem, path) = (files.certificate.clone(), store::certificate(dir));
-        Ok(Self { issuer, certificate, above, facts, pem, path, configs: Mutex::default() })
+        Ok(Self { issuer, certificate, above, facts, pem, path, leaf_key, configs: Mutex::default() })
     }
 
     /// Reads the authority under `dir`, or makes one when there is none.
@@ -162,22 +170,20 @@ impl Authority {
     }
 
     fn mint(&self, name: &str) -> Result<ServerConfig, AuthorityError> {
-        let (leaf, key) = self.leaf(name)?;
+        let leaf = self.leaf(name)?;
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.leaf_key.serialize_der()));
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(self.chain(&leaf), PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))?;
+            .with_single_cert(self.chain(&leaf), key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 
-    fn leaf(&self, name: &str) -> Result<(Certificate, KeyPair), AuthorityError> {
-        // A client too old for one kind of key is given the other in all certificates.
-        let is_rsa = self.issuer.key().algorithm() == &PKCS_RSA_SHA256;
-        let key = if is_rsa { KeyPair::generate_for(&PKCS_RSA_SHA256)? } else { KeyPair::generate()? };
+    fn leaf(&self, name: &str) -> Result<Certificate, AuthorityError> {
         let here = HERE.into_iter().filter(|name| self.covers(name));
         let names = if HERE.contains(&name) { here.collect() } else { vec![name] };
-        Ok((leaf_params(&names)?.signed_by(&key, &self.issuer)?, key))
+        Ok(leaf_params(&names)?.signed_by(&self.leaf_key, &self.issuer)?)
     }
 
     fn chain(&self, leaf: &Certificate) -> Vec<CertificateDer<'static>> {
@@ -196,7 +202,7 @@ impl Authority {
         roots.add(self.certificate.clone()).map_err(failed)?;
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
         let verifier = verifier.map_err(|error| refused(error.to_string()))?;
-        let (leaf, _) = self.leaf(host)?;
+        let leaf = self.leaf(host)?;
         let name = ServerName::try_from(host).map_err(|error| refused(error.to_string()))?;
         let verified = verifier.verify_server_cert(leaf.der(), &self.above, &name, &[], UnixTime::now());
         verified.map(|_| ()).map_err(failed)
@@ -325,6 +331,20 @@ mod tests {
         let authority = Authority::create(home.path()).unwrap();
         let first = authority.server_config("rta.xboxlive.com").unwrap();
         assert!(Arc::ptr_eq(&first, &authority.server_config("RTA.xboxlive.com.").unwrap()));
+    }
+
+    #[test]
+    fn no_handshake_waits_for_a_key_to_be_made() {
+        for (kind, shown) in [(KeyKind::Rsa, "RSA 2048"), (KeyKind::Ec, "EC 256")] {
+            let home = tempfile::tempdir().unwrap();
+            let wish = Wish { key: kind, ..Wish::default() };
+            let authority = Authority::make(home.path(), &wish).unwrap().authority;
+            let keys = ["rta.xboxlive.com", "sessiondirectory.xboxlive.com", "localhost"].map(|host| {
+                let facts = Facts::read(authority.leaf(host).unwrap().der()).unwrap();
+                (facts.key, facts.public)
+            });
+            assert!(keys[0].0 == shown && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        }
     }
 
     #[test]

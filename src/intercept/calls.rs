@@ -41,11 +41,11 @@ pub(super) async fn answer(
         Way::Front(_) => {
             if session.is_locked_out(request.headers()) {
                 let page = landing::answer(&session, protocol, &request, named_host(&request).as_deref(), true);
-                let Some(page) = page else { return Ok(asked.reply(session.keep_out())) };
+                let Some(page) = page else { return Ok(asked.reply(session.ask(request.headers()))) };
                 session.note(Event::Visited);
                 return Ok(asked.reply(page));
             }
-            match names::as_proxy_user(session, request.headers()) {
+            match names::as_proxy_user(session.let_in(), request.headers()) {
                 Ok(session) => session,
                 Err(problem) => return Ok(asked.last(*problem)),
             }

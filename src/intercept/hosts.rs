@@ -91,6 +91,18 @@ pub fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// True for this machine as somebody calls it who came to `here`: by its own name, or by that very address. Any other name
+/// may be a web page's, which had it lead here.
+pub fn is_own(host: &str, here: IpAddr) -> bool {
+    is_loopback(host) || is_address(host, here)
+}
+
+/// True for an address, however it is written.
+pub fn is_address(host: &str, address: IpAddr) -> bool {
+    let named = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    named.is_ok_and(|named| named.to_canonical() == address.to_canonical())
+}
+
 /// An authority's host and port; the scheme fills in a missing port. `None` when it is no authority.
 ///
 /// The host is lower-case and has no dot at its end: `a.test.` is the same name, spelt in full.
@@ -177,6 +189,17 @@ mod tests {
             let upstream = Hosts::new(Some((host, 9000)), nobody(), Others::Tunnel);
             assert_eq!(upstream.verdict(host, 9000), Verdict::Intercept(Service::Mpsd), "{host}");
             assert_eq!(upstream.verdict(host, 9001), Verdict::Refuse, "{host}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_called_by_name_or_by_the_address_one_came_to() {
+        let here = "10.0.0.1".parse().unwrap();
+        for own in ["localhost", "127.0.0.1", "[::1]", "10.0.0.1", "[::ffff:10.0.0.1]"] {
+            assert!(is_own(own, here), "{own}");
+        }
+        for foreign in ["10.0.0.2", "deck.lan", "localhost.test", "10.0.0.1.test", "[fd00::1]", ""] {
+            assert!(!is_own(foreign, here), "{foreign}");
         }
     }
 

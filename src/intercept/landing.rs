@@ -16,7 +16,7 @@ use crate::message::{Headers, Response, Scheme};
 use page::Page;
 
 /// The answer to a request for our own pages; `None` for all others. A stranger may read them without the password: there
-/// is no secret in them but who came, and that is left out.
+/// is no secret in them but who came, and that is left out. A web page that had its own name lead here is a stranger too.
 pub(super) fn answer<B>(
     session: &Session,
     protocol: Protocol,
@@ -32,7 +32,8 @@ pub(super) fn answer<B>(
     Some(match request.uri().path() {
         "/" | "/tapdeck" | "/tapdeck/" => {
             let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            shown(&Page::of(session, is_stranger), accepted.contains("text/html"))
+            let is_called = named.is_some_and(|host| host == OUR_NAME || hosts::is_own(host, session.here.ip()));
+            shown(&Page::of(session, is_stranger || !is_called), accepted.contains("text/html"))
         }
         // Browsers and crawlers ask for it unasked.
         "/favicon.ico" => Response::new(204, Headers::new(), ""),
@@ -59,9 +60,9 @@ fn is_for_us<B>(session: &Session, protocol: Protocol, request: &Request<B>, nam
 
 /// True for the address the client came to, by number or as this machine's own name.
 fn is_here(session: &Session, host: &str, port: u16) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_address = bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.to_canonical() == session.here.ip());
-    port == session.here.port() && (is_address || hosts::is_loopback(host) && session.here.ip().is_loopback())
+    let here = session.here;
+    let is_named = hosts::is_address(host, here.ip()) || hosts::is_loopback(host) && here.ip().is_loopback();
+    port == here.port() && is_named
 }
 
 fn shown(page: &Page, is_html: bool) -> Response {

@@ -156,7 +156,7 @@ impl Session {
 
     /// Takes down what happened to its client, and says how often the like of it has by now.
     pub(super) fn note(&self, event: Event) -> Option<u64> {
-        self.door.arrivals.note(self.client(), self.name.as_ref(), event)
+        self.door.arrivals.note(self.client(), self.admission, self.name.as_ref(), event)
     }
 
     /// Counts what is passed on unread.

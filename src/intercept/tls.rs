@@ -9,6 +9,7 @@ use crate::exchange::Protocol;
 use crate::message::Scheme;
 
 use super::access::Admission;
+use super::arrivals::Miss;
 use super::hosts::{is_loopback, plain_name};
 use super::session::{ConnectionError, Origin, Session, Way};
 use super::stream::Stream;
@@ -78,7 +79,7 @@ fn meant_for(session: &Session, name: Option<&str>) -> Result<Meant, ConnectionE
     };
     // There is no place for a password in what a service is sent.
     if session.admission != Admission::Welcome {
-        session.keep_out();
+        session.keep_out(Miss::NoPlace);
         return Err(ConnectionError::KeptOut(name.to_owned()));
     }
     Ok(straight)

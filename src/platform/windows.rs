@@ -16,14 +16,15 @@ use tokio::process::Child;
 use tokio::signal::windows::{self, CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
 use tokio::time::{Instant, sleep_until};
 
-use super::Heard;
+use super::{Heard, Key};
 pub(super) use keys::Keys;
 
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
     File::create_new(path)?;
     let opened = only_the_user(path, "F").and_then(|()| {
         // While nobody else has it open: who came before the list was set does not get to read on.
-        OpenOptions::new().write(true).share_mode(0).open(path)
+        let open = || OpenOptions::new().write(true).share_mode(0).open(path);
+        patiently(path, (), |()| open().map_err(|error| (error, ())))
     });
     if opened.is_err() {
         let _ = fs::remove_file(path);
@@ -75,8 +76,26 @@ fn system(program: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> io:
 }
 
 pub(super) fn unseen(ask: impl FnOnce()) -> io::Result<String> {
+    let console = console::Term::stderr();
+    if !console.is_term() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "standard error is no console"));
+    }
     ask();
-    console::Term::stderr().read_secure_line()
+    typed(|| console.read_key())
+}
+
+/// What is typed up to the end of the line. The console's own reading of passwords knows no backspace.
+fn typed(mut key: impl FnMut() -> io::Result<console::Key>) -> io::Result<String> {
+    let mut line = String::new();
+    loop {
+        match keys::key_of(&key()?) {
+            Some(Key::Enter) => return Ok(line),
+            Some(Key::Letter(letter)) if line.len() < LONGEST_LINE => line.push(letter),
+            Some(Key::Backspace) => drop(line.pop()),
+            Some(Key::Erase) => line.clear(),
+            Some(Key::Letter(_) | Key::Escape) | None => {}
+        }
+    }
 }
 
 pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
@@ -92,7 +111,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Does something to a file again and again while somebody has it open: virus scanners and indexers do, for a moment.
-fn patiently<T>(path: &Path, start: T, mut work: impl FnMut(T) -> Result<(), (io::Error, T)>) -> io::Result<()> {
+fn patiently<T, R>(path: &Path, start: T, mut work: impl FnMut(T) -> Result<R, (io::Error, T)>) -> io::Result<R> {
     let mut held = start;
     for wait in WAITS {
         match work(held) {
@@ -223,6 +242,8 @@ const WAITS: [Duration; 7] = [
     Duration::from_millis(640),
 ];
 
+const LONGEST_LINE: usize = 4096;
+
 /// A console that closes leaves five seconds; sealing needs its share of them.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -237,6 +258,19 @@ mod tests {
         for line in ["", "\"pc\\a\",\"\"", "\"pc\\a\",\"S-1-5 /grant\"", "S-2-5", "pc\\a:F /grant"] {
             assert_eq!(user(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_typed_unseen_can_be_taken_back() {
+        use console::Key::{ArrowLeft, Backspace, Char, Enter, Unknown};
+        let line = |keys: &[console::Key]| {
+            let mut keys = keys.iter().cloned();
+            typed(|| keys.next().ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+        };
+        let pressed = [Char('a'), Unknown, Char('ö'), Backspace, ArrowLeft, Char('b'), Enter, Char('c')];
+        assert_eq!(line(&pressed).unwrap(), "ab");
+        assert_eq!(line(&[Backspace, Char('a'), Char('\u{15}'), Char('b'), Enter]).unwrap(), "b");
+        assert!(line(&[Char('a')]).is_err(), "nobody said that it is all");
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Content, FirstJudge, Look, Pass, Redacted, Redactor};
+use super::judges::FirstJudge;
+use super::pass::{Content, Pass};
+use super::{Redacted, Redactor};
 use crate::json::Doc;
 use crate::slot::alias::AliasClass;
 use crate::slot::{Class, Judge, Role, settle};
@@ -25,7 +27,7 @@ impl Redactor {
     /// A message kept before, looked through once more for what has become known since.
     pub fn message_again(&self, message: &Message) -> Redacted<Message> {
         let (code, said) = parts(message);
-        let mut pass = Pass { look: Look::Again, ..Pass::new(self, None) };
+        let mut pass = Pass::again(self, None);
         let slots = content(said).slots(&pass.judge());
         let spliced = pass.spliced(said, &slots);
         redacted(pass, message, code, spliced)

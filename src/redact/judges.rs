@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::Redactor;
+use super::pass::Look;
 use super::table::Known;
-use super::{Look, Redactor};
 use crate::slot::alias::AliasClass;
 use crate::slot::{Class, Judge, Role, settle, shape};
 

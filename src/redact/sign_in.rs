@@ -1,6 +1,7 @@
 //! Sign-in, where somebody asked for it to be looked into: of what is said there only that it was said is kept.
 
-use super::{Pass, Redacted, Unkept};
+use super::pass::Pass;
+use super::{Redacted, Unkept};
 use crate::exchange::{Answer, Call};
 use crate::message::{Body, Headers, Request, Response};
 use crate::mpsd::resolve;

@@ -29,7 +29,7 @@ fn command(located: &Located) -> &'static str {
 }
 
 fn properties(located: &Located) -> String {
-    let file = located.file.as_ref().map(|file| format!("file={},", property(&slashed(file))));
+    let file = located.place().map(|file| format!("file={},", property(&slashed(file))));
     let line = located.line.map(|line| format!("line={line},"));
     format!("{}{}title={}", file.unwrap_or_default(), line.unwrap_or_default(), property(located.finding.rule.id))
 }

@@ -22,7 +22,7 @@ fn object(located: &Located) -> Value {
         "side": rule.side.as_str(),
         "place": located.finding.place.to_string(),
         "pointer": located.finding.place.pointer(),
-        "file": located.file,
+        "file": located.place(),
         "line": located.line,
         "exchange": located.exchange,
         "messageOrdinal": located.message,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
 use super::{Checked, Located, Report};
-use crate::cassette::{Cassette, Entry, FrameRecord, HttpRecord, Passage, Passages, Record, Seal};
+use crate::cassette::{Cassette, Entry, FrameRecord, HttpRecord, Passage, Passages, Record, Seal, Starts};
 use crate::conduct::{Exchange, Heard, Judge};
 use crate::contract::Finding;
 use crate::exchange::{Answer, Call};
@@ -48,16 +49,22 @@ impl Default for Opening {
 impl Report {
     /// Judges everything a cassette holds and adds what is found.
     pub fn cassette<'a>(&mut self, judge: &mut Judge, cassette: &Cassette, source: impl Into<Source<'a>>) {
-        let mut reading = self.reading(judge, cassette.seal, source.into());
+        let mut reading = self.reading(judge, cassette.seal, source.into(), &cassette.starts);
         cassette.entries.iter().for_each(|entry| reading.entry(entry));
     }
 
-    /// Judges what a recording holds, record by record.
-    pub fn reading<'a>(&'a mut self, judge: &'a mut Judge, seal: Seal, source: Source<'a>) -> Reading<'a> {
+    /// Judges what a recording holds, record by record. `starts` tells which of its files a line stands in.
+    pub fn reading<'a>(
+        &'a mut self,
+        judge: &'a mut Judge,
+        seal: Seal,
+        source: Source<'a>,
+        starts: &'a Starts,
+    ) -> Reading<'a> {
         self.file(source.name);
         let text = if seal == Seal::Unsealed { b"" } else { source.text };
         let passages = Passages::new(text);
-        Reading { report: self, judge, name: source.name, passages, sockets: BTreeMap::new(), ordinal: 0 }
+        Reading { report: self, judge, name: source.name, starts, passages, sockets: BTreeMap::new(), ordinal: 0 }
     }
 
     fn exchange_of(
@@ -158,10 +165,12 @@ impl Report {
         if findings.is_empty() {
             return;
         }
+        let (part, start) = lines.start();
+        let part = about.file.zip(part).map(|(file, part)| Path::new(file).with_file_name(part).display().to_string());
         let passage = lines.passage();
         for finding in findings {
-            let line = passage.as_ref().map_or_else(|| lines.line(), |passage| passage.line(&finding.place));
-            self.add(about.located((line > 0).then_some(line), finding));
+            let line = passage.as_ref().map_or(start, |passage| passage.line(&finding.place));
+            self.add(about.located(part.clone(), (line > 0).then_some(line), finding));
         }
     }
 
@@ -185,6 +194,7 @@ pub struct Reading<'a> {
     report: &'a mut Report,
     judge: &'a mut Judge,
     name: &'a str,
+    starts: &'a Starts,
     passages: Passages<'a>,
     /// How each socket was opened.
     sockets: BTreeMap<u64, Opening>,
@@ -194,7 +204,7 @@ pub struct Reading<'a> {
 impl Reading<'_> {
     /// Judges the next record and adds what is found.
     pub fn entry(&mut self, entry: &Entry) {
-        let mut lines = Lines::Record { passages: &mut self.passages, line: entry.line };
+        let mut lines = Lines::Record { passages: &mut self.passages, starts: self.starts, line: entry.line };
         match &entry.record {
             Record::Http(record) => {
                 self.ordinal += 1;
@@ -225,9 +235,10 @@ struct About<'a> {
 }
 
 impl About<'_> {
-    fn located(&self, line: Option<usize>, finding: Finding) -> Located {
+    fn located(&self, part: Option<String>, line: Option<usize>, finding: Finding) -> Located {
         Located {
             file: self.file.map(str::to_owned),
+            part,
             exchange: self.exchange,
             message: self.message,
             lane: self.lane.to_owned(),
@@ -247,13 +258,15 @@ enum Lines<'p, 't> {
     /// One, or none when it is 0.
     One(usize),
     /// Those of the record that starts there.
-    Record { passages: &'p mut Passages<'t>, line: usize },
+    Record { passages: &'p mut Passages<'t>, starts: &'p Starts, line: usize },
 }
 
-impl<'t> Lines<'_, 't> {
-    fn line(&self) -> usize {
+impl<'p, 't> Lines<'p, 't> {
+    /// The file of several, and the line in it.
+    fn start(&self) -> (Option<&'p str>, usize) {
         match self {
-            Self::One(line) | Self::Record { line, .. } => *line,
+            Self::One(line) => (None, *line),
+            Self::Record { starts, line, .. } => starts.find(*line),
         }
     }
 
@@ -261,7 +274,7 @@ impl<'t> Lines<'_, 't> {
     fn passage(&mut self) -> Option<Passage<'t>> {
         match self {
             Self::One(_) => None,
-            Self::Record { passages, line } => passages.record(*line),
+            Self::Record { passages, line, .. } => passages.record(*line),
         }
     }
 }

@@ -6,8 +6,8 @@
 
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::tally::many;
 use super::{Checked, Located, Report, Standing, Unread, plain, text};
+use crate::cassette::many;
 
 /// The XML document.
 pub(super) fn render(report: &Report) -> Result<String, SerializeError> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::tally::many;
+use crate::cassette::many;
 use crate::contract::{Rule, Severity, Side};
 
 /// One line per rule: severity, side, id, title.

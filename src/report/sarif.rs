@@ -95,7 +95,7 @@ fn result(located: &Located, index: usize) -> SarifResult {
 
 fn location(located: &Located) -> Location {
     let mut location = Location::builder().logical_locations(vec![logical(located)]).build();
-    location.physical_location = located.file.as_deref().map(|file| {
+    location.physical_location = located.place().map(|file| {
         let mut physical = PhysicalLocation::builder().artifact_location(artifact(file)).build();
         physical.region =
             located.line.map(|line| Region::builder().start_line(i64::try_from(line).unwrap_or(i64::MAX)).build());

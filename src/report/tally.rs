@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Report, Standing};
+use crate::cassette::many;
 use crate::contract::Severity;
 
 /// A report in numbers, repeats counted.
@@ -87,11 +88,6 @@ impl fmt::Display for Tally {
         }
         Ok(())
     }
-}
-
-pub(super) fn many(count: usize, name: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {name}{ending}")
 }
 
 #[cfg(test)]

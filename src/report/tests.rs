@@ -7,6 +7,7 @@ pub(super) fn located(exchange: usize, id: &str, place: Place) -> Located {
     let finding = Finding::new(rule(id).unwrap(), place, "version 1 is below 104");
     Located {
         file: Some("a.cassette.jsonl".to_owned()),
+        part: None,
         exchange,
         message: None,
         lane: "player2".to_owned(),

@@ -29,7 +29,7 @@ fn line(out: &mut String, located: &Located, colour: Colour) {
 
 /// `file:line: `, or nothing for what came from no file.
 pub(super) fn position(located: &Located) -> String {
-    match (located.file.as_deref(), located.line) {
+    match (located.place(), located.line) {
         (Some(file), Some(line)) => format!("{}:{line}: ", plain(file)),
         (Some(file), None) => format!("{}: ", plain(file)),
         (None, _) => String::new(),

@@ -77,6 +77,11 @@ impl Dialler {
         self.own.write().unwrap_or_else(PoisonError::into_inner).push(own);
     }
 
+    /// Forgets a port that was taken down and is closed by now.
+    pub fn release(&self, own: SocketAddr) {
+        self.own.write().unwrap_or_else(PoisonError::into_inner).retain(|address| *address != own);
+    }
+
     /// Opens a connection that will carry anything: through a proxy, by `CONNECT`.
     pub async fn dial(&self, host: &str, port: u16) -> Result<Line, DialError> {
         let uri = Uri::try_from(format!("https://{host}:{port}")).map_err(|error| DialError::Refused(error.into()))?;

@@ -1,18 +1,12 @@
-//! Bodies that are too long, or too slow, to be had whole: they are passed on as they come, and counted.
-
-use std::error::Error;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+//! Answers that are too long, or too slow, to be had whole: they are passed on as they come.
 
 use bytes::{Bytes, BytesMut};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use sha2::{Digest, Sha256};
 
-use super::wire::{Payload, gather};
-use super::{Upstream, broken, failure, timed_out, untargeted};
-use crate::dice::hex;
+use super::uplink::{Outgoing, Uplink, first_of};
+use super::wire::gather;
+use super::{Upstream, broken, untargeted};
 use crate::exchange::{Answer, Call};
 use crate::message::Response;
 
@@ -41,14 +35,12 @@ impl Upstream {
     /// body may be. `uplink` is the request's body, where that is not whole.
     pub async fn begin(&self, call: &Call, uplink: Option<Uplink>) -> Sent {
         let Ok(outgoing) = self.outgoing(call, call.protocol) else { return Sent::Whole(untargeted()) };
-        // How long sending takes is the client's affair.
-        let patience = if uplink.is_some() { self.limits.idle } else { self.limits.answer };
+        let upload = uplink.as_ref().map(Uplink::upload);
         let outgoing = outgoing.map(|payload| uplink.map_or(Outgoing::Whole(payload), Outgoing::Flowing));
         let asking = self.clients(call.service).of(call.protocol).request(outgoing);
-        let (head, mut rest) = match tokio::time::timeout(patience, asking).await {
-            Ok(Ok(answer)) => answer.into_parts(),
-            Ok(Err(error)) => return Sent::Whole(failure(&error)),
-            Err(_) => return Sent::Whole(timed_out(&self.limits)),
+        let (head, mut rest) = match first_of(asking, upload.as_ref(), &self.limits).await {
+            Ok(answer) => answer.into_parts(),
+            Err(answer) => return Sent::Whole(answer),
         };
         let is_fit = rest.size_hint().lower() <= self.limits.body as u64 && !is_endless(&head.headers);
         let mut first = BytesMut::new();
@@ -79,101 +71,4 @@ fn is_endless(headers: &http::HeaderMap) -> bool {
     let media_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.to_ascii_lowercase();
     ["text/event-stream", "multipart/x-mixed-replace"].iter().any(|endless| media_type.starts_with(endless))
-}
-
-/// What passed of a body.
-#[derive(Clone, Debug, Default)]
-pub struct Passed {
-    length: u64,
-    digest: Sha256,
-}
-
-impl Passed {
-    /// Counts some more.
-    pub fn add(&mut self, data: &[u8]) {
-        self.length = self.length.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
-        self.digest.update(data);
-    }
-
-    /// How many bytes, and their SHA-256 in lower-case hex.
-    pub fn told(self) -> (u64, String) {
-        (self.length, hex(&self.digest.finalize()))
-    }
-}
-
-/// A request's body that is passed on as it comes.
-#[derive(Debug)]
-pub struct Uplink {
-    first: Option<Bytes>,
-    rest: Incoming,
-    passed: Arc<Mutex<Passed>>,
-}
-
-impl Uplink {
-    /// A body of which this came so far.
-    pub fn new(first: Bytes, rest: Incoming) -> Self {
-        Self { first: Some(first).filter(|first| !first.is_empty()), rest, passed: Arc::default() }
-    }
-
-    /// What passes of it, as it does.
-    pub fn passed(&self) -> Arc<Mutex<Passed>> {
-        Arc::clone(&self.passed)
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = match self.first.take() {
-            Some(first) => Some(Ok(Frame::data(first))),
-            None => ready!(Pin::new(&mut self.rest).poll_frame(context)),
-        };
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            self.passed.lock().unwrap_or_else(PoisonError::into_inner).add(data);
-        }
-        Poll::Ready(frame)
-    }
-}
-
-/// A request's body on its way out.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    Whole(Payload),
-    Flowing(Uplink),
-}
-
-impl HttpBody for Outgoing {
-    type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
-        match self.get_mut() {
-            Self::Whole(payload) => Pin::new(payload).poll_frame(context).map_err(|never| match never {}),
-            Self::Flowing(uplink) => uplink.poll(context).map_err(Into::into),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(payload) => payload.is_end_stream(),
-            Self::Flowing(uplink) => uplink.first.is_none() && uplink.rest.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(payload) => payload.size_hint(),
-            Self::Flowing(uplink) => {
-                let mut hint = uplink.rest.size_hint();
-                let first = uplink.first.as_ref().map_or(0, |first| first.len() as u64);
-                match hint.exact() {
-                    Some(rest) => hint.set_exact(rest.saturating_add(first)),
-                    None => hint.set_lower(hint.lower().saturating_add(first)),
-                }
-                hint
-            }
-        }
-    }
 }

@@ -16,7 +16,8 @@ pub struct Limits {
     pub request_body: Duration,
     /// Reaching the upstream: name, TCP, a proxy's consent, TLS.
     pub connect: Duration,
-    /// One upstream answer, whole on an intercepted host and up to its head on others.
+    /// One upstream answer: whole where bodies are read whole, up to its head on neighbours and other hosts. A body that is
+    /// passed on as it comes is sent first.
     pub answer: Duration,
     /// What a neighbour's answer gets to come whole; a slower one is passed on as it comes.
     pub gather: Duration,

@@ -8,14 +8,15 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 
 use super::upgrade::ask;
+use super::uplink::{Outgoing, Uplink, Upload, first_of};
 use super::wire::headers_of;
-use super::{Dialler, Limits, client_builder, failure, timed_out};
+use super::{Dialler, Limits, client_builder};
 use crate::message::{Response as Problem, strip_hop_by_hop};
 
 /// A forward proxy's client for plain `http`.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    client: Client<Dialler, Incoming>,
+    client: Client<Dialler, Outgoing>,
     /// For requests whose body is never read.
     switching: Client<Dialler, Empty<Bytes>>,
     limits: Limits,
@@ -29,10 +30,14 @@ impl Relay {
     }
 
     /// Passes a request in absolute form on, and its answer back as it arrives; a failure is a problem.
-    pub async fn pass(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, Problem> {
+    pub async fn pass(&self, request: Request<Incoming>) -> Result<Response<Incoming>, Problem> {
+        let (head, body) = request.into_parts();
+        let uplink = Uplink::new(Bytes::new(), body);
+        let upload = uplink.upload();
+        let mut request = Request::from_parts(head, Outgoing::Flowing(uplink));
         keep_end_to_end(request.headers_mut());
         *request.version_mut() = http::Version::HTTP_11;
-        let mut answer = self.answered(self.client.request(request)).await?;
+        let mut answer = self.answered(self.client.request(request), Some(&upload)).await?;
         keep_end_to_end(answer.headers_mut());
         Ok(answer)
     }
@@ -43,7 +48,7 @@ impl Relay {
         keep_end_to_end(request.headers_mut());
         request.headers_mut().remove(CONTENT_LENGTH);
         ask(request.headers_mut());
-        let mut answer = self.answered(self.switching.request(request)).await?;
+        let mut answer = self.answered(self.switching.request(request), None).await?;
         keep_end_to_end(answer.headers_mut());
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             ask(answer.headers_mut());
@@ -51,11 +56,8 @@ impl Relay {
         Ok(answer)
     }
 
-    async fn answered(&self, asking: ResponseFuture) -> Result<Response<Incoming>, Problem> {
-        match tokio::time::timeout(self.limits.answer, asking).await {
-            Ok(answer) => answer.map_err(|error| failure(&error).response),
-            Err(_) => Err(timed_out(&self.limits).response),
-        }
+    async fn answered(&self, asking: ResponseFuture, upload: Option<&Upload>) -> Result<Response<Incoming>, Problem> {
+        first_of(asking, upload, &self.limits).await.map_err(|answer| answer.response)
     }
 }
 

@@ -51,6 +51,12 @@ pub enum TrustError {
         #[source]
         source: rustls::Error,
     },
+    /// Our certificate is of a version that TLS libraries do not take any more.
+    #[error(
+        "our certificate of `{}` is a version 1 certificate, which nobody takes: make it one of version 3 \
+         (`openssl x509 -req` does with -extfile)", .0.display()
+    )]
+    Version(PathBuf),
     /// The platform's trust store would not load.
     #[error("what this machine trusts cannot be loaded")]
     Platform(#[source] rustls::Error),
@@ -83,7 +89,8 @@ impl Identity {
             return Err(TrustError::NoRoots(self.certificate.clone()));
         }
         let path = self.key_file();
-        let key = PrivateKeyDer::from_pem_file(path);
+        let text = std::fs::read(path).map_err(pem::Error::Io);
+        let key = text.and_then(|text| PrivateKeyDer::from_pem_slice(unmarked(&text)));
         Ok((chain, key.map_err(|source| TrustError::Key { path: path.to_owned(), source })?))
     }
 }
@@ -100,8 +107,18 @@ pub(super) fn client_config(extra: Option<&Path>, identity: Option<&Identity>) -
         .with_custom_certificate_verifier(Arc::new(verifier));
     let Some(identity) = identity else { return Ok(config.with_no_client_auth()) };
     let (chain, key) = identity.read()?;
-    let path = || identity.certificate.clone();
-    config.with_client_auth_cert(chain, key).map_err(|source| TrustError::Identity { path: path(), source })
+    config.with_client_auth_cert(chain, key).map_err(|source| unusable(identity, source))
+}
+
+fn unusable(identity: &Identity, source: rustls::Error) -> TrustError {
+    let path = identity.certificate.clone();
+    match &source {
+        // rustls has no word of its own for it.
+        rustls::Error::InvalidCertificate(why) if format!("{why:?}").contains("UnsupportedCertVersion") => {
+            TrustError::Version(path)
+        }
+        _ => TrustError::Identity { path, source },
+    }
 }
 
 fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
@@ -114,13 +131,19 @@ fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
     let text = std::fs::read(path).map_err(pem::Error::Io)?;
-    // Editors of Windows may begin a file with a mark, and the first certificate would be overlooked behind it.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    CertificateDer::pem_slice_iter(text).collect()
+    CertificateDer::pem_slice_iter(unmarked(&text)).collect()
+}
+
+/// A PEM text without the mark that editors of Windows may begin it with: what stands behind it would be overlooked.
+pub fn unmarked(pem: &[u8]) -> &[u8] {
+    pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem)
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     #[test]
@@ -140,6 +163,12 @@ mod tests {
         assert!(client_config(None, Some(&both)).is_ok());
         let apart = Identity { certificate: at("cert.pem", &certificate), key: Some(at("key.pem", &key)) };
         assert!(client_config(None, Some(&apart)).is_ok());
+        let saved = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let edited = Identity {
+            certificate: at("edited-cert.pem", &saved(&certificate)),
+            key: Some(at("edited-key.pem", &saved(&key))),
+        };
+        assert!(client_config(None, Some(&edited)).is_ok(), "editors of Windows save them so");
         let fault = |identity: Identity| client_config(None, Some(&identity)).unwrap_err();
         let keyless = Identity { key: None, ..apart.clone() };
         assert!(matches!(fault(keyless), TrustError::Key { .. }));
@@ -147,6 +176,12 @@ mod tests {
         assert!(matches!(fault(swapped), TrustError::Identity { .. }));
         let nobody = Identity { certificate: at("empty.pem", ""), ..apart.clone() };
         assert!(matches!(fault(nobody), TrustError::NoRoots(_)));
+        let mut old = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap().to_vec();
+        let version = old.windows(5).position(|bytes| bytes == b"\xa0\x03\x02\x01\x02").unwrap();
+        old[version + 4] = 0;
+        let old = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", BASE64_STANDARD.encode(old));
+        let first = Identity { certificate: at("old.pem", &old), ..apart.clone() };
+        assert!(matches!(fault(first), TrustError::Version(_)));
         let missing = Identity { certificate: dir.path().join("none.pem"), ..apart };
         assert!(fault(missing).to_string().contains("none.pem"));
     }

@@ -5,8 +5,8 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
-use super::flow::Outgoing;
 use super::line::Cut;
+use super::uplink::Outgoing;
 use super::wire::read_whole;
 use super::{Upstream, broken, failure, timed_out, untargeted};
 use crate::exchange::{Answer, Call, Protocol};
@@ -68,7 +68,7 @@ impl Upstream {
         match tokio::time::timeout(self.limits.answer, exchange).await {
             Ok(Ok(upgrade)) => upgrade,
             Ok(Err(answer)) => failed(answer),
-            Err(_) => failed(timed_out(&self.limits)),
+            Err(_) => failed(timed_out(self.limits.answer)),
         }
     }
 }

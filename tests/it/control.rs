@@ -11,9 +11,9 @@ use tapdeck::exchange::Protocol;
 use tapdeck::message::Response;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::support::binary::{Deck, tapdeck};
+use crate::support::binary::{self, Deck, tapdeck};
 use crate::support::{HOST, problem_code, rest, socket, text};
 
 const INVITE: &str = "invite.cassette.json";
@@ -101,6 +101,22 @@ async fn play(proxy: SocketAddr, player: usize) -> Response {
 
 fn outcome(answer: &Response) -> &str {
     answer.headers.text("tapdeck-outcome").unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_session_reaches_other_hosts_as_its_deck_does() {
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (near, far) = (near.to_string(), other.local_addr().unwrap().to_string());
+    let (home, away) = (format!("home.test={near}"), format!("studio.test={far}"));
+    let harness = Harness::start(&["--listen", &near, "--resolve", &home, "--resolve", &away]);
+    let address = proxy(&harness.open(&json!({"cassette": INVITE})).await);
+    for (host, status) in [("studio.test", "200"), ("home.test", "508")] {
+        let mut line = TcpStream::connect(address).await.unwrap();
+        line.write_all(format!("CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n").as_bytes()).await.unwrap();
+        let head = socket::head(&mut line).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {head}");
+    }
 }
 
 #[tokio::test]
@@ -425,6 +441,16 @@ async fn a_mark_goes_into_the_recording_and_names_nobody() {
     let at = |text: &str| sealed.find(text).unwrap_or_else(|| panic!("{text}: {sealed}"));
     assert!(at("\"before\"") < at("session.put") && at("session.put") < at(" is in"), "{sealed}");
     assert!(!sealed.contains(&xuid(7)), "{sealed}");
+}
+
+#[test]
+fn clients_cannot_come_to_the_control_port() {
+    let home = TempDir::new().unwrap();
+    let both = "127.0.0.1:8889";
+    let ended = binary::run(home.path(), &["replay", "--listen", both, "--admin", both]);
+    let told = format!("error: --listen {both}: tapdeck's own control port is there, by --admin {both}");
+    assert!(ended.code == Some(2) && ended.talk.contains(&told), "{}", ended.talk);
+    assert!(ended.talk.contains("hint: ") && ended.talk.contains("`--admin 127.0.0.1:0`"), "{}", ended.talk);
 }
 
 #[tokio::test]

@@ -181,19 +181,20 @@ fn a_kit_is_set_up_looked_at_and_left_as_it_was() {
 #[test]
 fn a_dry_run_shows_what_would_be_sent_and_sends_nothing() {
     let studio = Studio::new();
-    let dry: Vec<(Vec<&str>, String)> = [vec!["status"], vec!["enable", "--restart"], vec!["disable", "--restart"]]
+    let dry: Vec<(Vec<&str>, Ended)> = [vec!["status"], vec!["enable", "--restart"], vec!["disable", "--restart"]]
         .into_iter()
         .map(|words| {
             let ended = studio.does(words[0], &[&words[1..], &["--dry-run"]].concat());
-            assert_eq!(ended.talk, "");
-            (words, ended.stdout)
+            (words, ended)
         })
         .collect();
     assert_eq!(studio.portal.asked(), [""; 0]);
     assert!(!studio.home.path().join("devkits").exists());
-    for (words, shown) in dry {
+    for (words, Ended { stdout: shown, talk, .. }) in dry {
         let before = studio.portal.requests().len();
-        studio.does(words[0], &words[1..]);
+        let done = studio.does(words[0], &words[1..]);
+        assert!(done.talk.contains(&talk), "what it needs here is told beforehand: {talk}");
+        assert_eq!(talk.contains("firewall"), words[0] == "enable", "{talk}");
         let sent: Vec<Vec<u8>> = studio.portal.requests().split_off(before);
         let lines: Vec<&str> = shown.lines().filter(|line| !line.starts_with(' ')).collect();
         for (line, request) in lines.iter().zip(&sent) {
@@ -334,6 +335,14 @@ fn a_kit_that_breaks_off_is_asked_what_became_of_it() {
     studio.fails("enable", &[], 3, "broke off", "tapdeck devkit status");
     assert_eq!((posts(&studio), studio.notes()["enabled"]["accepted"].clone()), (2, false.into()));
     assert!(studio.does("status", &[]).stdout.contains("the kit never said it took it"));
+
+    // It did it and could not say so, and refuses the second: what may be is still to be undone.
+    let studio = Studio::new();
+    studio.portal.has_proxy(true);
+    studio.portal.with("POST /ext/fiddler", [Fault::Dies, Fault::Refuses(500, "")]);
+    studio.fails("enable", &[], 3, "answered with 500", "restart the kit");
+    assert_eq!((posts(&studio), studio.notes()["enabled"]["accepted"].clone()), (2, false.into()));
+
     studio.portal.with("DELETE /ext/fiddler", [Fault::Sleeps]);
     studio.does("disable", &["--timeout", "2"]);
     assert_eq!(studio.notes().get("enabled"), None);

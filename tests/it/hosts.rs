@@ -237,6 +237,32 @@ async fn sign_in_that_is_named_is_looked_into_and_not_kept() {
     assert!(withheld.iter().all(|(reason, length)| reason.contains("sign-in") && *length == 0), "{withheld:?}");
 }
 
+#[tokio::test]
+async fn a_socket_of_sign_in_is_not_kept_either() {
+    let home = TempDir::new().unwrap();
+    let journal = home.path().join("socket.cassette.jsonl");
+    let switching = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+    let head = "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+                Connection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let (address, say) = dripping(head).await;
+    let route = Route { resolve: vec![(SIGN_IN.to_owned(), address)], ..Route::default() };
+    let setup = Setup { route, neighbours: named(&[SIGN_IN]), ..Setup::default() };
+    let proxy = setup.recording(&journal).start().await;
+    let mut line = TcpStream::connect(proxy.address).await.unwrap();
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    let asked = format!("GET http://{SIGN_IN}/talk HTTP/1.1\r\nHost: {SIGN_IN}\r\n{switching}{key}\r\n");
+    line.write_all(asked.as_bytes()).await.unwrap();
+    assert!(crate::support::socket::head(&mut line).await.starts_with("HTTP/1.1 101 "));
+    say.send(Bytes::from_static(b"\x81\x07hunter2")).await.unwrap();
+    let mut heard = [0; 9];
+    tokio::time::timeout(HANG, line.read_exact(&mut heard)).await.unwrap().unwrap();
+    assert_eq!(&heard[2..], b"hunter2", "the client gets what it came for");
+    drop(line);
+    proxy.close().await;
+    let kept = std::fs::read_to_string(&journal).unwrap();
+    assert!(kept.contains("/talk") && !kept.contains("hunter2"), "{kept}");
+}
+
 /// A server that answers one request with a head, and then says what it is told to.
 async fn dripping(head: &'static str) -> (std::net::SocketAddr, tokio::sync::mpsc::Sender<Bytes>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -384,6 +410,83 @@ async fn an_upload_passes_and_leaves_its_digest() {
         let withheld = record.request.body.as_ref().and_then(StoredBody::as_withheld).unwrap();
         assert!(withheld.is(&body), "{withheld:?}");
     }
+}
+
+const PUT: &str = "PUT http://files.localhost/big HTTP/1.1\r\nHost: files.localhost\r\nContent-Length: 300000\r\n\r\n";
+
+/// What is on record of an upload that was not read whole.
+fn went_up(journal: &Path) -> (Outcome, u16, u64, String) {
+    let record = exchanges(journal).remove(0);
+    let withheld = record.request.body.as_ref().and_then(StoredBody::as_withheld).unwrap();
+    (record.outcome, record.response.status, withheld.length, withheld.reason.clone())
+}
+
+#[tokio::test]
+async fn an_upload_may_take_longer_than_its_pauses() {
+    let home = TempDir::new().unwrap();
+    let patience = Duration::from_secs(2);
+    let limits = Limits { idle: patience, answer: patience, ..small() };
+    for (name, hosts) in [("read", &["*.localhost"][..]), ("unread", &[])] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let resolve = vec![("files.localhost".to_owned(), listener.local_addr().unwrap())];
+        let route = Route { resolve, ..Route::default() };
+        let setup = Setup { route, neighbours: named(hosts), limits, ..Setup::default() };
+        let proxy = setup.recording(&home.path().join(format!("{name}.cassette.jsonl"))).start().await;
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            crate::support::socket::head(&mut stream).await;
+            let mut body = vec![0; 300_000];
+            stream.read_exact(&mut body).await.unwrap();
+            stream.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        });
+        let mut line = TcpStream::connect(proxy.address).await.unwrap();
+        line.write_all(PUT.as_bytes()).await.unwrap();
+        for _ in 0..10 {
+            line.write_all(&[7; 30_000]).await.unwrap();
+            tokio::time::sleep(patience / 8).await;
+        }
+        let head = tokio::time::timeout(HANG, crate::support::socket::head(&mut line)).await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 201 "), "{name}: {head}");
+        serving.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_mid_upload_is_not_the_services_fault() {
+    let home = TempDir::new().unwrap();
+    let journal = home.path().join("left.cassette.jsonl");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = before_files(listener.local_addr().unwrap(), &journal, small()).await;
+    let mut line = TcpStream::connect(proxy.address).await.unwrap();
+    line.write_all(PUT.as_bytes()).await.unwrap();
+    line.write_all(&[7; 100_000]).await.unwrap();
+    let (mut service, _) = listener.accept().await.unwrap();
+    let mut part = vec![0; 90_000];
+    service.read_exact(&mut part).await.unwrap();
+    drop(line);
+    service.read_to_end(&mut part).await.unwrap();
+    proxy.close().await;
+    let (outcome, status, length, reason) = went_up(&journal);
+    assert_eq!((outcome, status, length), (Outcome::Refused, 400, 100_000), "{reason}");
+    assert!(reason.contains("as far as it came"), "{reason}");
+}
+
+#[tokio::test]
+async fn an_upload_nobody_waited_for_is_not_told_as_whole() {
+    let home = TempDir::new().unwrap();
+    let journal = home.path().join("early.cassette.jsonl");
+    let (address, _say) = dripping("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await;
+    let proxy = before_files(address, &journal, small()).await;
+    let mut line = TcpStream::connect(proxy.address).await.unwrap();
+    line.write_all(PUT.as_bytes()).await.unwrap();
+    line.write_all(&[7; 100_000]).await.unwrap();
+    let head = tokio::time::timeout(HANG, crate::support::socket::head(&mut line)).await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+    drop(line);
+    proxy.close().await;
+    let (outcome, status, _, reason) = went_up(&journal);
+    assert_eq!((outcome, status), (Outcome::Answered, 401), "{reason}");
+    assert!(reason.contains("as far as it came"), "{reason}");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod long;
 mod manual;
 mod mutation;
 mod openapi;
+mod parts;
 mod playback;
 mod project;
 #[cfg(feature = "real-clients")]

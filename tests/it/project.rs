@@ -371,6 +371,16 @@ fn init_writes_once_and_says_what() {
 }
 
 #[test]
+fn a_workflow_loses_no_exit_code() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/.github/workflows");
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let lost: Vec<&str> = text.lines().filter(|line| line.contains("echo") && line.contains("$(")).collect();
+        assert_eq!(lost, [""; 0], "a command inside of another's words fails unheard");
+    }
+}
+
+#[test]
 fn the_workflow_runs_what_there_is() {
     let workflow = include_str!("../../src/cli/init/tapdeck.yml");
     let project = Project::with(&[]);

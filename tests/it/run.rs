@@ -180,6 +180,21 @@ fn a_command_that_cannot_be_run_is_said_and_leaves_nothing() {
 }
 
 #[test]
+fn a_deck_on_every_address_is_called_at_loopback() {
+    let home = TempDir::new().unwrap();
+    let ready = home.path().join("ready.json");
+    let open = ["--listen", "0.0.0.0:0,player2=0.0.0.0:0", "--allow", "127.0.0.0/8", "--ready-file", text(&ready)];
+    let control = ["--admin", "0.0.0.0:0", "--admin-token", "a-token-that-is-long-enough"];
+    let command = ["--replay", INVITE, "--", "sh", "-c", "env; cat \"$0\"", text(&ready)];
+    let ended = run(home.path(), &[&open[..], &control, &command].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.talk);
+    for at in ["HTTPS_PROXY=http://", "TAPDECK_CONTROL=http://", r#""proxy":"http://"#, r#""control":"http://"#] {
+        assert!(ended.stdout.contains(&format!("{at}127.0.0.1:")), "{at}: {}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains("//0.0.0.0"), "{}", ended.stdout);
+}
+
+#[test]
 fn its_input_and_output_are_left_alone() {
     let home = TempDir::new().unwrap();
     let mut running = Running::start(home.path(), &["--replay", INVITE], &["sh", "-c", "cat; printf 'no\\r' >&2"]);

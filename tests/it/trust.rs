@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use tapdeck::intercept::authority::{Existing, Facts, Wish, certificates_in};
+use tapdeck::intercept::authority::{Existing, Facts, Wish, armoured, certificates_in};
 use tapdeck::intercept::{Authority, AuthorityError};
 use tapdeck::upstream::tls;
 use tempfile::TempDir;
@@ -147,6 +147,33 @@ fn what_cannot_vouch_is_not_taken_over() {
 }
 
 #[test]
+fn an_authority_of_version_1_is_told_to_be_one() {
+    let studio = Studio::new(|_| {});
+    let read = |name: &str| fs::read(studio.file(name)).unwrap();
+    let mut old = certificates_in(&read("cert.pem")).unwrap().remove(0).to_vec();
+    let version = old.windows(5).position(|bytes| bytes == b"\xa0\x03\x02\x01\x02").unwrap();
+    old[version + 4] = 0;
+    let home = TempDir::new().unwrap();
+    let old = armoured("CERTIFICATE", &old);
+    let refused = Authority::import(home.path(), old.as_bytes(), &read("key.pem"), Existing::Stays);
+    let error = refused.err().unwrap().to_string();
+    assert!(error.contains("version 1 certificate") && error.contains("version 3"), "{error}");
+}
+
+#[test]
+fn an_authority_over_everybodys_hosts_is_warned_of() {
+    let home = TempDir::new().unwrap();
+    let made =
+        binary::run(home.path(), &["ca", "create", "--host", "com", "--host", "0.0.0.0/0", "--host", "a.example"]);
+    assert_eq!(made.code, Some(0), "{}", made.talk);
+    assert!(made.talk.contains("warning: that is every name that ends in com: "), "{}", made.talk);
+    assert!(made.talk.contains("warning: that is every address in 0.0.0.0/0: "), "{}", made.talk);
+    assert_eq!(made.talk.matches("warning: ").count(), 2, "{}", made.talk);
+    let all = binary::run(home.path(), &["ca", "create", "--replace", "--host", "*"]);
+    assert!(all.code == Some(2) && all.talk.contains("write a host name such as"), "{}", all.talk);
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_told_apart() {
     let (studio, other) = (Studio::new(|_| {}), Studio::new(|_| {}));
     let read = |studio: &Studio, name: &str| fs::read(studio.file(name)).unwrap();
@@ -164,6 +191,18 @@ fn files_that_do_not_belong_together_are_told_apart() {
         let error = refused.err().unwrap();
         assert!(matches!(error, AuthorityError::Refused(_)) && error.to_string().contains(why), "{error}");
     }
+}
+
+#[test]
+fn an_authority_is_taken_over_as_editors_of_windows_save_it() {
+    let (home, studio) = (TempDir::new().unwrap(), Studio::new(|_| {}));
+    for name in ["cert.pem", "key.pem"] {
+        let text = fs::read_to_string(studio.file(name)).unwrap();
+        fs::write(studio.file(name), format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
+    }
+    let imported = studio.import(home.path());
+    assert_eq!(imported.code, Some(0), "{}", imported.talk);
+    assert_eq!(Authority::load(home.path()).unwrap().cert_der(), studio.issuer.der());
 }
 
 #[test]
@@ -197,6 +236,53 @@ fn lines_for_a_shell_name_files_that_hold_ours_and_the_systems() {
 }
 
 #[test]
+fn lines_for_a_shell_are_undone_to_what_was_there() {
+    let home = TempDir::new().unwrap();
+    let studio = Studio::new(|_| {});
+    let export = ["ca", "export", "--format", "env", "--shell", "posix"];
+    let roots = studio.file("cert.pem");
+    let environment = [("SSL_CERT_FILE", roots.as_path()), ("JAVA_TOOL_OPTIONS", Path::new("-Xmx2g"))];
+    let first = with(home.path(), &environment, &export).stdout;
+    let undo = |lines: &str| lines.lines().find(|line| line.starts_with("# undo: ")).unwrap().to_owned();
+    let former = format!("; export SSL_CERT_FILE={}; export JAVA_TOOL_OPTIONS=-Xmx2g", text(&roots));
+    assert!(undo(&first).ends_with(&former), "{first}");
+    assert!(undo(&first).starts_with("# undo: unset CURL_CA_BUNDLE REQUESTS_CA_BUNDLE "), "{first}");
+
+    // The same shell once more, after the authority was replaced.
+    let before = Authority::load(home.path()).unwrap();
+    assert_eq!(binary::run(home.path(), &["ca", "create", "--replace"]).code, Some(0));
+    let bundle = home.path().join("env/roots.pem");
+    let line = first.lines().find_map(|line| line.strip_prefix("export JAVA_TOOL_OPTIONS='")).unwrap();
+    let environment =
+        [("SSL_CERT_FILE", bundle.as_path()), ("JAVA_TOOL_OPTIONS", Path::new(line.trim_end_matches('\'')))];
+    let second = with(home.path(), &environment, &export).stdout;
+    assert!(undo(&second).starts_with("# undo: unset SSL_CERT_FILE "), "{second}");
+    assert!(undo(&second).ends_with("; export JAVA_TOOL_OPTIONS=-Xmx2g"), "{second}");
+    let trusted = certificates_in(&fs::read(&bundle).unwrap()).unwrap();
+    assert!(!trusted.contains(before.cert_der()), "the authority that was replaced is still trusted");
+    assert!(trusted.contains(Authority::load(home.path()).unwrap().cert_der()));
+    assert!(trusted.contains(studio.issuer.der()), "what was trusted beside it is lost");
+}
+
+#[test]
+fn a_certificate_is_exported_to_a_file_that_is_not_written_over() {
+    let home = TempDir::new().unwrap();
+    let authority = Authority::create(home.path()).unwrap();
+    let file = home.path().join("ca.cer");
+    let export = ["ca", "export", "-o", text(&file)];
+    let written = binary::run(home.path(), &[&export[..], &["--format", "der"]].concat());
+    assert_eq!((written.code, written.stdout.as_str()), (Some(0), ""), "{}", written.talk);
+    assert!(written.talk.contains(&format!("wrote {}", text(&file))), "{}", written.talk);
+    assert_eq!(fs::read(&file).unwrap(), authority.cert_der().as_ref());
+    let again = binary::run(home.path(), &export);
+    assert_eq!(again.code, Some(2), "{}", again.talk);
+    assert!(again.talk.contains("ca.cer exists") && again.talk.contains("--overwrite"), "{}", again.talk);
+    assert_eq!(fs::read(&file).unwrap(), authority.cert_der().as_ref());
+    assert_eq!(binary::run(home.path(), &[&export[..], &["--overwrite"]].concat()).code, Some(0));
+    assert_eq!(fs::read_to_string(&file).unwrap(), authority.cert_pem());
+}
+
+#[test]
 fn a_dry_run_prints_and_does_nothing() {
     let home = TempDir::new().unwrap();
     let nobody = binary::run(home.path(), &["ca", "install", "--dry-run"]);
@@ -221,13 +307,51 @@ fn a_ledger_that_cannot_be_read_is_named() {
     assert!(ended.talk.contains("installed.json") && ended.talk.contains("version 7"), "{}", ended.talk);
 }
 
-/// The doctor's report on a home, with what the environment adds.
-fn doctor(home: &Path, environment: &[(&str, &Path)], args: &[&str]) -> binary::Ended {
-    let mut command = tapdeck(home);
-    command.args(["ca", "doctor"]).args(args).envs(environment.iter().copied());
-    let output = command.output().unwrap();
+#[test]
+fn root_undoes_only_what_install_does() {
+    let home = TempDir::new().unwrap();
+    let name = "tapdeck-0123456789abcdef";
+    let uninstalled = |deed: serde_json::Value| {
+        let page = serde_json::json!({"version": 1, "installed": [deed]});
+        fs::write(home.path().join("installed.json"), page.to_string()).unwrap();
+        binary::run(home.path(), &["ca", "uninstall", "--dry-run"])
+    };
+    let system = |file: &str| serde_json::json!({"store": "system", "file": file, "sha256": "00"});
+    let folder = "/usr/local/share/ca-certificates";
+    for file in [
+        "/etc/passwd".to_owned(),
+        format!("/tmp/{name}.crt"),
+        format!("{folder}/../{name}.crt"),
+        format!("{folder}/x/{name}.crt"),
+        format!("{folder}/{name}"),
+        format!("{folder}/tapdeck-0123456789ABCDEF.crt"),
+        format!("{folder}/tapdeck-0'; id >&2; '.crt"),
+        format!("{folder}/studio.crt"),
+    ] {
+        let ended = uninstalled(system(&file));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(4), ""), "{file}: {}", ended.talk);
+        assert!(ended.talk.contains("entry 1 is nothing that `ca install` does"), "{file}: {}", ended.talk);
+    }
+    let other = serde_json::json!({"store": "nss", "database": text(home.path()), "name": "Studio CA", "sha256": "00"});
+    assert_eq!(uninstalled(other).code, Some(4));
+    let undone = uninstalled(system(&format!("{folder}/{name}.crt")));
+    assert_eq!(undone.code, Some(0), "{}", undone.talk);
+    let (removed, updated) = undone.stdout.trim_end().split_once('\n').unwrap();
+    assert_eq!(removed, format!("rm -f {folder}/{name}.crt"));
+    // The name is a word of its own, and no part of what the shell reads.
+    assert!(updated.ends_with(&format!("' sh {name}.crt")) && updated.matches(name).count() == 1, "{updated}");
+}
+
+/// Runs the binary with variables of one's own.
+fn with(home: &Path, environment: &[(&str, &Path)], args: &[&str]) -> binary::Ended {
+    let output = tapdeck(home).args(args).envs(environment.iter().copied()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     binary::Ended { code: output.status.code(), stdout: text(output.stdout), talk: text(output.stderr) }
+}
+
+/// The doctor's report on a home, with what the environment adds.
+fn doctor(home: &Path, environment: &[(&str, &Path)], args: &[&str]) -> binary::Ended {
+    with(home, environment, &[&["ca", "doctor"], args].concat())
 }
 
 #[test]
@@ -273,6 +397,74 @@ fn the_doctor_goes_through_a_deck() {
     deck.hear("fault=untrusted");
     let ended = deck.stopped();
     assert!(!ended.talk.contains("fault=pinned"), "the doctor is no suspect: {}", ended.talk);
+}
+
+#[test]
+fn the_doctor_tries_the_hosts_a_project_names() {
+    let home = TempDir::new().unwrap();
+    let authority = Authority::create(home.path()).unwrap();
+    let project = home.path().join("tapdeck.toml");
+    fs::write(&project, "intercept = [\"api.example.com\", \"*.corp.test\"]\n").unwrap();
+    let trusting = [("SSL_CERT_FILE", authority.path())];
+    let args = ["--config", text(&project), "--proxy", "off"];
+    let told = doctor(home.path(), &trusting, &args);
+    assert_eq!(told.code, Some(1), "{}", told.stdout);
+    assert_eq!(told.stdout.matches("  ok\n").count(), 5, "{}", told.stdout);
+    assert!(told.stdout.contains("\napi.example.com ") && told.stdout.contains("--host api.example.com`"));
+    assert!(!told.stdout.contains("corp.test"), "{}", told.stdout);
+    let one = doctor(home.path(), &trusting, &[&args[..], &[HOST]].concat());
+    assert_eq!(one.code, Some(0), "who names hosts is told of those: {}", one.stdout);
+}
+
+/// A proxy that tunnels to a server of its own, whatever host is asked for.
+async fn tunnelling(authority: Authority) -> SocketAddr {
+    let (listener, authority) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::new(authority));
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let head = String::from_utf8(head).unwrap();
+            let host = head.split([' ', ':']).nth(1).unwrap();
+            let acceptor = tokio_rustls::TlsAcceptor::from(authority.server_config(host).unwrap());
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_takes_nothing_for_a_deck_that_passes_its_hosts_on() {
+    let (home, theirs, studio) = (TempDir::new().unwrap(), TempDir::new().unwrap(), Studio::new(|_| {}));
+    let ours = Authority::create(home.path()).unwrap();
+    assert_eq!(studio.import(theirs.path()).code, Some(0));
+    let proxy = format!("http://{}", tunnelling(Authority::load(theirs.path()).unwrap()).await);
+    let both = home.path().join("both.pem");
+    fs::write(&both, format!("{}{}", ours.cert_pem(), studio.issuer.pem())).unwrap();
+    let ask = |roots: &Path, hosts: &[&str]| {
+        let told = tokio::task::block_in_place(|| {
+            doctor(home.path(), &[("SSL_CERT_FILE", roots)], &[&["--proxy", &proxy], hosts].concat())
+        });
+        assert!(told.stdout.contains("passes through unread"), "{}", told.stdout);
+        (
+            told.code,
+            told.stdout.contains(&format!(
+                "Next: see what listens there: it is no deck, or one that does not \
+                                                   look into {}",
+                hosts[hosts.len() - 1]
+            )),
+        )
+    };
+    assert_eq!(ask(&both, &[HOST]), (Some(1), true));
+    assert_eq!(ask(&both, &["example.org"]), (Some(0), false), "other hosts may pass");
+    assert_eq!(ask(&both, &["--intercept", "*.example.org", "www.example.org"]), (Some(1), true));
+    assert_eq!(ask(ours.path(), &[HOST]), (Some(1), true), "theirs is not ours to be trusted");
 }
 
 #[tokio::test]

@@ -190,6 +190,23 @@ async fn a_client_of_the_proxy_finds_the_page_by_our_name_and_by_our_address() {
 }
 
 #[tokio::test]
+async fn a_web_page_that_leads_its_own_name_here_does_not_learn_who_came() {
+    let proxy = Setup::default().start().await;
+    let port = proxy.address.port();
+    let page = |host: String| request("GET /").replace("host: x", &format!("host: {host}"));
+    for host in ["127.0.0.1", "localhost", "LocalHost", "[::1]", "tapdeck"] {
+        let answer = proxy.raw(page(format!("{host}:{port}")).as_bytes()).await;
+        assert!(answer.contains("Who came so far"), "{host}: {answer}");
+    }
+    for host in ["evil.test", "127.0.0.1.evil.test", "10.0.0.9", "x y", ""] {
+        let answer = proxy.raw(page(format!("{host}:{port}")).as_bytes()).await;
+        assert!(answer.contains("Ways in") && !answer.contains("Who came"), "{host}: {answer}");
+    }
+    let answer = proxy.raw(b"GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.contains("Ways in") && !answer.contains("Who came"), "{answer}");
+}
+
+#[tokio::test]
 async fn the_page_hides_nothing_of_a_service() {
     let service = service().await;
     let proxy = Setup::before(&service).reverse().start().await;

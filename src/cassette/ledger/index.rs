@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 
 use super::{Checksum, Ledger, MAX_SEALED, Place, Polish, Shelf};
 use crate::cassette::line::{self, MAX_LINE};
-use crate::cassette::load::{self, JournalReader, Starts};
+use crate::cassette::load::{self, JournalReader};
 use crate::cassette::outline::Outline;
 use crate::cassette::record::{Head, Lane, Time, Timing};
 use crate::cassette::seal::text;
-use crate::cassette::{CassetteError, HttpRecord, LineFault, Note, Notice, Record, Seal};
+use crate::cassette::{CassetteError, HttpRecord, LineFault, Note, Notice, Record, Seal, Starts};
 use crate::exchange::Outcome;
 use crate::json::{Doc, Node};
 use crate::mpsd::Service;
@@ -131,6 +131,7 @@ impl Index {
             hollow: self.hollow,
             file: path.to_owned(),
             parts: self.parts,
+            starts: self.starts,
             aliases: self.aliases,
             outline: self.outline,
             shelf: Shelf { files: self.files, places: self.places, times: self.times, buffer: Vec::new() },

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::{Failure, Home, day, there};
 use crate::cli::{Code, print};
-use crate::intercept::{Authority, TlsFault};
+use crate::intercept::{Authority, Neighbours, Pattern, TlsFault};
 use crate::mpsd::Service;
 use handshake::{Examiner, Outcome, Way};
 
@@ -20,7 +20,7 @@ use handshake::{Examiner, Outcome, Way};
 pub(in crate::cli) struct Options {
     #[command(flatten)]
     home: Home,
-    /// Hosts to try; those of the contract, when there are none
+    /// Hosts to try; those of the contract and of --intercept, when there are none
     #[arg(value_name = "HOST")]
     hosts: Vec<String>,
     /// A running deck to go through by CONNECT; `off` tries without one [default: http://127.0.0.1:8888 if something
@@ -30,6 +30,25 @@ pub(in crate::cli) struct Options {
     /// A running deck to reach by TLS straight in, as clients do whose DNS leads there
     #[arg(long, value_name = "ADDR", conflicts_with = "proxy")]
     tls: Option<SocketAddr>,
+    /// A host the deck is told to look into as well (repeatable): one that is named in full is tried
+    #[arg(long, env = "TAPDECK_INTERCEPT", value_name = "HOST", value_delimiter = ',')]
+    intercept: Vec<Pattern>,
+}
+
+impl Options {
+    /// The hosts to try.
+    fn hosts(&self) -> Vec<String> {
+        if !self.hosts.is_empty() {
+            return self.hosts.clone();
+        }
+        let mut hosts = usual_hosts();
+        for named in self.intercept.iter().filter(|pattern| pattern.is_host()) {
+            if !hosts.iter().any(|host| host == named.name()) {
+                hosts.push(named.name().to_owned());
+            }
+        }
+        hosts
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +75,14 @@ pub(super) async fn run(options: &Options) -> Result<Code, Failure> {
     let way = way(options).await;
     let examiner = Examiner::new(Arc::clone(&authority), way).await?;
     let mut report = format!("{}\n\n", examiner.told());
-    let hosts: Vec<String> = if options.hosts.is_empty() { usual_hosts() } else { options.hosts.clone() };
+    let (hosts, named) = (options.hosts(), options.intercept.iter().cloned().collect::<Neighbours>());
     let width = hosts.iter().map(String::len).max().unwrap_or_default();
     let mut worst = None;
     for host in &hosts {
         let outcome = examiner.try_host(host).await;
         report.push_str(&format!("{host:width$}  {}\n", outcome.told()));
-        worst = worst.or_else(|| outcome.advice(host, &authority));
+        let is_looked_into = Service::of_host(host).is_some() || named.covers(host);
+        worst = worst.or_else(|| outcome.advice(host, is_looked_into, &authority));
     }
     report.push('\n');
     let stores = stores::look(&authority);
@@ -104,7 +124,8 @@ impl Outcome {
     fn told(&self) -> String {
         match self {
             Self::Well => "ok".to_owned(),
-            Self::Passed => "passes through unread: the deck does not intercept it".to_owned(),
+            Self::Passed => "passes through unread: it shows a certificate of its own".to_owned(),
+            Self::Foreign(why) => format!("passes through unread, and its own certificate is rejected: {why}"),
             Self::Stranger(fingerprint) => format!("another authority: the deck's is {fingerprint}"),
             Self::Unreachable(why) => format!("unreachable: {why}"),
             Self::Refused(status) => format!("refused: the deck answers CONNECT with {status}"),
@@ -112,10 +133,15 @@ impl Outcome {
         }
     }
 
-    /// What to do about it; nothing where all is well.
-    fn advice(&self, host: &str, authority: &Authority) -> Option<String> {
+    /// What to do about it; nothing where all is well. No deck passes on what it is to look into.
+    fn advice(&self, host: &str, is_looked_into: bool, authority: &Authority) -> Option<String> {
         match self {
-            Self::Well | Self::Passed => None,
+            Self::Well => None,
+            Self::Passed if !is_looked_into => None,
+            Self::Passed | Self::Foreign(_) => Some(format!(
+                "see what listens there: it is no deck, or one that does not look into {host}; `--proxy \
+                 http://ADDR:PORT` names another"
+            )),
             Self::Stranger(_) => {
                 Some("start the deck and this check with the same TAPDECK_HOME, or `--home DIR`".to_owned())
             }
@@ -146,6 +172,7 @@ const WELL: &str =
 pub(super) const EXAMPLES: &str = "\
 Examples:
   tapdeck ca doctor                                   the contract's hosts, through the deck that runs, if one does
+  tapdeck ca doctor --intercept social.xboxlive.com   and one more that the deck looks into
   tapdeck ca doctor --proxy off                       only whether this machine trusts the authority
   tapdeck ca doctor --proxy http://127.0.0.1:9000 api.example.com
 

@@ -1,6 +1,6 @@
 //! Trust for what one shell starts: files that last, and lines that name them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::cli::Failure;
@@ -28,19 +28,29 @@ impl Shell {
     fn set(self, name: &str, value: &OsStr) -> String {
         let value = value.to_string_lossy();
         match self {
-            Self::Posix => format!("export {name}={}\n", quoted(&value)),
-            Self::Powershell => format!("$env:{name} = '{}'\n", value.replace('\'', "''")),
+            Self::Posix => format!("export {name}={}", quoted(&value)),
+            Self::Powershell => format!("$env:{name} = '{}'", value.replace('\'', "''")),
         }
     }
 
-    fn undo(self, names: &[&str]) -> String {
+    fn unset(self, names: &[&str]) -> String {
         match self {
-            Self::Posix => format!("# undo: unset {}\n", names.join(" ")),
+            Self::Posix => format!("unset {}", names.join(" ")),
             Self::Powershell => {
                 let names: Vec<String> = names.iter().map(|name| format!("Env:{name}")).collect();
-                format!("# undo: Remove-Item {}\n", names.join(", "))
+                format!("Remove-Item {}", names.join(", "))
             }
         }
+    }
+
+    /// Gives variables what they held before, or nothing where they held nothing.
+    fn undo(self, before: &[(&str, Option<OsString>)]) -> String {
+        let new: Vec<&str> = before.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
+        let unset = (!new.is_empty()).then(|| self.unset(&new));
+        let set = before.iter().filter_map(|(name, value)| Some(self.set(name, value.as_ref()?)));
+        let steps: Vec<String> = unset.into_iter().chain(set).collect();
+        // What is evaluated as it is must not end the comment.
+        format!("# undo: {}\n", steps.join("; ").replace(['\n', '\r'], "\n# "))
     }
 }
 
@@ -59,10 +69,17 @@ pub(super) fn lines(authority: &Authority, home: &Path, shell: Shell) -> Result<
     let of = |name: &str| std::env::var_os(name);
     let home = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
     let trust = Trust::lasting(authority, &named_roots(of), &home.join("env"))?;
-    let variables = trusting(&trust, of);
-    let set: String = variables.iter().map(|(name, value)| shell.set(name, value)).collect();
-    let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
-    Ok(format!("{set}{}", shell.undo(&names)))
+    let set: String = trusting(&trust, of).iter().map(|(name, value)| shell.set(name, value) + "\n").collect();
+    let ours = trusting(&trust, |_| None);
+    let before: Vec<_> = ours.iter().map(|(name, ours)| (*name, before(of(name), ours))).collect();
+    Ok(format!("{set}{}", shell.undo(&before)))
+}
+
+/// What a variable held, but for what an earlier run of this command has put at its end.
+fn before(now: Option<OsString>, ours: &OsStr) -> Option<OsString> {
+    let now = now?.to_string_lossy().into_owned();
+    let before = now.strip_suffix(&*ours.to_string_lossy()).unwrap_or(&now).trim_end();
+    (!before.is_empty()).then(|| before.into())
 }
 
 #[cfg(test)]
@@ -73,6 +90,9 @@ mod tests {
     fn a_word_stays_one_word() {
         assert_eq!(quoted("/home/me/ca.pem"), "/home/me/ca.pem");
         assert_eq!(quoted("it's here"), r"'it'\''s here'");
-        assert_eq!(Shell::Powershell.set("A", OsStr::new("it's")), "$env:A = 'it''s'\n");
+        let undo = |shell: Shell| shell.undo(&[("A", None), ("B", Some("-x\n-y".into())), ("C", None)]);
+        assert_eq!(undo(Shell::Posix), "# undo: unset A C; export B='-x\n# -y'\n");
+        assert_eq!(undo(Shell::Powershell), "# undo: Remove-Item Env:A, Env:C; $env:B = '-x\n# -y'\n");
+        assert_eq!(Shell::Powershell.set("A", OsStr::new("it's")), "$env:A = 'it''s'");
     }
 }

@@ -45,8 +45,9 @@ pub(super) fn run(options: &Options) -> Result<Code, Failure> {
         from: options.from_mark.clone(),
         to: options.to_mark.clone(),
     };
-    let bar = Bar::of_steps(format!("reading {}", options.file.display()), 0);
-    let trimmed = cassette::trim(&options.file, &choice, &mut |_| bar.add(1));
+    // A file is read several times over, by bytes and by records.
+    let bar = Bar::of_unknown(format!("reading {}", options.file.display()));
+    let trimmed = cassette::trim(&options.file, &choice, &mut || bar.add(1));
     drop(bar);
     let trimmed = trimmed.map_err(|error| untrimmed(&options.file, error))?;
     let unsealed = |error: &dyn std::fmt::Display| {

@@ -59,9 +59,12 @@ fn is_readable(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |about| about.is_file())
 }
 
-/// A journal whose sealed file stands beside it says the same once more; so do the further parts of a journal.
-fn without_journals(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
-    found.retain(|path| first_part(path).is_none_or(|first| !first.exists()));
+/// A journal whose sealed file stands beside it says the same once more. The parts of a journal are one recording, which
+/// goes by the name of the first, be that there or not.
+fn without_journals(found: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = found.into_iter().map(|path| first_part(&path).unwrap_or(path)).collect();
+    found.sort();
+    found.dedup();
     let is_sealed = |path: &Path| {
         let is_journal = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"));
         is_journal && found.binary_search(&CassettePath::of_journal(path).sealed().to_owned()).is_ok()

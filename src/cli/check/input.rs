@@ -10,7 +10,7 @@ use super::progress::{Watched, bar};
 use crate::archive::har::{self, HarError, Judged};
 use crate::archive::{Format, sniff};
 use crate::cassette::seal::SealError;
-use crate::cassette::{Cassette, CassetteError, Ledger, Note, Seal, seal};
+use crate::cassette::{Cassette, CassetteError, Ledger, Note, Seal, parts, seal};
 use crate::cli::{Failure, say, serve};
 use crate::conduct::Judge;
 use crate::contract::Contract;
@@ -39,7 +39,9 @@ fn unread(file: &Path, failure: &Failure, report: &mut Report) {
 
 fn judge(file: &Path, contract: &Arc<Contract>, report: &mut Report) -> Result<(), Failure> {
     let unopened = |source| serve::unreadable(&CassetteError::Io { path: file.to_owned(), source });
-    let mut source = File::open(file).map_err(unopened)?;
+    // The first part of a journal may be gone.
+    let parts = parts(file).map_err(unopened)?;
+    let mut source = File::open(parts.first().map_or(file, |(_, first)| first)).map_err(unopened)?;
     let length = source.metadata().map_or(0, |about| about.len());
     let mut head = Vec::new();
     source.by_ref().take(HEAD).read_to_end(&mut head).map_err(unopened)?;
@@ -85,7 +87,8 @@ fn judge_ledger(mut ledger: Ledger, judge: &mut Judge, report: &mut Report) -> R
     tell(&ledger.file, &ledger.notes, ledger.unserved);
     let (name, seal) = (ledger.file.display().to_string(), ledger.seal);
     let changed = |error: SealError| Failure::input(format!("{name}: {error}")).hint("check it again");
-    let mut reading = report.reading(judge, seal, Source::from(name.as_str()));
+    let starts = ledger.starts.clone();
+    let mut reading = report.reading(judge, seal, Source::from(name.as_str()), &starts);
     if seal == Seal::Unsealed
         && let Ok(mut canonical) = ledger.canonical(&mut |_| {})
     {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::cassette::seal;
+use crate::cassette::{many, seal};
 use crate::cli::destination::{Destination, unwritable};
 use crate::cli::options::FailOnArg;
 use crate::cli::{Code, Failure, say};
@@ -96,12 +96,12 @@ impl Desk<'_> {
         if let Some(path) = &options.write_baseline {
             let baseline = Baseline::of(&report);
             seal::write_sealed(path, baseline.text().as_bytes()).map_err(|error| unwritable(path, &error))?;
-            say(&format!("{}: {} known from now on", path.display(), many(baseline.count())));
+            say(&format!("{}: {} known from now on", path.display(), many(baseline.count(), "finding")));
             report.fail_on = None;
         }
         let text = report.render(options.format.format(), destination.colour());
         let text = text.map_err(|error| Failure::runtime(format!("{error}: {}", crate::cli::failure::told(&error))))?;
-        if let Some(name) = destination.write(&text)? {
+        if let Some(name) = destination.write(text.as_bytes())? {
             say(&format!("{}: {}", name.display(), report.tally()));
         }
         Ok(if report.is_failure() { Code::Findings } else { Code::Clean })
@@ -143,12 +143,8 @@ fn stale(path: &Path, lines: &[usize]) -> String {
     let name = path.display();
     let told: Vec<String> = lines.iter().take(LINES_TOLD).map(usize::to_string).collect();
     let more = if lines.len() > LINES_TOLD { ", …" } else { "" };
-    let (told, count) = (told.join(", "), many(lines.len()));
+    let (told, count) = (told.join(", "), many(lines.len(), "finding"));
     format!("note: {name}: {count} not found any more (line {told}{more}); `--write-baseline {name}` forgets them")
-}
-
-fn many(findings: usize) -> String {
-    format!("{findings} finding{}", if findings == 1 { "" } else { "s" })
 }
 
 impl FormatArg {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::restart::until_it_answers;
 use super::visit::Visit;
 use crate::cli::{Failure, say};
-use crate::devkit::{PortalError, Request};
+use crate::devkit::Request;
 
 /// Makes a change after which the kit is to have a proxy, or none. A kit that breaks off in the middle is asked what became
 /// of it, and if that does not show, asked for it once more: it means the same however often it comes.
@@ -20,7 +20,7 @@ pub(super) async fn make(
         Err(error) if error.is_unclear() => {
             say(&format!("{}: {error}; looking whether it took effect", visit.address));
         }
-        Err(error) => return Err(Undone::of(visit, &error)),
+        Err(error) => return Err(Undone::Refused(visit.failure(&error))),
     }
     let now = until_it_answers(visit, wait).await.map_err(Undone::Unclear)?;
     if now == Some(wanted) && before != now {
@@ -28,7 +28,8 @@ pub(super) async fn make(
         return Ok(());
     }
     say(&format!("{}: that does not show; asking once more", visit.address));
-    visit.portal.send(request).await.map(drop).map_err(|error| Undone::of(visit, &error))
+    // Whatever it says now, it may have done it the first time.
+    visit.portal.send(request).await.map(drop).map_err(|error| Undone::Unclear(visit.failure(&error)))
 }
 
 /// Why a change was not made, or perhaps was.
@@ -40,11 +41,6 @@ pub(super) enum Undone {
 }
 
 impl Undone {
-    fn of(visit: &Visit, error: &PortalError) -> Self {
-        let failure = visit.failure(error);
-        if error.is_unclear() { Self::Unclear(failure) } else { Self::Refused(failure) }
-    }
-
     /// What is told.
     pub(super) fn failure(self) -> Failure {
         match self {

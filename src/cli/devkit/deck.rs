@@ -1,10 +1,13 @@
 //! Where a kit finds the deck.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::fault;
 use crate::cli::Failure;
@@ -55,27 +58,45 @@ impl Deck {
 }
 
 /// What a deck at that address lacks for a kit to reach it, as far as this machine can tell.
-pub(super) fn lack(proxy: &ProxyAt, kit: IpAddr) -> Option<String> {
+pub(super) async fn lack(proxy: &ProxyAt, kit: IpAddr) -> Option<String> {
     let ip = proxy.ip()?;
-    // Who can listen there proves that nobody does.
-    let listening = TcpListener::bind(SocketAddr::new(ip, proxy.port));
-    lack_by(proxy, ip, kit, listening.map(drop).map_err(|error| error.kind()))
+    lack_by(proxy, ip, kit, look(SocketAddr::new(ip, proxy.port)).await)
 }
 
-fn lack_by(proxy: &ProxyAt, ip: IpAddr, kit: IpAddr, listening: Result<(), ErrorKind>) -> Option<String> {
+/// What is at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Listener,
+    Nobody,
+    /// It is no address of this machine.
+    Elsewhere,
+    Unknown,
+}
+
+/// Looks by a call: on Windows who can listen there as well does not prove that nobody does.
+async fn look(at: SocketAddr) -> Found {
+    if UdpSocket::bind((at.ip(), 0)).is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable) {
+        return Found::Elsewhere;
+    }
+    match timeout(PATIENCE, TcpStream::connect(at)).await {
+        Ok(Ok(_)) => Found::Listener,
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => Found::Nobody,
+        Ok(Err(_)) | Err(_) => Found::Unknown,
+    }
+}
+
+fn lack_by(proxy: &ProxyAt, ip: IpAddr, kit: IpAddr, found: Found) -> Option<String> {
     let allow = format!("--allow {kit}/{}", if kit.is_ipv4() { 32 } else { 128 });
-    match listening {
+    match found {
         _ if ip.is_loopback() => Some(format!("warning: {proxy} is this machine to itself alone: no kit reaches it")),
-        Ok(()) => Some(format!(
+        Found::Nobody => Some(format!(
             "nobody listens at {proxy} yet: start the deck with `--listen {proxy} {allow}`, before the kit restarts"
         )),
-        Err(ErrorKind::AddrInUse) => {
-            Some(format!("a program listens at {proxy}: if that is the deck, it needs `{allow}`"))
-        }
-        Err(ErrorKind::AddrNotAvailable) => {
+        Found::Listener => Some(format!("a program listens at {proxy}: if that is the deck, it needs `{allow}`")),
+        Found::Elsewhere => {
             Some(format!("{proxy} is no address of this machine: the deck and the firewall rule go there"))
         }
-        Err(_) => None,
+        Found::Unknown => None,
     }
 }
 
@@ -105,28 +126,43 @@ fn address_in(file: &Path) -> Result<SocketAddr, Failure> {
     address.ok_or_else(|| unusable(&"it names no proxy"))
 }
 
+/// Windows takes two seconds to say that nobody listens.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_a_deck_lacks_is_told_with_the_flags() {
-        let told = |proxy: &str, kit: &str, listening| {
+        let told = |proxy: &str, kit: &str, found| {
             let proxy: ProxyAt = proxy.parse().unwrap();
-            lack_by(&proxy, proxy.ip().unwrap(), kit.parse().unwrap(), listening)
+            lack_by(&proxy, proxy.ip().unwrap(), kit.parse().unwrap(), found)
         };
-        let none = told("10.0.0.2:8888", "10.0.0.5", Ok(())).unwrap();
+        let none = told("10.0.0.2:8888", "10.0.0.5", Found::Nobody).unwrap();
         assert!(none.contains("`--listen 10.0.0.2:8888 --allow 10.0.0.5/32`"), "{none}");
-        let some = told("[fd00::2]:8888", "fd00::5", Err(ErrorKind::AddrInUse)).unwrap();
+        let some = told("[fd00::2]:8888", "fd00::5", Found::Listener).unwrap();
         assert!(
             some.contains("a program listens at [fd00::2]:8888") && some.contains("`--allow fd00::5/128`"),
             "{some}"
         );
-        let other = told("10.0.0.2:8888", "10.0.0.5", Err(ErrorKind::AddrNotAvailable)).unwrap();
+        let other = told("10.0.0.2:8888", "10.0.0.5", Found::Elsewhere).unwrap();
         assert!(other.contains("no address of this machine"), "{other}");
-        let loopback = told("127.0.0.1:8888", "10.0.0.5", Ok(())).unwrap();
+        let loopback = told("127.0.0.1:8888", "10.0.0.5", Found::Nobody).unwrap();
         assert!(loopback.starts_with("warning: "), "{loopback}");
-        assert_eq!(told("10.0.0.2:80", "10.0.0.5", Err(ErrorKind::PermissionDenied)), None);
-        assert_eq!(lack(&"pc.studio.example:8888".parse().unwrap(), "10.0.0.5".parse().unwrap()), None);
+        assert_eq!(told("10.0.0.2:80", "10.0.0.5", Found::Unknown), None);
+    }
+
+    #[tokio::test]
+    async fn who_listens_is_found_without_listening() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        assert_eq!(look(at).await, Found::Listener);
+        assert!(listener.accept().is_ok(), "it was not called");
+        drop(listener);
+        assert_eq!(look(at).await, Found::Nobody);
+        // An address of the documentation, which no machine has.
+        assert_eq!(look("192.0.2.10:8888".parse().unwrap()).await, Found::Elsewhere);
+        assert_eq!(lack(&"pc.studio.example:8888".parse().unwrap(), "10.0.0.5".parse().unwrap()).await, None);
     }
 }

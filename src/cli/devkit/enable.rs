@@ -26,27 +26,34 @@ pub(super) async fn run(options: &Options) -> Result<Code, Failure> {
     let Options { kit, deck, restart } = options;
     let proxy = deck.proxy(&kit.address).await?;
     if kit.dry_run {
-        return dry_run(options, &proxy);
+        dry_run(options, &proxy)?;
+        tell_needs(kit, &proxy).await;
+        return Ok(Code::Clean);
     }
     let authority = ca::open(&kit.home)?;
     let mut visit = Visit::begin(kit, Lost::IsFatal).await?;
     let had_proxy = visit.has_proxy().await?;
     set(&mut visit, &proxy, &authority, had_proxy, restart).await?;
     say(&format!("{}: its proxy will be {proxy}, and it will trust {}", kit.address, authority.path().display()));
-    if let Ok(found) = kit.address.resolve().await
-        && let Some(at) = found.first()
-    {
-        if let Some(lack) = lack(&proxy, at.ip()) {
-            say(&lack);
-        }
-        say(&firewall::rule(std::env::consts::OS, proxy.port, at.ip()));
-    }
+    tell_needs(kit, &proxy).await;
     say(&format!("undo: tapdeck devkit disable {}", kit.address));
     restart.carry_out(&mut visit, true).await?;
     Ok(Code::Clean)
 }
 
-/// Sets the proxy. What is to be undone is noted before; a refusal leaves the notes as they were.
+/// Says what this machine needs for the kit to reach the deck.
+async fn tell_needs(kit: &Kit, proxy: &ProxyAt) {
+    if let Ok(found) = kit.address.resolve().await
+        && let Some(at) = found.first()
+    {
+        if let Some(lack) = lack(proxy, at.ip()).await {
+            say(&lack);
+        }
+        say(&firewall::rule(std::env::consts::OS, proxy.port, at.ip()));
+    }
+}
+
+/// Sets the proxy. What is to be undone is noted before; a plain refusal leaves the notes as they were.
 async fn set(
     visit: &mut Visit,
     proxy: &ProxyAt,
@@ -77,7 +84,7 @@ async fn set(
     visit.keep()
 }
 
-fn dry_run(options: &Options, proxy: &ProxyAt) -> Result<Code, Failure> {
+fn dry_run(options: &Options, proxy: &ProxyAt) -> Result<(), Failure> {
     let Options { kit, restart, .. } = options;
     let authority = Authority::load(&kit.home.dir()?).map_err(|error| {
         ca::failure(error).hint("a dry run makes nothing, and there must be an authority: `tapdeck ca create` makes it")
@@ -85,6 +92,5 @@ fn dry_run(options: &Options, proxy: &ProxyAt) -> Result<Code, Failure> {
     let mut requests = vec![Request::proxy_state(), Request::enable(proxy, authority.cert_der())];
     requests.extend(restart.restart.then(Request::restart));
     let shown: String = requests.iter().map(|request| request.shown(&kit.address, kit.user.as_deref())).collect();
-    print(&shown)?;
-    Ok(Code::Clean)
+    print(&shown)
 }

@@ -29,6 +29,16 @@ pub(in crate::cli) fn as_clients_see(listening: SocketAddr, clients: &[Network])
     faces.into_iter().map(|ip| SocketAddr::new(ip, listening.port())).collect()
 }
 
+/// Where this machine itself calls a listener of ours: one on every address at loopback.
+pub(in crate::cli) fn as_we_call(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
 /// The address from which this machine would call the outside.
 fn usual(family: IpAddr) -> Option<IpAddr> {
     let (v4, v6) = (|| facing(OUTSIDE_V4.into()), || facing(OUTSIDE_V6.into()));
@@ -60,5 +70,17 @@ mod tests {
         assert_eq!(as_clients_see(one, &[]), [one]);
         let all = as_clients_see("0.0.0.0:8888".parse().unwrap(), &["127.0.0.0/8".parse().unwrap()]);
         assert!(all.len() == 1 && all[0].port() == 8888 && !all[0].ip().is_loopback(), "{all:?}");
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_called_at_loopback() {
+        for (listening, called) in [
+            ("0.0.0.0:8888", "127.0.0.1:8888"),
+            ("[::]:8888", "[::1]:8888"),
+            ("10.0.0.1:8888", "10.0.0.1:8888"),
+            ("[fd00::1]:8888", "[fd00::1]:8888"),
+        ] {
+            assert_eq!(as_we_call(listening.parse().unwrap()).to_string(), called);
+        }
     }
 }

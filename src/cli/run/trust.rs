@@ -9,7 +9,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::jks;
 use crate::cli::{Failure, say};
 use crate::intercept::Authority;
-use crate::intercept::authority::armoured;
+use crate::intercept::authority::{armoured, certificates_in};
 use crate::platform;
 
 /// Files with whom to trust.
@@ -25,17 +25,21 @@ impl Trust {
     pub(super) fn new(authority: &Authority, named: &[PathBuf]) -> Result<Self, Failure> {
         let held = platform::private_folder(PREFIX).map_err(|error| unwritten(&error))?;
         let trust = Self { folder: held.path().to_owned(), _held: Some(held) };
-        trust.write(authority, named)
+        trust.write(authority, named, None)
     }
 
     /// Writes files that last, to a folder.
     pub(in crate::cli) fn lasting(authority: &Authority, named: &[PathBuf], folder: &Path) -> Result<Self, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| unwritten(&error))?;
-        Self { folder: folder.to_owned(), _held: None }.write(authority, named)
+        let trust = Self { folder: folder.to_owned(), _held: None };
+        // The environment may name these very files: an authority that was replaced since does not stay in them.
+        let pem = std::fs::read(trust.own()).ok();
+        let before = pem.and_then(|pem| certificates_in(&pem)?.into_iter().next());
+        trust.write(authority, named, before.as_deref())
     }
 
-    fn write(self, authority: &Authority, named: &[PathBuf]) -> Result<Self, Failure> {
-        let roots = roots(authority, named);
+    fn write(self, authority: &Authority, named: &[PathBuf], without: Option<&[u8]>) -> Result<Self, Failure> {
+        let roots = roots(authority, named, without);
         let bundle: String = roots.iter().map(|root| armoured("CERTIFICATE", root)).collect();
         let written = private(&self.bundle(), bundle.as_bytes())
             .and_then(|()| private(&self.own(), authority.cert_pem().as_bytes()))
@@ -63,8 +67,8 @@ fn unwritten(error: &io::Error) -> Failure {
     Failure::runtime(format!("cannot write what is to be trusted: {error}")).hint("is there room on the disk?")
 }
 
-/// The machine's roots, those of files that are named, and ours.
-fn roots(authority: &Authority, named: &[PathBuf]) -> BTreeSet<Vec<u8>> {
+/// The machine's roots and those of files that are named, but for one; and ours.
+fn roots(authority: &Authority, named: &[PathBuf], without: Option<&[u8]>) -> BTreeSet<Vec<u8>> {
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
         say(&format!("note: a root of this machine is left out: {error}"));
@@ -76,6 +80,9 @@ fn roots(authority: &Authority, named: &[PathBuf]) -> BTreeSet<Vec<u8>> {
             say(&format!("note: a root of {} is left out: {error}", file.display()));
         }
         roots.extend(read.certs.into_iter().map(|root| root.to_vec()));
+    }
+    if let Some(without) = without {
+        roots.remove(without);
     }
     roots.insert(authority.cert_der().to_vec());
     roots

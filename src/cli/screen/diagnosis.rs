@@ -84,7 +84,7 @@ pub(super) enum Kind {
     Stranded,
     /// It reaches other hosts only.
     Elsewhere,
-    /// It connects and asks for nothing.
+    /// It connects and asks for nothing, or was asked for the password and does not come back.
     Silent,
     /// It called, and has stopped.
     Quiet,
@@ -154,7 +154,7 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
         return None;
     }
     let age = elapsed(guest.since, scene.now);
-    match &guest.refusal {
+    match guest.password.missed().map(|miss| miss.to_string()).as_ref().or(guest.refusal.as_ref()) {
         Some(why) if guest.tunnels == 0 => {
             return Some((Kind::Refused, format!("{who} is turned away: {}", plain(why))));
         }
@@ -173,6 +173,10 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
             "{who} reaches only other hosts ({hosts}): is the game past sign-in, and does all of it go through the proxy?"
         );
         return (age >= patience.elsewhere).then_some((Kind::Elsewhere, text));
+    }
+    if let Some(asked) = guest.password.asked() {
+        let text = format!("{who} was asked for the proxy password and does not come back: was it given one?");
+        return (elapsed(asked, scene.now) >= patience.silent).then_some((Kind::Silent, text));
     }
     let text = format!("{who} connects but asks for nothing: is tapdeck its HTTP proxy, and not a SOCKS one?");
     (guest.visits == 0 && age >= patience.silent).then_some((Kind::Silent, text))
@@ -222,7 +226,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::intercept::Event;
+    use crate::intercept::{Event, Miss};
 
     /// A deck on which things happen at seconds after its beginning.
     struct Deck {
@@ -371,6 +375,17 @@ mod tests {
         assert_eq!(deck.told(5), "10.0.0.31 is turned away: not among --allow");
         assert_eq!(Deck::new().arrives(5, &[called(), refused.clone()]).kinds(100), []);
         assert_eq!(Deck::new().arrives(5, &[elsewhere("login.live.com"), refused]).kinds(6), []);
+    }
+
+    #[test]
+    fn a_client_that_misses_the_password() {
+        let deck = Deck::new().arrives(5, &[Event::Connected, Event::Asked]);
+        assert_eq!((deck.kinds(14), deck.kinds(15)), (vec![], vec![Kind::Silent]));
+        assert!(deck.told(15).starts_with("10.0.0.31 was asked for the proxy password"), "{}", deck.told(15));
+        let kept_out = Event::KeptOut { miss: Miss::Wrong };
+        let told = Deck::new().arrives(5, &[Event::Asked, kept_out.clone()]).told(5);
+        assert_eq!(told, "10.0.0.31 is turned away: it sends a wrong proxy password");
+        assert_eq!(Deck::new().arrives(5, &[Event::Asked, kept_out, called()]).kinds(100), []);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The one way to standard error: lines, and on a terminal one line below them that is drawn again and again.
+//! The one way to standard error: lines, and on a terminal a foot below them that is drawn again and again.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
@@ -19,12 +19,12 @@ pub(in crate::cli) fn log_line(text: &str) {
     OUT.put(|page| page.log(text));
 }
 
-/// Puts a line at the foot, in place of the one that is there. It must be narrower than the terminal.
+/// Puts a line at the foot, or several, in place of what is there. Each must be narrower than the terminal.
 pub(in crate::cli) fn show(text: String) {
     OUT.put(|page| page.stand(text));
 }
 
-/// Takes the line at the foot away.
+/// Takes away what stands at the foot.
 pub(super) fn clear() {
     show(String::new());
 }
@@ -54,7 +54,13 @@ pub(in crate::cli) fn flush() {
 
 /// How many characters fit into a row.
 pub(in crate::cli) fn columns() -> usize {
-    Term::stderr().size_checked().map_or(USUAL_COLUMNS, |(_, columns)| usize::from(columns).max(1))
+    size().0
+}
+
+/// How many characters fit into a row, and how many rows there are.
+pub(super) fn size() -> (usize, usize) {
+    let size = Term::stderr().size_checked();
+    size.map_or(USUAL_SIZE, |(rows, columns)| (usize::from(columns).max(1), usize::from(rows)))
 }
 
 /// True when standard error is a terminal that can draw a line again.
@@ -83,4 +89,4 @@ fn told(panic: &PanicHookInfo<'_>) -> String {
 }
 
 static OUT: Out = Out::new();
-const USUAL_COLUMNS: usize = 80;
+const USUAL_SIZE: (usize, usize) = (80, 24);

@@ -1,4 +1,4 @@
-//! What is on its way to standard error: lines in their order, and the one line that stands below them.
+//! What is on its way to standard error: lines in their order, and what stands below them.
 
 use std::collections::VecDeque;
 
@@ -51,7 +51,7 @@ impl Page {
         }
     }
 
-    /// Puts a line at the foot, in place of the one that is there.
+    /// Puts a line at the foot, or several, in place of what is there.
     pub(super) fn stand(&mut self, text: String) {
         if self.foot != text {
             self.foot = text;
@@ -80,22 +80,25 @@ impl Page {
             self.length -= line.len();
             written.push_str(&line);
         }
-        self.drawn = if measure_text_width(&self.foot) < columns { self.foot.clone() } else { String::new() };
+        self.drawn = if widths(&self.foot).all(|width| width < columns) { self.foot.clone() } else { String::new() };
         written.push_str(&self.drawn);
         self.is_changed = !self.lines.is_empty();
         Some(written)
     }
 }
 
-/// What takes a line at the foot away. A terminal that was made narrower has wrapped it over several rows.
+/// What takes away what stands at the foot. A terminal that was made narrower has wrapped its lines over more rows.
 fn erased(drawn: &str, columns: usize) -> String {
-    match measure_text_width(drawn) {
+    let rows: usize = widths(drawn).map(|width| width.div_ceil(columns).max(1)).sum();
+    match rows {
         0 => String::new(),
-        width => match (width - 1) / columns {
-            0 => "\r\u{1b}[K".to_owned(),
-            wrapped => format!("\u{1b}[{wrapped}A\r\u{1b}[J"),
-        },
+        1 => "\r\u{1b}[K".to_owned(),
+        rows => format!("\u{1b}[{}A\r\u{1b}[J", rows - 1),
     }
+}
+
+fn widths(text: &str) -> impl Iterator<Item = usize> {
+    text.lines().map(measure_text_width)
 }
 
 /// Lines that wait for a terminal hold at most this much, but for what we say ourselves.
@@ -121,6 +124,8 @@ mod tests {
             ("\u{1b}[1A\r\u{1b}[J", "\u{1b}[3A\r\u{1b}[J")
         );
         assert_eq!(erased("", 80), "");
+        let two = "ten wide..\nfive.";
+        assert_eq!((erased(two, 80).as_str(), erased(two, 9).as_str()), ("\u{1b}[1A\r\u{1b}[J", "\u{1b}[2A\r\u{1b}[J"));
     }
 
     #[test]
@@ -143,10 +148,12 @@ mod tests {
     #[test]
     fn a_foot_that_does_not_fit_is_not_drawn_and_so_not_taken_away() {
         let mut page = Page::new();
-        page.stand("ten wide..".into());
+        page.stand("ten wide..\nfive.".into());
         assert_eq!(written(&mut page, 10), "");
         page.say("one");
-        assert_eq!(written(&mut page, 11), "one\nten wide..");
+        assert_eq!(written(&mut page, 11), "one\nten wide..\nfive.");
+        page.say("two");
+        assert_eq!(written(&mut page, 10), "\u{1b}[1A\r\u{1b}[Jtwo\n");
     }
 
     #[test]

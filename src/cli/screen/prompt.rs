@@ -7,6 +7,8 @@ use crate::platform::Key;
 pub(super) enum Wish {
     /// A mark with this note; empty when it has none.
     Mark(String),
+    /// A mark, where none is kept.
+    Unkept,
     /// The keys, told.
     Help,
 }
@@ -16,9 +18,9 @@ pub(super) enum Wish {
 pub(super) struct Prompt(Option<String>);
 
 impl Prompt {
-    /// Takes a key.
-    pub(super) fn press(&mut self, key: Key) -> Option<Wish> {
-        let Some(note) = &mut self.0 else { return self.choose(key) };
+    /// Takes a key; marks are offered where they are kept.
+    pub(super) fn press(&mut self, key: Key, keeps_marks: bool) -> Option<Wish> {
+        let Some(note) = &mut self.0 else { return self.choose(key, keeps_marks) };
         match key {
             Key::Letter(letter) if note.chars().count() < LONGEST_NOTE => note.push(letter),
             Key::Letter(_) => {}
@@ -35,8 +37,9 @@ impl Prompt {
         self.0.as_deref()
     }
 
-    fn choose(&mut self, key: Key) -> Option<Wish> {
+    fn choose(&mut self, key: Key, keeps_marks: bool) -> Option<Wish> {
         match key {
+            Key::Letter('m' | 'M' | ' ') if !keeps_marks => return Some(Wish::Unkept),
             Key::Letter('m' | 'M') => self.0 = Some(String::new()),
             Key::Letter(' ') => return Some(Wish::Mark(String::new())),
             Key::Letter('?' | 'h') => return Some(Wish::Help),
@@ -47,8 +50,14 @@ impl Prompt {
 }
 
 /// What the keys do, in one line.
-pub(super) const HELP: &str =
-    "keys: m sets a mark with a note, the space bar one without, ? tells the keys, Ctrl-C ends it";
+pub(super) fn help(keeps_marks: bool) -> &'static str {
+    if keeps_marks {
+        "keys: m sets a mark with a note, the space bar one without, ? tells the keys, Ctrl-C ends it"
+    } else {
+        "keys: ? tells the keys, Ctrl-C ends it; nothing is kept here, so there are no marks"
+    }
+}
+
 const LONGEST_NOTE: usize = 200;
 
 #[cfg(test)]
@@ -57,6 +66,10 @@ mod tests {
 
     /// Presses keys: a letter each, and `⏎`, `⎋`, `⌫`, `⌧` for those that are none.
     fn pressed(keys: &str) -> (Vec<Wish>, Prompt) {
+        pressed_where(true, keys)
+    }
+
+    fn pressed_where(keeps_marks: bool, keys: &str) -> (Vec<Wish>, Prompt) {
         let mut prompt = Prompt::default();
         let key = |letter| match letter {
             '⏎' => Key::Enter,
@@ -65,7 +78,7 @@ mod tests {
             '⌧' => Key::Erase,
             letter => Key::Letter(letter),
         };
-        let wishes = keys.chars().filter_map(|letter| prompt.press(key(letter))).collect();
+        let wishes = keys.chars().filter_map(|letter| prompt.press(key(letter), keeps_marks)).collect();
         (wishes, prompt)
     }
 
@@ -83,5 +96,11 @@ mod tests {
         assert_eq!(pressed("mboss⎋⏎x⌫⌧⎋").0, []);
         assert_eq!(pressed("q?").0, [Wish::Help]);
         assert_eq!((pressed("mbo").1.typed(), pressed("mbo⎋").1.typed()), (Some("bo"), None));
+    }
+
+    #[test]
+    fn where_nothing_is_kept_no_note_is_asked_for() {
+        let (wishes, prompt) = pressed_where(false, "mx⏎ ?");
+        assert_eq!((wishes.as_slice(), prompt.typed()), (&[Wish::Unkept, Wish::Unkept, Wish::Help][..], None));
     }
 }

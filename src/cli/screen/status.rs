@@ -1,4 +1,4 @@
-//! The status line: what is happening, in as many words as fit into a row.
+//! The status line: what is happening, in as many words as fit into a row; what is wrong, in all its words.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use console::{measure_text_width, truncate_str};
 
 use super::diagnosis::spoken;
+use crate::cassette::many;
 use crate::engine::{Caller, LIMITS, Tallied};
 use crate::report::plain;
 
@@ -62,15 +63,22 @@ const GREEN: Option<u8> = Some(32);
 const YELLOW: Option<u8> = Some(33);
 
 impl View {
-    /// The line, narrower than so many columns.
-    pub(super) fn line(&self, columns: usize, is_coloured: bool) -> String {
+    /// The line, narrower than the terminal's columns. A diagnosis takes more rows than one if it needs them, at most
+    /// half of the terminal's: what is to be done stands at its end.
+    pub(super) fn line(&self, (columns, rows): (usize, usize), is_coloured: bool) -> String {
         let width = columns.saturating_sub(1);
-        let parts = match (&self.note, self.troubles.is_empty()) {
-            (Some((number, note)), _) => asked(*number, note, width),
-            (None, false) => self.diagnosed(width),
-            (None, true) => self.told(width),
-        };
-        painted(&parts, width, is_coloured)
+        match (&self.note, self.trouble()) {
+            (Some((number, note)), _) => painted(&asked(*number, note, width), width, is_coloured),
+            (None, Some(trouble)) => self.diagnosed(trouble, width, rows / 2, is_coloured),
+            (None, None) => painted(&self.told(width), width, is_coloured),
+        }
+    }
+
+    /// The diagnosis whose turn it is, with its number.
+    fn trouble(&self) -> Option<(usize, &str)> {
+        let turns = usize::try_from(self.elapsed.as_secs() / TURN).unwrap_or_default();
+        let shown = turns.checked_rem(self.troubles.len())?;
+        self.troubles.get(shown).map(|trouble| (shown + 1, trouble.as_str()))
     }
 
     /// Everything that fits.
@@ -89,17 +97,22 @@ impl View {
     }
 
     /// What is wrong; beside it what goes well, where there is room for both.
-    fn diagnosed(&self, width: usize) -> Vec<Part> {
-        let mut parts = vec![self.time()];
-        if !self.callers.is_empty() && width >= WIDE {
-            parts = self.parts(&LEAST);
-        }
+    fn diagnosed(&self, (number, trouble): (usize, &str), width: usize, most: usize, is_coloured: bool) -> String {
+        let mut parts = match width {
+            WIDE.. if !self.callers.is_empty() => self.parts(&LEAST),
+            NARROW.. => vec![self.time()],
+            _ => Vec::new(),
+        };
+        let taken = if parts.is_empty() { 0 } else { width_of(&parts) + GAP };
         let count = self.troubles.len();
-        let turns = usize::try_from(self.elapsed.as_secs() / TURN).unwrap_or_default();
-        let shown = turns.checked_rem(count).unwrap_or_default();
-        let which = if count > 1 { format!("{} of {count}: ", shown + 1) } else { String::new() };
-        parts.extend(self.troubles.get(shown).map(|trouble| Part(which + trouble, YELLOW)));
-        parts
+        let which = if count > 1 { format!("{number} of {count}: ") } else { String::new() };
+        let mut lines = Vec::new();
+        for row in wrapped(&(which + trouble), width.saturating_sub(taken), width, most) {
+            parts.push(Part(row, YELLOW));
+            lines.push(painted(&parts, width, is_coloured));
+            parts.clear();
+        }
+        lines.join("\n")
     }
 
     fn parts(&self, plan: &Plan) -> Vec<Part> {
@@ -189,6 +202,29 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { truncate_str(text, width, "…").into_owned() }
 }
 
+/// The text in rows, the first with less room than the others; the last of the most there may be is cut.
+fn wrapped(text: &str, first: usize, width: usize, most: usize) -> Vec<String> {
+    let (mut rows, mut rest, mut room) = (Vec::new(), text, first);
+    while measure_text_width(rest) > room && rows.len() + 1 < most {
+        let (row, after) = rest.split_at(row_of(rest, room));
+        rows.push(row.trim_end().to_owned());
+        (rest, room) = (after.trim_start(), width);
+    }
+    rows.push(cut(rest, room));
+    rows
+}
+
+/// The length of what fits into a row: whole words, or as much of a word that is longer than any row.
+fn row_of(text: &str, room: usize) -> usize {
+    let mut width = 0;
+    let is_beyond = |(_, letter): &(usize, char)| {
+        width += measure_text_width(letter.encode_utf8(&mut [0; 4]));
+        width > room
+    };
+    let end = text.char_indices().find(is_beyond).map_or(text.len(), |(at, _)| at);
+    if text[end..].starts_with(' ') { end } else { text[..end].rfind(' ').unwrap_or(end) }
+}
+
 /// The question for a note; of a long one, its end.
 fn asked(number: usize, note: &str, width: usize) -> Vec<Part> {
     let (question, how) = (format!("mark {number}: "), "Enter sets it, Esc does not");
@@ -231,10 +267,6 @@ fn is_near(calls: u32, limit: u32) -> bool {
     calls >= limit - limit / 5
 }
 
-fn many(count: usize, name: &str) -> String {
-    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
-}
-
 /// What stands between two parts.
 const GAP: usize = 3;
 const LONGEST_LANE: usize = 16;
@@ -244,12 +276,16 @@ const LEAST_EVENT: usize = 30;
 const TURN: u64 = 5;
 /// Where a diagnosis leaves room for something else.
 const WIDE: usize = 110;
+/// Less than this is a diagnosis's alone.
+const NARROW: usize = 30;
 
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    const ROWS: usize = 24;
 
     fn caller(lane: &str, calls: u64, rates: [u32; 2]) -> Caller {
         Caller { lane: lane.into(), calls, last: Instant::now(), rates, sockets: 0 }
@@ -273,20 +309,20 @@ mod tests {
     #[test]
     fn it_tells_who_calls_how_often_and_what_happened_last() {
         assert_eq!(
-            view().line(200, false),
+            view().line((200, ROWS), false),
             "00:12:31 · guest 41, host 37 · 2 sockets · 1 error, 3 warnings · guest 12/30 per 15 s · guest PUT \
              session{lobby/3f2a91c0} 201, 2 s ago · ? keys"
         );
         assert_eq!(
-            view().line(120, false),
+            view().line((120, ROWS), false),
             "00:12:31 · guest 41, host 37 · 2 sockets · 1 error, 3 warnings · guest 12/30 per 15 s · guest PUT \
              session{lob…, 2 s ago"
         );
         let quiet = View { callers: vec![], tallied: Tallied::default(), event: None, ..view() };
-        assert_eq!(quiet.line(200, false), "00:12:31 · nobody called yet · ? keys");
+        assert_eq!(quiet.line((200, ROWS), false), "00:12:31 · nobody called yet · ? keys");
         let clean = View { tallied: Tallied { calls: 78, ..Tallied::default() }, event: None, ..view() };
         assert_eq!(
-            clean.line(200, false),
+            clean.line((200, ROWS), false),
             "00:12:31 · guest 41, host 37 · no violations · guest 12/30 per 15 s · ? keys"
         );
     }
@@ -298,13 +334,15 @@ mod tests {
         let wide = View { callers: vec![caller(&"選手".repeat(20), 1, [0, 0]); 9], others: 3, ..view() };
         for view in [view(), troubled, asked, wide] {
             for columns in 1..200 {
-                let (plain, painted) = (view.line(columns, false), view.line(columns, true));
-                assert!(measure_text_width(&plain) < columns, "{columns}: {plain}");
-                assert!(measure_text_width(&painted) < columns, "{columns}: {painted}");
+                let (plain, painted) = (view.line((columns, ROWS), false), view.line((columns, ROWS), true));
+                for line in [&plain, &painted] {
+                    assert!(line.lines().all(|row| measure_text_width(row) < columns), "{columns}: {line}");
+                    assert!(line.lines().count() <= ROWS / 2, "{columns}: {line}");
+                }
             }
         }
-        assert_eq!(view().line(40, false), "00:12:31 · guest 41, +1 more · 1 error…");
-        let busy = view().line(70, false);
+        assert_eq!(view().line((40, ROWS), false), "00:12:31 · guest 41, +1 more · 1 error…");
+        let busy = view().line((70, ROWS), false);
         assert_eq!(busy, "00:12:31 · guest 41, +1 more · 1 error, 3 warnings · 12/30 per 15 s");
     }
 
@@ -312,7 +350,7 @@ mod tests {
     fn lanes_that_do_not_fit_are_counted() {
         let callers = (0..7).map(|lane| caller(&format!("lane-{lane}"), 1, [0, 0])).collect();
         let crowd = View { callers, others: 2, event: None, ..view() };
-        let line = crowd.line(200, false);
+        let line = crowd.line((200, ROWS), false);
         assert!(line.contains("lane-0 1, lane-1 1, lane-2 1, lane-3 1, lane-4 1, +4 more · "), "{line}");
     }
 
@@ -320,7 +358,8 @@ mod tests {
     fn the_rate_is_coloured_from_four_fifths_of_a_limit_on() {
         let rate = |rates| {
             let callers = vec![caller("guest", 1, rates)];
-            View { callers, tallied: Tallied::default(), event: None, has_keys: false, ..view() }.line(200, true)
+            View { callers, tallied: Tallied::default(), event: None, has_keys: false, ..view() }
+                .line((200, ROWS), true)
         };
         assert_eq!(rate([23, 23]), "00:12:31 · guest 1 · 23/30 per 15 s");
         assert_eq!(rate([24, 24]), "00:12:31 · guest 1 · \u{1b}[33m24/30 per 15 s\u{1b}[0m");
@@ -335,31 +374,52 @@ mod tests {
         let troubles = vec!["10.0.0.31 connects but rejects our certificate".to_owned(), "another".to_owned()];
         let troubled = View { troubles, elapsed: Duration::from_secs(750), ..view() };
         let next = View { elapsed: Duration::from_secs(755), ..troubled.clone() };
-        assert_eq!(next.line(100, false), "00:12:35 · 2 of 2: another");
+        assert_eq!(next.line((100, ROWS), false), "00:12:35 · 2 of 2: another");
         assert_eq!(
-            troubled.line(100, true),
+            troubled.line((100, ROWS), true),
             "00:12:30 · \u{1b}[33m1 of 2: 10.0.0.31 connects but rejects our certificate\u{1b}[0m"
         );
-        let wide = troubled.line(200, false);
+        let wide = troubled.line((200, ROWS), false);
         assert!(wide.starts_with("00:12:30 · guest 41, +1 more · 1 error, 3 warnings · "), "{wide}");
         assert!(wide.ends_with(" · 1 of 2: 10.0.0.31 connects but rejects our certificate"), "{wide}");
+    }
+
+    #[test]
+    fn what_to_do_is_told_however_narrow_the_terminal_is() {
+        let troubles =
+            vec!["10.0.0.31 rejects our certificate: make it trust /home/a/.local/share/tapdeck/ca.pem".into()];
+        let troubled = View { troubles, ..view() };
+        assert_eq!(
+            troubled.line((40, ROWS), false),
+            "00:12:31 · 10.0.0.31 rejects our\ncertificate: make it trust\n/home/a/.local/share/tapdeck/ca.pem"
+        );
+        assert_eq!(
+            troubled.line((26, ROWS), true),
+            "\u{1b}[33m10.0.0.31 rejects our\u{1b}[0m\n\u{1b}[33mcertificate: make it\u{1b}[0m\n\u{1b}[33mtrust\u{1b}[0m\n\
+             \u{1b}[33m/home/a/.local/share/tapd\u{1b}[0m\n\u{1b}[33meck/ca.pem\u{1b}[0m"
+        );
+        assert_eq!(
+            troubled.line((40, 4), false),
+            "00:12:31 · 10.0.0.31 rejects our\ncertificate: make it trust /home/a/.lo…"
+        );
+        assert_eq!(troubled.line((40, 1), false), "00:12:31 · 10.0.0.31 rejects our certi…");
     }
 
     #[test]
     fn a_replay_tells_hits_and_misses() {
         let tallied = Tallied { calls: 13, ..Tallied::default() };
         let replay = |score| View { score: Some(score), tallied, callers: vec![caller("a", 13, [1, 1])], ..view() };
-        let told = |score| View { event: None, has_keys: false, ..replay(score) }.line(200, true);
+        let told = |score| View { event: None, has_keys: false, ..replay(score) }.line((200, ROWS), true);
         assert_eq!(told((12, 1)), "00:12:31 · a 13 · \u{1b}[31m12 hits, 1 miss\u{1b}[0m · 1/30 per 15 s");
         assert_eq!(told((1, 0)), "00:12:31 · a 13 · \u{1b}[32m1 hit, 0 misses\u{1b}[0m · 1/30 per 15 s");
-        let cramped = replay((12, 1)).line(40, false);
+        let cramped = replay((12, 1)).line((40, ROWS), false);
         assert!(cramped.contains("12 hits, 1 miss"), "{cramped}");
     }
 
     #[test]
     fn a_note_is_asked_for() {
         let asked = View { note: Some((3, "boss fight".into())), ..view() };
-        assert_eq!(asked.line(80, false), "mark 3: boss fight_ · Enter sets it, Esc does not");
-        assert_eq!(asked.line(16, false), "mark 3:  fight_");
+        assert_eq!(asked.line((80, ROWS), false), "mark 3: boss fight_ · Enter sets it, Esc does not");
+        assert_eq!(asked.line((16, ROWS), false), "mark 3:  fight_");
     }
 }

@@ -36,7 +36,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     }
     let contract = contract(project)?;
     let deck = Deck::open(&options.ways).await?;
-    let control = options.control.open().await?;
+    let control = options.control.open(&options.ways).await?;
     let reached = Reached::emulating(settings, deck.dialler.clone());
     let neighbours = deck.neighbours(&reached.neighbours)?;
     let title = "emulating MPSD and RTA".into();

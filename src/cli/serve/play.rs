@@ -100,6 +100,7 @@ impl PlayOptions {
             enforce: means.enforce.into(),
             neighbours: deck.named.clone(),
             others: deck.others,
+            dialler: deck.dialler.clone(),
         };
         // Where we stand has no name when it was removed; then nothing is found in it either.
         let folder = std::env::current_dir().unwrap_or_default();

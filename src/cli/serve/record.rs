@@ -76,8 +76,8 @@ impl RecordOptions {
         let reached = self.service.reach(project, &ways.hosts, deck.dialler.clone(), deck.limits)?;
         let neighbours = deck.neighbours(&reached.neighbours)?;
         let control = match &reached.source {
-            Source::Emulator(_) => control.open().await?,
-            _ => control.open_if_free().await?,
+            Source::Emulator(_) => control.open(ways).await?,
+            _ => control.open_if_free(ways).await?,
         };
         remove_if_empty(&cassette.journal());
         let recorder = Recorder::bounded(&cassette.journal(), bounds).map_err(|error| unopened(&error))?;
@@ -169,6 +169,11 @@ Examples:
       a playtest: consoles of the LAN set this machine as proxy, port 8888, and find at http://ADDRESS:8888/ how, and
       the certificate; `--listen 0.0.0.0:443 --resolve sessiondirectory.xboxlive.com=ADDRESS` takes in those, too, whose
       hosts file or DNS says that this machine is the service
+
+On a terminal, the last line tells who calls, what was found, and what is wrong with a client. The
+key `m` sets a mark there: a moment of the recording, with a note that you type; the space bar sets
+one without, and `?` tells the keys. `tapdeck cassette show` has the marks, and
+`tapdeck cassette trim --from-mark NOTE --to-mark NOTE` keeps what lies between two.
 
 The first Ctrl-C drains and seals, the second aborts and keeps the journal. A long recording goes on in
 further journals, NAME.2.cassette.jsonl and so forth; in the end all of them are sealed to one cassette.";

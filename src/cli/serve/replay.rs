@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::play::PlayOptions;
 use super::stage::{Means, Plan, Stage};
-use super::{Deck, found, many};
-use crate::cassette::Cassette;
+use super::{Deck, found};
+use crate::cassette::{Cassette, many};
 use crate::cli::control::Control;
 use crate::cli::options::{EnforceOption, Ways, contract};
 use crate::cli::{Code, Failure, say};
@@ -46,7 +46,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
         return Ok(Code::Clean);
     };
     let mut stage = stage(&cassette, &play, means).await?;
-    stage.control = control.open_if_free().await?;
+    stage.control = control.open_if_free(&ways).await?;
     let engine = stage.run().await?.engine;
     let Some(receipt) = play.finish(&engine, true).await? else { return Ok(Code::Clean) };
     say(&format!("{receipt}; {}", found(&engine)));
@@ -76,7 +76,7 @@ pub(in crate::cli) async fn stage(file: &Path, play: &PlayOptions, means: Means<
 async fn idle_stage(play: &PlayOptions, control: Control, means: Means<'_>) -> Result<Stage, Failure> {
     play.need_nothing_of_one()?;
     let contract = contract(means.project)?;
-    let Some(port) = control.open().await? else {
+    let Some(port) = control.open(means.ways).await? else {
         let hint = "name the cassette, or leave `--admin off` out";
         return Err(Failure::usage("without a cassette and without a control port nothing is played").hint(hint));
     };

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{many, many_do, unreadable};
+use super::{many_do, unreadable};
 use crate::cassette::seal::SealError;
-use crate::cassette::{Cassette, CassetteError, Ledger, Notice, Polish, Seal};
+use crate::cassette::{Cassette, CassetteError, Ledger, Notice, Polish, Seal, many};
 use crate::cli::bar::Bar;
 use crate::cli::{Failure, say};
 use crate::platform;
@@ -208,5 +208,22 @@ mod tests {
         assert!(failure.to_string().contains("more than a line can have"), "{failure}");
         assert_eq!(std::fs::read(&sealed).unwrap(), b"the last good recording");
         assert!(journal.exists());
+    }
+
+    #[test]
+    fn a_journal_without_an_exchange_is_removed_unless_something_in_it_is_damaged() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, sealed) = (directory.path().join("a.cassette.jsonl"), directory.path().join("a.cassette.json"));
+        let mut lines = Vec::new();
+        LineBody::head(None, 1).write(None, &mut lines);
+        for damaged in [[&lines[..], b"{\"crc\":\"00000000\",\"kind\":\"http\"}\n"].concat(), lines] {
+            let is_damaged = damaged.iter().filter(|byte| **byte == b'\n').count() > 1;
+            std::fs::write(&journal, &damaged).unwrap();
+            assert!(seal_journal(&journal, &sealed, &|_| None).unwrap().is_none());
+            assert_eq!((std::fs::read(&journal).ok(), sealed.exists()), (is_damaged.then_some(damaged), false));
+        }
+        std::fs::write(&journal, "{\"crc\":\"00000000\",\"kind\":\"head\"}\n").unwrap();
+        assert!(seal_journal(&journal, &sealed, &|_| None).is_err());
+        assert!(journal.exists() && !sealed.exists(), "no line of it is whole");
     }
 }

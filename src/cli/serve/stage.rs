@@ -8,7 +8,7 @@ use super::Deck;
 use super::ready::{Ready, ReadyFile};
 use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
-use crate::cli::options::{EnforceOption, Ways};
+use crate::cli::options::{EnforceOption, Ways, as_we_call};
 use crate::cli::screen::{self, Screen, foot};
 use crate::cli::session::{self, Ended, Signals, Stop, Until};
 use crate::cli::{Failure, say};
@@ -56,14 +56,14 @@ pub(in crate::cli) struct Ran {
 }
 
 impl Stage {
-    /// Where clients come in.
+    /// Where clients of this machine come in.
     pub(in crate::cli) fn address(&self) -> SocketAddr {
-        self.deck.address
+        as_we_call(self.deck.address)
     }
 
-    /// Where it is controlled.
+    /// Where it is controlled from this machine.
     pub(in crate::cli) fn control(&self) -> Option<SocketAddr> {
-        self.control.as_ref().map(Port::address)
+        self.control.as_ref().map(|port| as_we_call(port.address()))
     }
 
     /// Who vouches for the hosts it answers for.
@@ -99,7 +99,7 @@ impl Stage {
         if let Some(page) = self.deck.page() {
             say(&format!("clients open http://{page}/ for the certificate and how to come in"));
         }
-        let proxy = self.deck.found_at(self.address()).first().copied().unwrap_or_else(|| self.address());
+        let proxy = self.deck.found_at(self.deck.address).first().copied().unwrap_or_else(|| self.address());
         let ran = self.run_until(&mut stop, |door, engine| Screen::open(door, engine, proxy)).await;
         screen::say_found(&ran.engine);
         Ok(ran)
@@ -111,7 +111,8 @@ impl Stage {
         let url = |address: SocketAddr| format!("http://{address}");
         let control = self.control().map(url);
         let (proxy, ca, pid) = (url(self.address()), absolute(self.authority().path()), std::process::id());
-        let named = |(listener, address): &(Listener, SocketAddr)| Some((listener.name.clone()?, url(*address)));
+        let named =
+            |(listener, address): &(Listener, SocketAddr)| Some((listener.name.clone()?, url(as_we_call(*address))));
         let players = self.deck.listeners.iter().filter_map(named).map(|(name, url)| (name.to_string(), url)).collect();
         Ready { proxy: &proxy, players, control: control.as_deref(), ca: &ca, pid }.write(file).map(Some)
     }

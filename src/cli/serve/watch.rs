@@ -29,7 +29,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
     let deck = Deck::open(&options.ways).await?;
     let reached = options.service.reach(project, &options.ways.hosts, deck.dialler.clone(), deck.limits)?;
     let neighbours = deck.neighbours(&reached.neighbours)?;
-    let control = options.control.open_if_free().await?;
+    let control = options.control.open_if_free(&options.ways).await?;
     let title = format!("watching calls to {}", reached.name);
     let engine = Engine::new(reached.source, redactor, contract, None, options.enforce.into());
     let (reverse, dialler) = (reached.reverse, reached.dialler);
@@ -43,4 +43,7 @@ pub(in crate::cli) async fn run(options: Options, project: &Project, redactor: A
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   tapdeck watch                                        check calls on their way to the hosts they name
-  tapdeck watch --enforce --log-format json            answer violations here; findings as JSON lines";
+  tapdeck watch --enforce --log-format json            answer violations here; findings as JSON lines
+
+On a terminal, the last line tells who calls, what was found, and what is wrong with a client; the
+key `?` tells the keys. Nothing is kept, so no marks are set: `tapdeck record` does that";

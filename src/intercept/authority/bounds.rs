@@ -49,6 +49,11 @@ impl Bounds {
         is_host && is_permitted && !self.excluded.iter().any(|limit| limit.holds(&host, address))
     }
 
+    /// What it may vouch for that no one owns: each of these covers hosts of everybody.
+    pub fn everybodys(&self) -> impl Iterator<Item = &Limit> {
+        self.permitted.iter().filter(|limit| limit.is_everybodys())
+    }
+
     /// What it is limited to, but for those.
     pub(super) fn beside(&self, usual: &[Limit]) -> Vec<&Limit> {
         self.permitted.iter().filter(|limit| !usual.contains(limit)).collect()
@@ -67,7 +72,8 @@ impl Limit {
         }
     }
 
-    fn is_of_name(&self) -> bool {
+    /// True for names, false for addresses.
+    pub fn is_of_name(&self) -> bool {
         matches!(self, Self::Name(_))
     }
 
@@ -85,6 +91,23 @@ impl Limit {
                 host.len() == address.len() && (0..host.len()).all(|at| host[at] & mask[at] == address[at] & mask[at])
             }
             _ => false,
+        }
+    }
+
+    /// True for a last label such as `com`, for what countries have in its place such as `co.uk`, and for networks larger
+    /// than any that is given to one owner. Names of no more than one label that mean this machine or its network are
+    /// nobody else's.
+    fn is_everybodys(&self) -> bool {
+        match self {
+            Self::Name(name) => {
+                let labels: Vec<&str> = name.trim_start_matches('.').split('.').collect();
+                match labels.as_slice() {
+                    [last] => !LOCAL.contains(last),
+                    [kind, country] => country.len() == 2 && KINDS.contains(kind),
+                    _ => false,
+                }
+            }
+            Self::Network { mask, .. } => mask.first().is_none_or(|byte| byte.count_ones() < 7),
         }
     }
 
@@ -184,6 +207,11 @@ fn address_of(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
+/// Names with nothing behind them in the world's DNS.
+const LOCAL: [&str; 8] = ["localhost", "local", "internal", "lan", "home", "test", "example", "invalid"];
+/// What countries sort their names by.
+const KINDS: [&str; 13] = ["ac", "co", "com", "edu", "gob", "gov", "go", "mil", "ne", "net", "or", "org", "nom"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,8 +246,39 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_everybody_is_told() {
+        let everybodys = |text: &str| bounds(&[text], &[]).everybodys().count() == 1;
+        for text in ["com", "*.com", "studio", "co.uk", "com.au", "0.0.0.0/0", "8.0.0.0/6", "::/0", "2000::/3"] {
+            assert!(everybodys(text), "{text}");
+        }
+        for text in [
+            "localhost",
+            "test",
+            "xboxlive.com",
+            "co.com",
+            "example.co.uk",
+            "10.0.0.0/8",
+            "127.0.0.1",
+            "fd00::/8",
+            "::1",
+        ] {
+            assert!(!everybodys(text), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_host_is_no_limit() {
-        for text in ["", "http://example.com", "example.com:443", "10.0.0.0/33", "example.com/8", "a b", "10.0.0.0/x"] {
+        for text in [
+            "",
+            "*",
+            "*.",
+            "http://example.com",
+            "example.com:443",
+            "10.0.0.0/33",
+            "example.com/8",
+            "a b",
+            "10.0.0.0/x",
+        ] {
             assert!(text.parse::<Limit>().is_err(), "{text}");
         }
         for (text, shown) in [("10.0.0.5", "10.0.0.5"), ("[::1]", "::1"), ("0.0.0.0/0", "0.0.0.0/0"), ("A.b.", "a.b")] {

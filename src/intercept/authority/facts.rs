@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
+use x509_parser::x509::X509Version;
 
 use super::Bounds;
 
@@ -53,6 +54,12 @@ impl Facts {
 fn unfit(certificate: &X509Certificate<'_>) -> Option<&'static str> {
     let usage = certificate.key_usage().ok().flatten();
     let purposes = certificate.extended_key_usage().ok().flatten();
+    if certificate.version() != X509Version::V3 {
+        return Some(
+            "it is a version 1 certificate, which says nothing of what it may do; make it one of version 3, with \
+             basicConstraints=critical,CA:TRUE",
+        );
+    }
     if !certificate.is_ca() {
         return Some("it is no certificate authority (basicConstraints says so, or is missing)");
     }

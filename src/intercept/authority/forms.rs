@@ -7,6 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
 use super::{Authority, p12};
+use crate::upstream::tls::unmarked;
 
 impl Authority {
     /// The certificate clients must trust, as PEM.
@@ -50,7 +51,7 @@ pub fn armoured(label: &str, der: &[u8]) -> String {
 
 /// The certificates of a PEM text: one at least, or `None`.
 pub fn certificates_in(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let found: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(unmarked(pem)).collect::<Result<_, _>>().ok()?;
     (!found.is_empty()).then_some(found)
 }
 

@@ -14,6 +14,7 @@ use super::facts::Facts;
 use super::forms::{armoured, certificates_in};
 use super::store::{self, Files};
 use super::{Authority, AuthorityError, CA_DAYS, common_params, named, serial};
+use crate::upstream::tls::unmarked;
 
 /// What a new authority is to be like.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +101,7 @@ impl Authority {
 
 /// The first private key of a text.
 fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, AuthorityError> {
-    PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
+    PrivateKeyDer::from_pem_slice(unmarked(pem)).map_err(|_| {
         let is_locked = pem.windows(LOCKED.len()).any(|text| text == LOCKED);
         AuthorityError::Refused(match is_locked {
             true => "the key is encrypted; `openssl pkey -in KEY -out PLAIN` writes it without a password".to_owned(),

@@ -45,14 +45,24 @@ pub(super) fn place(dir: &Path, files: &Files, existing: Existing) -> Result<Opt
     platform::write_private(&private, &files.key).map_err(|source| file_error(&private, source))?;
     platform::write_new(&public, &files.certificate).map_err(|source| file_error(&public, source))?;
     let before = (existing == Existing::Aside && home.exists()).then(|| aside(dir));
-    if let Some(before) = &before {
-        platform::replace(&home, before).map_err(|source| file_error(&home, source))?;
+    settle(draft.path(), &home, before.as_deref())?;
+    Ok(before)
+}
+
+/// Puts a draft in its place, and what is there aside first, if it has a place for it. Where the one fails, the other is
+/// undone.
+fn settle(draft: &Path, home: &Path, before: Option<&Path>) -> Result<(), AuthorityError> {
+    if let Some(before) = before {
+        platform::replace(home, before).map_err(|source| file_error(home, source))?;
     }
     // Renaming a folder onto one that is not empty fails, so the first process wins and the pair is never torn.
-    match platform::replace(draft.path(), &home) {
-        Ok(()) => Ok(before),
-        Err(_) if home.exists() => Err(AuthorityError::Exists(home)),
-        Err(source) => Err(file_error(&home, source)),
+    let Err(source) = platform::replace(draft, home) else { return Ok(()) };
+    if home.exists() {
+        return Err(AuthorityError::Exists(home.to_owned()));
+    }
+    match before.map(|before| (before, platform::replace(before, home))) {
+        Some((before, Err(source))) => Err(AuthorityError::Astray(before.to_owned(), source)),
+        _ => Err(file_error(home, source)),
     }
 }
 
@@ -73,3 +83,20 @@ fn file_error(path: &Path, source: io::Error) -> AuthorityError {
 const FOLDER: &str = "ca";
 const KEY: &str = "key.pem";
 const CERTIFICATE: &str = "cert.pem";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_that_cannot_be_replaced_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files { certificate: "certificate".to_owned(), key: "key".to_owned() };
+        place(dir.path(), &files, Existing::Stays).unwrap();
+        let (home, before) = (folder(dir.path()), aside(dir.path()));
+        let error = settle(&dir.path().join("nothing"), &home, Some(&before)).unwrap_err();
+        assert!(matches!(error, AuthorityError::File { .. }), "{error}");
+        assert_eq!(Files::read(dir.path()).unwrap().key, "key");
+        assert!(!before.exists());
+    }
+}

@@ -56,7 +56,8 @@ impl Keys {
     }
 }
 
-fn key_of(key: &console::Key) -> Option<Key> {
+/// A key of the console, if it is one that we ask for.
+pub(super) fn key_of(key: &console::Key) -> Option<Key> {
     match key {
         console::Key::Char('\u{15}') => Some(Key::Erase),
         console::Key::Char(letter) if !letter.is_control() => Some(Key::Letter(*letter)),

@@ -79,10 +79,9 @@ impl Terminal {
         self.comes(wanted, |page| page.contains(wanted))
     }
 
-    /// Waits until the last line is as wanted: the status line, while a deck runs.
+    /// Waits until the foot is as wanted: the status line, while a deck runs.
     fn foot(&self, wanted: &str) -> String {
-        let page = self.comes(wanted, |page| page.trim_end().lines().next_back().unwrap_or("").contains(wanted));
-        page.trim_end().lines().next_back().unwrap().to_owned()
+        foot_of(&self.comes(wanted, |page| foot_of(page).contains(wanted)))
     }
 
     fn comes(&self, wanted: &str, is_it: impl Fn(&str) -> bool) -> String {
@@ -124,6 +123,14 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.tmux(&["kill-server"]);
     }
+}
+
+/// The last line; of a diagnosis, which begins with how long the deck has run, all its rows.
+fn foot_of(page: &str) -> String {
+    let lines: Vec<&str> = page.trim_end().lines().map(str::trim_end).collect();
+    let is_first = |line: &&str| line.get(..8).is_some_and(is_time) && line[8..].starts_with(" · ");
+    let first = lines.iter().rposition(is_first);
+    lines[first.unwrap_or_else(|| lines.len().saturating_sub(1))..].join(" ")
 }
 
 /// A call to a session by the deck's own address; from there its client comes.
@@ -232,17 +239,30 @@ fn a_terminal_may_be_narrow_and_change() {
 }
 
 #[test]
+fn what_to_do_is_told_on_a_narrow_terminal_too() {
+    let (terminal, deck) = Terminal::running(40, "emulate --log-level off --listen 127.0.0.1:0");
+    call_untrusting(deck, "127.0.0.2");
+    let foot = terminal.foot("`tapdeck ca install` on this machine, docs/trust.md for others");
+    assert!(foot.contains("127.0.0.2 connects but rejects our certificate; most likely "), "{foot}");
+    call(deck, "127.0.0.2", &VERSION);
+    terminal.foot(" · lane-1 1 · ");
+    let rows = terminal.rows();
+    assert!(!rows.contains("trust.md") && rows.matches("00:0").count() == 1, "nothing of it is left: {rows}");
+}
+
+#[test]
 fn the_terminal_is_as_it_was_however_it_ends() {
     let terminal = Terminal::open(100);
     let before = terminal.modes();
     for ending in ["TERM", "HUP", "INT"] {
         terminal.types("clear\n");
-        terminal.starts("emulate --listen 127.0.0.1:0");
+        let cassette = terminal.home.path().join("a.cassette.json");
+        terminal.starts(&format!("record --upstream emulator --listen 127.0.0.1:0 {}", text(&cassette)));
         terminal.foot("? keys");
         terminal.types(&format!("mkill -{ending}"));
         terminal.foot("mark 1: ");
         assert!(Command::new("kill").args([&format!("-{ending}"), &terminal.deck()]).status().unwrap().success());
-        terminal.shows("0 calls from 0 clients");
+        terminal.shows("no call arrived, so nothing was sealed");
         assert_eq!(terminal.modes(), before, "after {ending}");
     }
     // Twice: the second cuts off what the first waits for.
@@ -270,10 +290,29 @@ fn a_deck_may_be_stopped_and_taken_up_again() {
     terminal.types("clear; fg\n");
     terminal.foot("? keys");
     terminal.types("?");
-    terminal.shows("keys: m sets a mark");
+    terminal.shows("keys: ? tells the keys");
     terminal.presses("C-c");
     terminal.shows("0 calls from 0 clients");
     assert_eq!(terminal.modes(), before);
+}
+
+#[test]
+fn no_mark_is_offered_where_nothing_is_kept() {
+    for deck in ["watch", "emulate"] {
+        let (terminal, _) = Terminal::running(120, &format!("{deck} --listen 127.0.0.1:0"));
+        terminal.foot("? keys");
+        terminal.types("?");
+        let page =
+            terminal.shows("keys: ? tells the keys, Ctrl-C ends it; nothing is kept here, so there are no marks");
+        assert!(!page.contains("sets a mark"), "{page}");
+        for key in ["m", " "] {
+            terminal.types(&format!("{key}?"));
+            terminal.foot("no mark: nothing is kept here");
+        }
+        terminal.presses("C-c");
+        let page = terminal.shows("0 calls from 0 clients");
+        assert!(!page.contains("mark 1"), "{page}");
+    }
 }
 
 #[test]

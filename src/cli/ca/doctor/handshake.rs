@@ -36,8 +36,10 @@ pub(super) enum Way {
 pub(super) enum Outcome {
     /// A client here gets through.
     Well,
-    /// The host's own certificate was seen, and it is trusted.
+    /// Somebody else's certificate was seen, and it is trusted.
     Passed,
+    /// Somebody else's certificate was seen, and it is rejected.
+    Foreign(String),
     /// A certificate of another authority of tapdeck's was seen: its fingerprint.
     Stranger(String),
     /// There was no connection.
@@ -120,6 +122,7 @@ impl Examiner {
                 let _ = stream.shutdown().await;
                 Ok(if is_ours { Outcome::Well } else { Outcome::Passed })
             }
+            (Err(error), _) if !is_ours && !chain.is_empty() => Err(Outcome::Foreign(error.to_string())),
             (Err(error), _) => Err(self.fault(&error)),
         }
     }

@@ -44,6 +44,17 @@ impl Deed {
         Self::Nss { database: database.to_owned(), name: name(authority), sha256: authority.fingerprint() }
     }
 
+    /// True for what [`Deed::of_system`] and [`Deed::of_nss`] make. Root undoes what a file says that its owner may write.
+    pub(super) fn is_ours(&self) -> bool {
+        match self {
+            Self::System { file, .. } => {
+                let file = file.to_str().and_then(|file| file.strip_prefix(LOCAL)?.strip_prefix('/'));
+                file.and_then(|file| file.strip_suffix(".crt")).is_some_and(is_name)
+            }
+            Self::Nss { name, .. } => is_name(name),
+        }
+    }
+
     pub(super) fn is_system(&self) -> bool {
         matches!(self, Self::System { .. })
     }
@@ -68,12 +79,7 @@ impl Deed {
         match self {
             Self::System { file, .. } => {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                // Only a certificate that its list rules out is taken from Java's store as well, and its links go.
-                let update = format!(
-                    "list=$(mktemp) && {{ cat /etc/ca-certificates.conf; echo '!{name}'; }} > \"$list\" && \
-                     {UPDATE} --certsconf \"$list\"; done=$?; rm -f \"$list\"; exit $done"
-                );
-                vec![Run::new(&["rm", "-f", &file.display().to_string()]), Run::new(&["sh", "-c", &update])]
+                vec![Run::new(&["rm", "-f", &file.display().to_string()]), Run::new(&["sh", "-c", UNLIST, "sh", &name])]
             }
             Self::Nss { database, name, .. } if database.exists() && self.could_be_there() => {
                 vec![Run::new(&[CERTUTIL, "-D", "-d", &sql(database), "-n", name])]
@@ -132,6 +138,12 @@ pub(super) fn name(authority: &Authority) -> String {
     format!("tapdeck-{short}")
 }
 
+/// True for what [`name`] gives.
+fn is_name(text: &str) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.strip_prefix("tapdeck-").is_some_and(|short| short.len() == 16 && short.bytes().all(is_digit))
+}
+
 fn sql(database: &Path) -> String {
     format!("sql:{}", database.display())
 }
@@ -140,3 +152,7 @@ fn sql(database: &Path) -> String {
 pub(super) const CERTUTIL: &str = "certutil";
 const UPDATE: &str = "update-ca-certificates";
 const LOCAL: &str = "/usr/local/share/ca-certificates";
+/// Updates the system's store without the file of that name: only a certificate that its list rules out is taken from
+/// Java's store as well, and its links go.
+const UNLIST: &str = "list=$(mktemp) && { cat /etc/ca-certificates.conf; printf '!%s\\n' \"$1\"; } > \"$list\" && \
+                      update-ca-certificates --certsconf \"$list\"; done=$?; rm -f \"$list\"; exit $done";

@@ -37,6 +37,9 @@ impl Ledger {
                 if page.version != VERSION {
                     return Err(unreadable(format!("it is of version {}, this is for {VERSION}", page.version)));
                 }
+                if let Some(position) = page.installed.iter().position(|deed| !deed.is_ours()) {
+                    return Err(unreadable(format!("entry {} is nothing that `ca install` does", position + 1)));
+                }
                 page.installed
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
