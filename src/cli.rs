@@ -114,6 +114,12 @@ enum Command {
 
 /// Parses the command line, runs it, and says how it went.
 pub fn main() -> ExitCode {
+    let code = parsed_and_run();
+    screen::foot::flush();
+    code
+}
+
+fn parsed_and_run() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let ran = match layers::parse(&args) {
         Ok((cli, project)) => run(cli, &project),
@@ -213,6 +219,8 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    // What was said before it comes before it, also where both go to one terminal.
+    screen::foot::flush();
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -1,13 +1,20 @@
 //! How far long work has come, on a terminal.
 
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::truncate_str;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+
+use super::screen::foot;
 
 /// A bar that shows once the work takes long, and goes with its owner.
 pub(super) struct Bar {
     bar: ProgressBar,
     began: Instant,
+    /// Whether there is a terminal to draw it on.
+    is_seen: bool,
 }
 
 impl Bar {
@@ -28,9 +35,8 @@ impl Bar {
 
     /// Some more was done.
     pub(super) fn add(&self, done: u64) {
-        if self.bar.is_hidden() && self.began.elapsed() > SHOWN_AFTER {
-            // Nothing is drawn where nobody sees it: this target knows a terminal.
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        if self.is_seen && self.bar.is_hidden() && self.began.elapsed() > SHOWN_AFTER {
+            self.bar.set_draw_target(ProgressDrawTarget::term_like_with_hz(Box::new(Foot::default()), TIMES_A_SECOND));
         }
         self.bar.inc(done);
     }
@@ -41,7 +47,7 @@ impl Bar {
             bar.set_style(style);
         }
         bar.set_message(message);
-        Self { bar, began: Instant::now() }
+        Self { bar, began: Instant::now(), is_seen: foot::can_draw() }
     }
 }
 
@@ -51,6 +57,60 @@ impl Drop for Bar {
     }
 }
 
+/// The foot of the terminal, as far as a bar of one line needs it: whoever draws it waits for no terminal.
+#[derive(Debug, Default)]
+struct Foot(Mutex<String>);
+
+impl Foot {
+    fn text(&self) -> MutexGuard<'_, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TermLike for Foot {
+    fn width(&self) -> u16 {
+        u16::try_from(foot::columns()).unwrap_or(u16::MAX)
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.write_str(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.text().push_str(text.trim_start_matches('\r'));
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.text().clear();
+        Ok(())
+    }
+
+    /// The whole line has been written.
+    fn flush(&self) -> io::Result<()> {
+        let text = std::mem::take(&mut *self.text());
+        foot::show(truncate_str(text.trim_end(), foot::columns() - 1, "…").into_owned());
+        Ok(())
+    }
+}
+
+const TIMES_A_SECOND: u8 = 20;
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -85,6 +85,6 @@ impl Write for GuardedLine<'_> {
 
 impl Drop for GuardedLine<'_> {
     fn drop(&mut self) {
-        foot::line(&self.redactor.log_line(&String::from_utf8_lossy(&self.line)));
+        foot::log_line(&self.redactor.log_line(&String::from_utf8_lossy(&self.line)));
     }
 }

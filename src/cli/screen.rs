@@ -1,14 +1,17 @@
 //! The deck while it runs, for whoever stands before it: a status line, marks by a key, and what is wrong with a client.
 //!
-//! All of it is done by one thread that looks at what others count. It waits for nobody's call, and no call waits for it.
+//! All of it is done by one thread that looks at what others count. It waits for nobody's call, and no call waits for it;
+//! what it shows is written by another, which alone waits for the terminal.
 
 mod diagnosis;
 pub(super) mod foot;
+mod out;
+mod page;
 mod prompt;
 mod status;
 mod table;
+mod told;
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
@@ -23,9 +26,10 @@ use crate::intercept::{Door, Event, Guest};
 use crate::platform::{Key, Keys};
 use crate::replay::Player;
 use crate::report::plain;
-use diagnosis::{Diagnosis, Kind, Patience, Scene, diagnose};
+use diagnosis::{Diagnosis, Patience, Scene, diagnose};
 use prompt::{Prompt, Wish, help};
 use status::{View, clock};
+use told::Told;
 
 /// Shows a deck for as long as it lives.
 #[derive(Debug)]
@@ -46,7 +50,7 @@ impl Screen {
             runtime: Handle::current(),
             began: Instant::now(),
             patience: Patience::default(),
-            told: BTreeSet::new(),
+            told: Told::default(),
             notice: None,
         };
         let keys = foot::can_draw().then(Keys::open);
@@ -83,8 +87,7 @@ struct Watcher {
     runtime: Handle,
     began: Instant,
     patience: Patience,
-    /// What has been told of whom.
-    told: BTreeSet<(Kind, String)>,
+    told: Told,
     /// What we did last, and when.
     notice: Option<(String, Instant)>,
 }
@@ -94,7 +97,7 @@ impl Watcher {
     fn draw(mut self, ended: &Receiver<()>, mut keys: Keys) {
         let (mut prompt, is_coloured) = (Prompt::default(), foot::is_coloured());
         while ended.try_recv() == Err(TryRecvError::Empty) {
-            for key in keys.next(TICK, foot::clear) {
+            for key in keys.next(TICK, foot::leave) {
                 self.press(&mut prompt, key);
             }
             let view = self.look(&prompt, keys.are_heard());
@@ -193,12 +196,13 @@ impl Watcher {
             authority: self.door.authority().path(),
             guests: &guests,
             callers: &callers,
-            sockets: engine.watch().tallied().open,
             outage: outage.as_ref(),
         };
         let found = diagnose(&scene, &self.patience);
-        for Diagnosis { kind, who, text } in found.iter().filter(|found| !found.kind.is_logged()) {
-            if self.told.len() < MOST_TOLD && self.told.insert((*kind, who.clone())) {
+        self.told.forget(scene.now);
+        for diagnosis in found.iter().filter(|found| !found.kind.is_logged()) {
+            if self.told.is_news(diagnosis, scene.now) {
+                let Diagnosis { kind, text, .. } = diagnosis;
                 tracing::warn!(target: "tapdeck::diagnosis", diagnosis = kind.as_str(), "{text}");
             }
         }
@@ -220,5 +224,3 @@ const TICK: Duration = Duration::from_millis(200);
 const HEARTBEAT: Duration = Duration::from_secs(60);
 /// Clients looked at, the latest of them.
 const MOST_CALLERS: usize = 100;
-/// Diagnoses logged, each once.
-const MOST_TOLD: usize = 10_000;

@@ -90,7 +90,7 @@ impl Engine {
         let (asked, socket) = (begun.map(|begun| begun.asked), place.asked);
         self.keep(place, &call, kept, found, &answer).await?;
         let scribe = |behind| {
-            let (engine, open) = (Arc::clone(self), self.watch.opened());
+            let (engine, open) = (Arc::clone(self), self.watch.opened(&lane));
             (Scribe { engine, lane, asked, socket, opening, _open: open }, behind)
         };
         Some(Opened { answer: self.as_recorded(answer), spelling, socket: behind.map(scribe) })

@@ -1,5 +1,6 @@
 //! Findings as they happen: logged once each, then counted. And who is calling, for whoever looks at it.
 
+mod open;
 mod outage;
 mod pace;
 mod subject;
@@ -7,7 +8,7 @@ mod telling;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -18,6 +19,8 @@ use crate::exchange::{Answer, Call, LaneKey, Outcome};
 use crate::mpsd::Service;
 use crate::redact::{Redacted, Unkept};
 
+use open::Open;
+pub(super) use open::OpenSocket;
 pub use outage::Outage;
 use outage::Outages;
 use pace::Pace;
@@ -41,6 +44,7 @@ struct State {
     elsewhere: Elsewhere,
     outages: Outages,
     latest: Option<Latest>,
+    open: Open,
 }
 
 /// A client as it is counted.
@@ -63,6 +67,8 @@ pub struct Caller {
     pub last: Instant,
     /// Its calls to MPSD within the window of each of [`LIMITS`].
     pub rates: [u32; 2],
+    /// Its sockets that are open now.
+    pub sockets: usize,
 }
 
 /// The call that was answered last.
@@ -128,16 +134,6 @@ pub struct Tallied {
     pub marks: usize,
 }
 
-/// A socket that is counted as open as long as this lives.
-#[derive(Debug)]
-pub(super) struct OpenSocket(Arc<Watch>);
-
-impl Drop for OpenSocket {
-    fn drop(&mut self) {
-        self.0.state().tallied.open -= 1;
-    }
-}
-
 impl Default for Watch {
     fn default() -> Self {
         Self { began: Instant::now(), state: Mutex::default() }
@@ -171,6 +167,7 @@ impl Watch {
             calls: lane.calls,
             last: lane.last,
             rates: lane.pace.at(second),
+            sockets: state.open.of(&lane.name),
         };
         (lanes.iter().take(most).map(caller).collect(), lanes.len().saturating_sub(most))
     }
@@ -260,14 +257,6 @@ impl Watch {
                 target: TELLING, lane, op, bytes, "{} {}: a body cannot be kept: {reason}", request.method, request.target
             );
         }
-    }
-
-    /// Counts a socket.
-    pub(super) fn opened(self: &Arc<Self>) -> OpenSocket {
-        let mut state = self.state();
-        state.tallied.sockets += 1;
-        state.tallied.open += 1;
-        OpenSocket(Arc::clone(self))
     }
 
     /// Counts what became of a host that is not looked into.

@@ -4,6 +4,7 @@
 
 mod clients;
 mod curl;
+mod frozen;
 mod lan;
 mod openssl;
 mod readme;

@@ -23,8 +23,6 @@ pub(super) struct Scene<'a> {
     pub(super) guests: &'a [(IpAddr, Guest)],
     /// Who called.
     pub(super) callers: &'a [Caller],
-    /// Sockets that are open.
-    pub(super) sockets: usize,
     /// Why the service does not answer, if it does not.
     pub(super) outage: Option<&'a Outage>,
 }
@@ -40,6 +38,10 @@ pub(super) struct Patience {
     pub(super) elsewhere: Duration,
     /// For a client that called to call again.
     pub(super) quiet: Duration,
+    /// What came of a client counts only for so long after its last doing.
+    pub(super) recent: Duration,
+    /// A client that has been quiet for so long has left.
+    pub(super) left: Duration,
     /// The calls after which a client counts as one that calls.
     pub(super) calls: u64,
 }
@@ -51,6 +53,8 @@ impl Default for Patience {
             silent: Duration::from_secs(10),
             elsewhere: Duration::from_secs(15),
             quiet: Duration::from_secs(60),
+            recent: Duration::from_secs(300),
+            left: Duration::from_secs(600),
             calls: 3,
         }
     }
@@ -137,6 +141,9 @@ fn unserved(outage: &Outage) -> Diagnosis {
 }
 
 fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) -> Option<(Kind, String)> {
+    if elapsed(guest.at, scene.now) >= patience.recent {
+        return None;
+    }
     // Whoever hangs up in the middle of a handshake may do so once; who calls besides has no trouble with us.
     let fault = guest.fault.as_ref().filter(|(fault, _)| guest.calls == 0 || *fault != TlsFault::Dropped);
     if let Some((fault, host)) = fault {
@@ -175,17 +182,18 @@ fn of_guest(scene: &Scene<'_>, patience: &Patience, who: &str, guest: &Guest) ->
     (guest.visits == 0 && age >= patience.silent).then_some((Kind::Silent, text))
 }
 
-/// A client that called and has stopped: the others go on, or nothing holds it here any more.
+/// A client that called and has stopped: the others go on, or nothing holds it here any more. One with an open socket
+/// may rest on it.
 fn quiet(scene: &Scene<'_>, patience: &Patience, caller: &Caller) -> Option<Diagnosis> {
     let silence = elapsed(caller.last, scene.now);
-    if caller.calls < patience.calls || silence < patience.quiet {
+    let is_quiet = (patience.quiet..patience.left).contains(&silence);
+    if caller.calls < patience.calls || caller.sockets > 0 || !is_quiet {
         return None;
     }
     let is_lively = |other: &Caller| elapsed(other.last, scene.now) < patience.quiet;
     let why = match scene.callers.iter().any(is_lively) {
         true => "while others go on",
-        false if scene.sockets == 0 => "and no socket is open",
-        false => return None,
+        false => "and it has no socket open",
     };
     let (lane, seconds) = (plain(&caller.lane), silence.as_secs());
     let text = format!("{lane} has gone quiet: its last call was {} ago, {why}", spoken(seconds));
@@ -225,13 +233,12 @@ mod tests {
         began: Instant,
         guests: Vec<(IpAddr, Guest)>,
         callers: Vec<Caller>,
-        sockets: usize,
         outage: Option<Outage>,
     }
 
     impl Deck {
         fn new() -> Self {
-            Self { began: Instant::now(), guests: Vec::new(), callers: Vec::new(), sockets: 0, outage: None }
+            Self { began: Instant::now(), guests: Vec::new(), callers: Vec::new(), outage: None }
         }
 
         fn at(&self, second: u64) -> Instant {
@@ -249,7 +256,7 @@ mod tests {
         }
 
         fn calls(mut self, lane: &str, calls: u64, last: u64) -> Self {
-            self.callers.push(Caller { lane: lane.into(), calls, last: self.at(last), rates: [0, 0] });
+            self.callers.push(Caller { lane: lane.into(), calls, last: self.at(last), rates: [0, 0], sockets: 0 });
             self
         }
 
@@ -261,7 +268,6 @@ mod tests {
                 authority: Path::new("/home/ca.pem"),
                 guests: &self.guests,
                 callers: &self.callers,
-                sockets: self.sockets,
                 outage: self.outage.as_ref(),
             };
             diagnose(&scene, &Patience::default())
@@ -402,11 +408,39 @@ mod tests {
     #[test]
     fn a_lone_client_may_rest_on_its_socket() {
         let mut deck = Deck::new().arrives(0, &[called()]).calls("guest", 12, 100);
-        assert_eq!(deck.told(400), "guest has gone quiet: its last call was 5 min ago, and no socket is open");
-        deck.sockets = 1;
+        assert_eq!(deck.told(400), "guest has gone quiet: its last call was 5 min ago, and it has no socket open");
+        deck.callers[0].sockets = 1;
         assert_eq!(deck.kinds(400), []);
         let seldom = Deck::new().arrives(0, &[called()]).calls("lane-1", 2, 100).calls("host", 40, 399);
         assert_eq!(seldom.kinds(400), [], "one that called twice was never calling");
+    }
+
+    #[test]
+    fn a_client_may_rest_on_its_socket_while_others_call() {
+        let mut deck = Deck::new().arrives(0, &[called()]).calls("guest", 12, 100).calls("host", 40, 170);
+        assert_eq!(deck.kinds(180), [Kind::Quiet]);
+        deck.callers[0].sockets = 1;
+        assert_eq!(deck.kinds(180), []);
+        deck.callers[0].sockets = 0;
+        deck.callers[1].sockets = 1;
+        assert_eq!(deck.kinds(180), [Kind::Quiet], "that is another's socket");
+    }
+
+    #[test]
+    fn trouble_is_over_when_its_client_has_left() {
+        let refused = Event::Refused { why: "not among --allow".into() };
+        let stranded = Event::Unreached { host: "login.live.com".into(), why: "dns error".into() };
+        let events = [failed(TlsFault::Untrusted), refused, stranded, elsewhere("login.live.com"), Event::Connected];
+        for event in events {
+            let deck = Deck::new().arrives(5, &[Event::Connected, event.clone()]);
+            assert_eq!((deck.kinds(304).len(), deck.kinds(305).len()), (1, 0), "{event}");
+            let again = Deck::new().arrives(5, &[Event::Connected]);
+            let mut guests = again.guests.clone();
+            guests[0].1.take(event.clone(), again.at(250));
+            assert_eq!(Deck { guests, ..again }.kinds(305).len(), 1, "{event}: it comes again");
+        }
+        let deck = Deck::new().arrives(0, &[called()]).calls("guest", 12, 100);
+        assert_eq!((deck.kinds(699), deck.kinds(700)), (vec![Kind::Quiet], vec![]));
     }
 
     #[test]

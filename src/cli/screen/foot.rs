@@ -1,45 +1,59 @@
 //! The one way to standard error: lines, and on a terminal a foot below them that is drawn again and again.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
 
-use console::{Term, measure_text_width};
+use console::Term;
 
+use super::out::Out;
 use crate::platform;
 
-/// Writes lines; what stands at the foot stays below them.
+/// Writes a line; what stands at the foot stays below it.
 pub(in crate::cli) fn line(text: &str) {
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    put(|foot| {
-        let erased = foot.erased(columns());
-        foot.fit(columns());
-        format!("{erased}{text}{end}{}", foot.0)
-    });
+    OUT.put(|page| page.say(text));
+}
+
+/// Writes a log line, unless the terminal takes none and too many wait for it already.
+pub(in crate::cli) fn log_line(text: &str) {
+    OUT.put(|page| page.log(text));
 }
 
 /// Puts a line at the foot, or several, in place of what is there. Each must be narrower than the terminal.
-pub(super) fn show(text: String) {
-    put(|foot| {
-        if foot.0 == text {
-            return String::new();
-        }
-        let erased = foot.erased(columns());
-        foot.0 = text;
-        format!("{erased}{}", foot.0)
-    });
+pub(in crate::cli) fn show(text: String) {
+    OUT.put(|page| page.stand(text));
 }
 
 /// Takes away what stands at the foot.
 pub(super) fn clear() {
-    put(|foot| {
-        let erased = foot.erased(columns());
-        foot.0.clear();
-        erased
-    });
+    show(String::new());
+}
+
+/// Takes the line at the foot away, and waits until it is gone.
+pub(super) fn leave() {
+    clear();
+    flush();
+}
+
+/// From now on nobody waits for the terminal: one that takes nothing, as while text in it is selected, holds up no call
+/// and no sealing. A file or a pipe is written to at once, so that nothing of it is lost.
+pub(in crate::cli) fn write_apart() {
+    if io::stderr().is_terminal() {
+        OUT.write_apart(io::stderr());
+        std::panic::set_hook(Box::new(|panic| {
+            line(&told(panic));
+            flush();
+        }));
+    }
+}
+
+/// Waits until all is written, unless the terminal takes nothing.
+pub(in crate::cli) fn flush() {
+    OUT.flush();
 }
 
 /// How many characters fit into a row.
-pub(super) fn columns() -> usize {
+pub(in crate::cli) fn columns() -> usize {
     size().0
 }
 
@@ -50,7 +64,7 @@ pub(super) fn size() -> (usize, usize) {
 }
 
 /// True when standard error is a terminal that can draw a line again.
-pub(super) fn can_draw() -> bool {
+pub(in crate::cli) fn can_draw() -> bool {
     io::stderr().is_terminal() && !is_dumb() && platform::shows_colour()
 }
 
@@ -63,62 +77,16 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Writes all of it at once, and nothing of anybody else's in between. There is nobody to tell that it failed.
-fn put(made: impl FnOnce(&mut Foot) -> String) {
-    let mut foot = FOOT.lock().unwrap_or_else(PoisonError::into_inner);
-    let _ = io::stderr().lock().write_all(made(&mut foot).as_bytes());
-}
-
-/// What stands at the foot; the cursor is at its end.
-#[derive(Debug)]
-struct Foot(String);
-
-impl Foot {
-    /// What takes it away. A terminal that was made narrower has wrapped its lines over more rows.
-    fn erased(&self, columns: usize) -> String {
-        let rows: usize = self.widths().map(|width| width.div_ceil(columns).max(1)).sum();
-        match rows {
-            0 => String::new(),
-            1 => "\r\u{1b}[K".to_owned(),
-            rows => format!("\u{1b}[{}A\r\u{1b}[J", rows - 1),
-        }
-    }
-
-    /// Gives it up where it does not fit any more, until there is another.
-    fn fit(&mut self, columns: usize) {
-        if self.widths().any(|width| width >= columns) {
-            self.0.clear();
-        }
-    }
-
-    fn widths(&self) -> impl Iterator<Item = usize> {
-        self.0.lines().map(measure_text_width)
+/// A panic as Rust tells it: the writer may hold what Rust itself would tell it with.
+fn told(panic: &PanicHookInfo<'_>) -> String {
+    let thread = std::thread::current();
+    let text = format!("thread '{}' {panic}", thread.name().unwrap_or("<unnamed>"));
+    let trace = Backtrace::capture();
+    match trace.status() {
+        BacktraceStatus::Captured => format!("{text}\n{trace}"),
+        _ => text,
     }
 }
 
-static FOOT: Mutex<Foot> = Mutex::new(Foot(String::new()));
+static OUT: Out = Out::new();
 const USUAL_SIZE: (usize, usize) = (80, 24);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_wrapped_is_taken_away_row_by_row() {
-        let foot = Foot("\u{1b}[33mten wide..\u{1b}[0m".into());
-        assert_eq!((foot.erased(80).as_str(), foot.erased(10).as_str()), ("\r\u{1b}[K", "\r\u{1b}[K"));
-        assert_eq!((foot.erased(9).as_str(), foot.erased(3).as_str()), ("\u{1b}[1A\r\u{1b}[J", "\u{1b}[3A\r\u{1b}[J"));
-        assert_eq!(Foot(String::new()).erased(80), "");
-        let two = Foot("ten wide..\nfive.".into());
-        assert_eq!((two.erased(80).as_str(), two.erased(9).as_str()), ("\u{1b}[1A\r\u{1b}[J", "\u{1b}[2A\r\u{1b}[J"));
-    }
-
-    #[test]
-    fn what_does_not_fit_any_more_is_not_drawn_again() {
-        let mut foot = Foot("\u{1b}[33mten wide..\u{1b}[0m\nfive.".into());
-        foot.fit(11);
-        assert_eq!(foot.erased(80), "\u{1b}[1A\r\u{1b}[J");
-        foot.fit(10);
-        assert_eq!((foot.0.as_str(), foot.erased(80).as_str()), ("", ""));
-    }
-}

@@ -67,11 +67,18 @@ impl View {
     /// half of the terminal's: what is to be done stands at its end.
     pub(super) fn line(&self, (columns, rows): (usize, usize), is_coloured: bool) -> String {
         let width = columns.saturating_sub(1);
-        match (&self.note, self.troubles.first()) {
+        match (&self.note, self.trouble()) {
             (Some((number, note)), _) => painted(&asked(*number, note, width), width, is_coloured),
             (None, Some(trouble)) => self.diagnosed(trouble, width, rows / 2, is_coloured),
             (None, None) => painted(&self.told(width), width, is_coloured),
         }
+    }
+
+    /// The diagnosis whose turn it is, with its number.
+    fn trouble(&self) -> Option<(usize, &str)> {
+        let turns = usize::try_from(self.elapsed.as_secs() / TURN).unwrap_or_default();
+        let shown = turns.checked_rem(self.troubles.len())?;
+        self.troubles.get(shown).map(|trouble| (shown + 1, trouble.as_str()))
     }
 
     /// Everything that fits.
@@ -90,7 +97,7 @@ impl View {
     }
 
     /// What is wrong; beside it what goes well, where there is room for both.
-    fn diagnosed(&self, trouble: &str, width: usize, most: usize, is_coloured: bool) -> String {
+    fn diagnosed(&self, (number, trouble): (usize, &str), width: usize, most: usize, is_coloured: bool) -> String {
         let mut parts = match width {
             WIDE.. if !self.callers.is_empty() => self.parts(&LEAST),
             NARROW.. => vec![self.time()],
@@ -98,7 +105,7 @@ impl View {
         };
         let taken = if parts.is_empty() { 0 } else { width_of(&parts) + GAP };
         let count = self.troubles.len();
-        let which = if count > 1 { format!("1 of {count}: ") } else { String::new() };
+        let which = if count > 1 { format!("{number} of {count}: ") } else { String::new() };
         let mut lines = Vec::new();
         for row in wrapped(&(which + trouble), width.saturating_sub(taken), width, most) {
             parts.push(Part(row, YELLOW));
@@ -265,6 +272,8 @@ const GAP: usize = 3;
 const LONGEST_LANE: usize = 16;
 /// Less of an event than this says nothing.
 const LEAST_EVENT: usize = 30;
+/// Of several diagnoses, each is shown for so many seconds in its turn.
+const TURN: u64 = 5;
 /// Where a diagnosis leaves room for something else.
 const WIDE: usize = 110;
 /// Less than this is a diagnosis's alone.
@@ -279,7 +288,7 @@ mod tests {
     const ROWS: usize = 24;
 
     fn caller(lane: &str, calls: u64, rates: [u32; 2]) -> Caller {
-        Caller { lane: lane.into(), calls, last: Instant::now(), rates }
+        Caller { lane: lane.into(), calls, last: Instant::now(), rates, sockets: 0 }
     }
 
     fn view() -> View {
@@ -363,13 +372,15 @@ mod tests {
     #[test]
     fn it_turns_into_what_is_wrong() {
         let troubles = vec!["10.0.0.31 connects but rejects our certificate".to_owned(), "another".to_owned()];
-        let troubled = View { troubles, ..view() };
+        let troubled = View { troubles, elapsed: Duration::from_secs(750), ..view() };
+        let next = View { elapsed: Duration::from_secs(755), ..troubled.clone() };
+        assert_eq!(next.line((100, ROWS), false), "00:12:35 · 2 of 2: another");
         assert_eq!(
             troubled.line((100, ROWS), true),
-            "00:12:31 · \u{1b}[33m1 of 2: 10.0.0.31 connects but rejects our certificate\u{1b}[0m"
+            "00:12:30 · \u{1b}[33m1 of 2: 10.0.0.31 connects but rejects our certificate\u{1b}[0m"
         );
         let wide = troubled.line((200, ROWS), false);
-        assert!(wide.starts_with("00:12:31 · guest 41, +1 more · 1 error, 3 warnings · "), "{wide}");
+        assert!(wide.starts_with("00:12:30 · guest 41, +1 more · 1 error, 3 warnings · "), "{wide}");
         assert!(wide.ends_with(" · 1 of 2: 10.0.0.31 connects but rejects our certificate"), "{wide}");
     }
 

@@ -9,7 +9,7 @@ use super::ready::{Ready, ReadyFile};
 use crate::admin::{Sessions, Setup};
 use crate::cli::control::Port;
 use crate::cli::options::{EnforceOption, Ways, as_we_call};
-use crate::cli::screen::{self, Screen};
+use crate::cli::screen::{self, Screen, foot};
 use crate::cli::session::{self, Ended, Signals, Stop, Until};
 use crate::cli::{Failure, say};
 use crate::config::Project;
@@ -123,6 +123,7 @@ impl Stage {
         stop: &mut impl Stop,
         show: impl FnOnce(&Arc<Door>, &Arc<Engine>) -> S,
     ) -> Ran {
+        foot::write_apart();
         let Self { deck, title, engine, reverse, neighbours, dialler, control, sessions } = self;
         if let Some(control) = &control {
             dialler.avoid(control.address());
