@@ -365,7 +365,7 @@ fn what_is_wrong_with_a_client_is_said() {
 
     let refused = curl(&["--interface", "127.0.0.4", "-x", &format!("http://{deck}"), "https://example.com/"]);
     assert!(refused.is_err());
-    terminal.foot("127.0.0.4 is turned away: example.com:443");
+    terminal.shows("127.0.0.4 is turned away: `example.com:443` is not passed on");
     let _silent = TcpStream::connect(deck).unwrap();
     terminal.shows("127.0.0.1 connects but asks for nothing: ");
 }
