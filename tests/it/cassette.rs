@@ -20,6 +20,7 @@ use tapdeck::slot::alias::{AliasClass, canonical};
 
 #[cfg(unix)]
 use crate::support::binary::{Ended, ended};
+#[cfg(unix)]
 use crate::support::text;
 
 /// The calls of the script: which player makes it, and the bytes that come back.

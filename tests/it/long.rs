@@ -8,7 +8,7 @@ use tapdeck::exchange::Protocol;
 use tempfile::TempDir;
 
 use crate::durable::{Noted, Player, assert_kept};
-use crate::support::binary::{Deck, Ended, ended, run};
+use crate::support::binary::{Deck, Ended, run};
 use crate::support::text;
 
 /// A home with an authority, and where the day is recorded.
@@ -175,7 +175,7 @@ async fn there_may_be_more_parts_than_files_that_may_be_open() {
     let journal = cassette.with_extension("jsonl");
     let mut command = std::process::Command::new("sh");
     command.args(["-c", "ulimit -n 32 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tapdeck"), "cassette", "fsck"]);
-    let saved = ended(command.arg(&journal).env("TAPDECK_HOME", home.path()));
+    let saved = crate::support::binary::ended(command.arg(&journal).env("TAPDECK_HOME", home.path()));
     assert_eq!(saved.code, Some(0), "{}", saved.talk);
     assert!(saved.stdout.contains("journal in 40 parts: "), "{}", saved.stdout);
     assert_kept(&cassette, &noted);

@@ -104,6 +104,7 @@ impl Deck {
     }
 
     /// Its process.
+    #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
