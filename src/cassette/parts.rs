@@ -184,6 +184,7 @@ mod tests {
         let nothing = at("night.cassette.jsonl");
         assert_eq!(parts(&nothing).unwrap(), [(1, nothing)]);
     }
+
     #[test]
     fn a_part_whose_head_is_damaged_is_one_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
